@@ -1,0 +1,118 @@
+#include "base/text.h"
+
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdio.h>
+
+/* Days since 1970-01-01 to a civil date, after Howard Hinnant's "chrono-compatible low-level
+ * date algorithms": no locale, no time zone, no libc time_t limits. */
+static void civil_from_days(int64_t days, int64_t *year, unsigned *month, unsigned *day)
+{
+    days += 719468;
+    int64_t era = (days >= 0 ? days : days - 146096) / 146097;
+    unsigned doe = (unsigned)(days - era * 146097);
+    unsigned yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365;
+    unsigned doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
+    unsigned mp = (5 * doy + 2) / 153;
+    *day = doy - (153 * mp + 2) / 5 + 1;
+    *month = mp < 10 ? mp + 3 : mp - 9;
+    *year = (int64_t)yoe + era * 400 + (*month <= 2);
+}
+
+void text_time(struct strbuf *out, int64_t ts_ns)
+{
+    int64_t seconds = ts_ns / NS_PER_S;
+    int64_t nanos = ts_ns % NS_PER_S;
+    if (nanos < 0) {
+        nanos += NS_PER_S;
+        seconds--;
+    }
+    int64_t days = seconds / 86400;
+    int64_t rest = seconds % 86400;
+    if (rest < 0) {
+        rest += 86400;
+        days--;
+    }
+    int64_t year;
+    unsigned month, day;
+    civil_from_days(days, &year, &month, &day);
+    if (year < 0)
+        year = 0;
+    if (year > 9999)
+        year = 9999;
+    strbuf_addf(out, "%04d-%02u-%02uT%02d:%02d:%02d.%09dZ", (int)year, month, day,
+                (int)(rest / 3600), (int)(rest / 60 % 60), (int)(rest % 60), (int)nanos);
+}
+
+void text_duration(struct strbuf *out, int64_t ns)
+{
+    if (ns < 0) {
+        strbuf_addc(out, '-');
+        ns = ns == INT64_MIN ? INT64_MAX : -ns;
+    }
+    if (ns == 0)
+        strbuf_adds(out, "0 s");
+    else if (ns < 1000)
+        strbuf_addf(out, "%" PRId64 " ns", ns);
+    else if (ns < NS_PER_MS)
+        strbuf_addf(out, "%" PRId64 " us", ns / 1000);
+    else if (ns < 10 * NS_PER_MS)
+        strbuf_addf(out, "%.2f ms", (double)ns / 1e6);
+    else if (ns < 100 * NS_PER_MS)
+        strbuf_addf(out, "%.1f ms", (double)ns / 1e6);
+    else if (ns < NS_PER_S)
+        strbuf_addf(out, "%.0f ms", (double)ns / 1e6);
+    else if (ns < 600 * NS_PER_S)
+        strbuf_addf(out, "%.3f s", (double)ns / 1e9);
+    else if (ns < 7200 * NS_PER_S)
+        strbuf_addf(out, "%" PRId64 " min %" PRId64 " s", ns / NS_PER_S / 60, ns / NS_PER_S % 60);
+    else
+        strbuf_addf(out, "%" PRId64 " h %" PRId64 " min", ns / NS_PER_S / 3600,
+                    ns / NS_PER_S / 60 % 60);
+}
+
+void text_count(struct strbuf *out, uint64_t n)
+{
+    char digits[24];
+    int length = snprintf(digits, sizeof digits, "%" PRIu64, n);
+    for (int i = 0; i < length; i++) {
+        if (i > 0 && (length - i) % 3 == 0)
+            strbuf_addc(out, ',');
+        strbuf_addc(out, digits[i]);
+    }
+}
+
+/* Length of the valid UTF-8 sequence at p (RFC 3629: no overlong forms, no surrogates), or 0. */
+static size_t utf8_length(const unsigned char *p, size_t left)
+{
+    if (p[0] < 0x80)
+        return 1;
+    size_t n = p[0] >= 0xc2 && p[0] <= 0xdf ? 2 : (p[0] & 0xf0) == 0xe0 ? 3
+               : p[0] >= 0xf0 && p[0] <= 0xf4 ? 4 : 0;
+    if (n == 0 || n > left)
+        return 0;
+    for (size_t i = 1; i < n; i++)
+        if ((p[i] & 0xc0) != 0x80)
+            return 0;
+    if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f) ||
+        (p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] > 0x8f))
+        return 0;
+    return n;
+}
+
+void text_untrusted(struct strbuf *out, const char *bytes, size_t length)
+{
+    const unsigned char *p = (const unsigned char *)bytes;
+    while (length > 0) {
+        size_t n = utf8_length(p, length);
+        bool c1_control = n == 2 && p[0] == 0xc2 && p[1] < 0xa0;
+        if (n == 0 || (n == 1 && (p[0] < 0x20 || p[0] == 0x7f)) || c1_control) {
+            strbuf_addf(out, "\\x%02x", *p);
+            n = 1;
+        } else {
+            strbuf_add(out, (const char *)p, n);
+        }
+        p += n;
+        length -= n;
+    }
+}

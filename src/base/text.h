@@ -1,0 +1,29 @@
+/*
+ * text - numbers, times and strangers' strings as text.
+ */
+#ifndef HANGUP_BASE_TEXT_H
+#define HANGUP_BASE_TEXT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/strbuf.h"
+
+#define NS_PER_S INT64_C(1000000000)
+#define NS_PER_MS INT64_C(1000000)
+
+/* Appends RFC 3339 in UTC with nine decimals: 2026-01-31T23:59:59.123456789Z.
+ * Times outside years 0000 to 9999 are clamped. */
+void text_time(struct strbuf *out, int64_t ts_ns);
+
+/* Appends a duration for people: 0 s, 85 us, 1.20 ms, 250 ms, 3.000 s, 61.204 s, 2 h 5 min. */
+void text_duration(struct strbuf *out, int64_t ns);
+
+/* Appends an integer with commas between groups of three digits: 12,845. */
+void text_count(struct strbuf *out, uint64_t n);
+
+/* Appends bytes that came from a packet: valid UTF-8 stays; control characters and bytes that
+ * are no UTF-8 become \xNN, so that no terminal, log or browser acts on them. */
+void text_untrusted(struct strbuf *out, const char *bytes, size_t length);
+
+#endif

@@ -1,0 +1,123 @@
+#include "capture/capture.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "capture/formats.h"
+
+/* Files that people hand over by mistake, and what to do with them. */
+static const struct {
+    const char *magic;
+    size_t length;
+    const char *what;
+} other_files[] = {
+    { "\x1f\x8b", 2, "is gzip-compressed; unpack it first: gunzip -c FILE | hangup -" },
+    { "\x28\xb5\x2f\xfd", 4, "is zstd-compressed; unpack it first: zstd -dc FILE | hangup -" },
+    { "\x04\x22\x4d\x18", 4, "is lz4-compressed; unpack it first: lz4 -dc FILE | hangup -" },
+    { "BZh", 3, "is bzip2-compressed; unpack it first: bzip2 -dc FILE | hangup -" },
+    { "\xfd" "7zXZ", 5, "is xz-compressed; unpack it first: xz -dc FILE | hangup -" },
+    { "snoop\0\0\0", 8, "is a snoop capture; convert it first: editcap -F pcapng FILE OUT" },
+    { "RTSS", 4, "is a Network Monitor capture; convert it first: editcap -F pcapng FILE OUT" },
+    { "GMBU", 4, "is a Network Monitor capture; convert it first: editcap -F pcapng FILE OUT" },
+    { "TRSNIFF", 7, "is a Sniffer capture; convert it first: editcap -F pcapng FILE OUT" },
+    { "{", 1, "is not a capture file (it looks like JSON)" },
+};
+
+static bool not_a_capture(const char *name, const uint8_t *start, size_t length, struct err *err)
+{
+    for (size_t i = 0; i < sizeof other_files / sizeof *other_files; i++)
+        if (length >= other_files[i].length &&
+            memcmp(start, other_files[i].magic, other_files[i].length) == 0)
+            return err_set(err, "%s: %s", name, other_files[i].what);
+    return err_set(err, "%s: is not a capture file (neither pcap nor pcapng)", name);
+}
+
+static bool open_format(struct capture *capture, struct source *source, struct err *err)
+{
+    const char *name =
+        strcmp(capture->info.file, "-") == 0 ? "standard input" : capture->info.file;
+    if (conv_recognises(capture->info.file))
+        return conv_file_open(capture, source, err);
+    const uint8_t *magic = source_need(source, 4);
+    if (source->read_errno != 0)
+        return err_set(err, "%s: cannot read: %s", name, strerror(source->read_errno));
+    if (magic == NULL && source_left(source) == 0)
+        return err_set(err, "%s: is empty", name);
+    if (magic != NULL && pcap_file_recognises(magic))
+        return pcap_file_open(capture, source, err);
+    if (magic != NULL && pcapng_recognises(magic))
+        return pcapng_open(capture, source, err);
+    source_need(source, 8);
+    return not_a_capture(name, source->buffer + source->start, source_left(source), err);
+}
+
+struct capture *capture_open(const char *path, struct err *err)
+{
+    struct source source;
+    if (!source_open(&source, path, err))
+        return NULL;
+    struct capture *capture = calloc(1, sizeof *capture);
+    if (capture == NULL) {
+        err_no_memory(err);
+    } else {
+        capture->info.file = path;
+        capture->info.dropped_packets = -1;
+        if (open_format(capture, &source, err))
+            return capture;
+        free(capture);
+    }
+    source_close(&source);
+    return NULL;
+}
+
+bool capture_read(struct capture *capture, struct packet *batch, size_t max, size_t *count,
+                  struct err *err)
+{
+    *count = 0;
+    if (capture->info.error[0] != '\0')
+        return true;
+    if (!capture->ops->read(capture, batch, max, count, err))
+        return false;
+    struct capture_info *info = &capture->info;
+    for (size_t i = 0; i < *count; i++) {
+        const struct packet *p = &batch[i];
+        if (info->packets == 0 || p->ts_ns < info->first_ns)
+            info->first_ns = p->ts_ns;
+        if (info->packets == 0 || p->ts_ns > info->last_ns)
+            info->last_ns = p->ts_ns;
+        info->packets++;
+        info->bytes += p->len;
+        info->truncated_packets += p->caplen < p->len;
+    }
+    return true;
+}
+
+void capture_close(struct capture *capture)
+{
+    if (capture == NULL)
+        return;
+    capture->ops->close(capture);
+    free(capture);
+}
+
+void capture_note_link_type(struct capture *capture, uint16_t link_type)
+{
+    struct capture_info *info = &capture->info;
+    for (unsigned i = 0; i < info->link_type_count; i++)
+        if (info->link_types[i] == link_type)
+            return;
+    if (info->link_type_count < CAPTURE_MAX_LINK_TYPES)
+        info->link_types[info->link_type_count++] = link_type;
+}
+
+void capture_break(struct capture *capture, const char *format, ...)
+{
+    if (capture->info.error[0] != '\0')
+        return;
+    va_list args;
+    va_start(args, format);
+    vsnprintf(capture->info.error, sizeof capture->info.error, format, args);
+    va_end(args);
+}

@@ -1,0 +1,83 @@
+/*
+ * capture - packets out of files, standard input or a live interface.
+ *
+ * Floor: capture; uses base. Knows nothing of what is inside a packet.
+ *
+ * A capture hands out packets in batches. Packet bytes belong to the capture and stay valid
+ * until its next read. A capture that breaks off (cut, damaged) ends normally, with the reason
+ * in its info; only what cannot be read at all is an error.
+ */
+#ifndef HANGUP_CAPTURE_CAPTURE_H
+#define HANGUP_CAPTURE_CAPTURE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+
+/* A record longer than this is taken for damage, as Wireshark does for network packets
+ * (WTAP_MAX_PACKET_SIZE_STANDARD, wiretap/wtap.h). */
+#define CAPTURE_MAX_PACKET_BYTES 262144u
+
+/* Link types per capture that info names; a capture with more still works. */
+#define CAPTURE_MAX_LINK_TYPES 8
+
+struct packet {
+    int64_t ts_ns;        /* since 1970, UTC */
+    const uint8_t *data;  /* caplen bytes, the capture's */
+    uint32_t caplen;      /* bytes captured */
+    uint32_t len;         /* bytes on the wire, >= caplen */
+    uint32_t frame;       /* 1-based in its file, as Wireshark counts */
+    uint16_t capture;     /* which file, in the order of the command line */
+    uint16_t link_type;   /* LINKTYPE_ value (https://www.tcpdump.org/linktypes.html) */
+};
+
+struct capture_info {
+    const char *file;        /* as the user named it; "-" is standard input */
+    const char *format;      /* "pcap", "pcapng", "conv", "live" */
+    uint64_t packets;
+    uint64_t bytes;          /* on the wire */
+    int64_t first_ns, last_ns; /* earliest and latest; valid when packets > 0 */
+    uint64_t truncated_packets; /* captured shorter than they were */
+    int64_t dropped_packets; /* by the capturing program; -1: the capture does not say */
+    uint64_t untimed_packets; /* packets without a time stamp (pcapng simple packet blocks) */
+    uint16_t link_types[CAPTURE_MAX_LINK_TYPES];
+    unsigned link_type_count;
+    char error[256];         /* why it ended early; "": it did not */
+};
+
+struct capture;
+
+/* What a file format or an interface implements. */
+struct capture_ops {
+    /* Fills up to max packets; 0: no more (info.error tells if it broke off).
+     * false: failed, err is set. */
+    bool (*read)(struct capture *capture, struct packet *batch, size_t max, size_t *count,
+                 struct err *err);
+    void (*close)(struct capture *capture); /* frees what is its own, not `capture` */
+};
+
+struct capture {
+    const struct capture_ops *ops;
+    void *state; /* the format's own */
+    struct capture_info info;
+};
+
+/* Opens a file ("-": standard input) of any format known. On failure NULL, and err names the
+ * file and what is wrong. `path` must outlive the capture. */
+struct capture *capture_open(const char *path, struct err *err) WARN_UNUSED;
+
+/* Reads the next packets and keeps the counters of info. See capture_ops.read. */
+bool capture_read(struct capture *capture, struct packet *batch, size_t max, size_t *count,
+                  struct err *err) WARN_UNUSED;
+
+void capture_close(struct capture *capture); /* NULL is fine */
+
+/* Remembers a link type in info.link_types, once. */
+void capture_note_link_type(struct capture *capture, uint16_t link_type);
+
+/* Ends a capture early for the reason given; the first reason stays. */
+void capture_break(struct capture *capture, const char *format, ...) PRINTF_LIKE(2, 3);
+
+#endif

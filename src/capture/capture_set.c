@@ -1,0 +1,175 @@
+#include "capture/capture_set.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define MEMBER_BATCH 256
+
+struct member {
+    const char *path;        /* to open it (again); NULL: always open */
+    struct capture *capture; /* NULL while parked or finished */
+    struct capture_info info; /* the last known, once the capture is closed */
+    struct packet batch[MEMBER_BATCH];
+    size_t next, count;      /* packets of the batch not handed out: [next, count) */
+    int64_t next_ts_ns;      /* of the next packet; valid unless finished */
+    bool parked, finished;
+};
+
+struct capture_set {
+    size_t count;
+    struct member *members;
+};
+
+/* Makes sure that the member has a packet at `next`, or is finished. */
+static bool refill(struct member *member, struct err *err)
+{
+    if (member->finished || member->next < member->count)
+        return true;
+    member->next = 0;
+    if (!capture_read(member->capture, member->batch, MEMBER_BATCH, &member->count, err))
+        return false;
+    if (member->count > 0) {
+        member->next_ts_ns = member->batch[0].ts_ns;
+        return true;
+    }
+    member->finished = true;
+    member->info = member->capture->info;
+    capture_close(member->capture);
+    member->capture = NULL;
+    return true;
+}
+
+/* Opens a file to see its first packet, and closes it again where that can be undone. */
+static bool first_look(struct member *member, bool alone, struct err *err)
+{
+    member->capture = capture_open(member->path, err);
+    if (member->capture == NULL)
+        return false;
+    member->info = member->capture->info;
+    if (alone)
+        return true;
+    if (!refill(member, err))
+        return false;
+    if (!member->finished && strcmp(member->path, "-") != 0) {
+        capture_close(member->capture);
+        member->capture = NULL;
+        member->count = member->next = 0;
+        member->parked = true;
+    }
+    return true;
+}
+
+static bool unpark(struct member *member, struct err *err)
+{
+    if (!member->parked)
+        return true;
+    member->parked = false;
+    member->capture = capture_open(member->path, err);
+    return member->capture != NULL && refill(member, err);
+}
+
+static struct capture_set *new_set(size_t count, struct err *err)
+{
+    struct capture_set *set = calloc(1, sizeof *set);
+    if (set != NULL)
+        set->members = calloc(count, sizeof *set->members);
+    if (set == NULL || set->members == NULL) {
+        free(set);
+        err_no_memory(err);
+        return NULL;
+    }
+    set->count = count;
+    return set;
+}
+
+struct capture_set *capture_set_open(const char *const *paths, size_t count, struct err *err)
+{
+    if (count > UINT16_MAX) {
+        err_set(err, "%zu files are too many at once (at most %d)", count, UINT16_MAX);
+        return NULL;
+    }
+    struct capture_set *set = new_set(count, err);
+    if (set == NULL)
+        return NULL;
+    for (size_t i = 0; i < count; i++) {
+        set->members[i].path = paths[i];
+        if (!first_look(&set->members[i], count == 1, err)) {
+            capture_set_close(set);
+            return NULL;
+        }
+    }
+    return set;
+}
+
+struct capture_set *capture_set_of(struct capture *capture, struct err *err)
+{
+    struct capture_set *set = new_set(1, err);
+    if (set == NULL) {
+        capture_close(capture);
+        return NULL;
+    }
+    set->members[0].capture = capture;
+    return set;
+}
+
+bool capture_set_read(struct capture_set *set, struct packet *batch, size_t max, size_t *count,
+                      struct err *err)
+{
+    *count = 0;
+    if (set->count == 1) {
+        struct capture *capture = set->members[0].capture;
+        return capture_read(capture, batch, max, count, err);
+    }
+    struct member *best = NULL;
+    int64_t limit = INT64_MAX; /* the earliest packet of the others */
+    size_t best_index = 0;
+    for (size_t i = 0; i < set->count; i++) {
+        struct member *member = &set->members[i];
+        if (!refill(member, err))
+            return false;
+        if (member->finished)
+            continue;
+        if (best == NULL || member->next_ts_ns < best->next_ts_ns) {
+            if (best != NULL)
+                limit = best->next_ts_ns;
+            best = member;
+            best_index = i;
+        } else if (member->next_ts_ns < limit) {
+            limit = member->next_ts_ns;
+        }
+    }
+    if (best == NULL)
+        return true;
+    if (!unpark(best, err))
+        return false;
+    while (*count < max && best->next < best->count &&
+           (*count == 0 || best->batch[best->next].ts_ns < limit)) {
+        batch[*count] = best->batch[best->next++];
+        batch[*count].capture = (uint16_t)best_index;
+        ++*count;
+    }
+    if (best->next < best->count)
+        best->next_ts_ns = best->batch[best->next].ts_ns;
+    return true;
+}
+
+size_t capture_set_count(const struct capture_set *set)
+{
+    return set->count;
+}
+
+const struct capture_info *capture_set_info(const struct capture_set *set, size_t index)
+{
+    const struct member *member = &set->members[index];
+    return member->capture != NULL ? &member->capture->info : &member->info;
+}
+
+void capture_set_close(struct capture_set *set)
+{
+    if (set == NULL)
+        return;
+    for (size_t i = 0; i < set->count; i++)
+        capture_close(set->members[i].capture);
+    free(set->members);
+    free(set);
+}

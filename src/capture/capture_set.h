@@ -1,0 +1,32 @@
+/*
+ * capture_set - several captures as one, in time order.
+ *
+ * One capture alone keeps the order of its file, whatever its clock did. Of several, the packet
+ * with the earliest time comes next; equal times come in the order of the command line. A file
+ * whose first packet is far off is closed again until its turn, so that hundreds of rotated
+ * files cost neither descriptors nor buffers.
+ */
+#ifndef HANGUP_CAPTURE_CAPTURE_SET_H
+#define HANGUP_CAPTURE_CAPTURE_SET_H
+
+#include "capture/capture.h"
+
+struct capture_set;
+
+/* Opens and checks every file. NULL: err names the first that cannot be read. The array's strings
+ * must outlive the set. */
+struct capture_set *capture_set_open(const char *const *paths, size_t count,
+                                     struct err *err) WARN_UNUSED;
+
+/* A set of one capture that is open already; takes it over. */
+struct capture_set *capture_set_of(struct capture *capture, struct err *err) WARN_UNUSED;
+
+/* The next packets, all with packet.capture set; *count 0: no more. Valid until the next call. */
+bool capture_set_read(struct capture_set *set, struct packet *batch, size_t max, size_t *count,
+                      struct err *err) WARN_UNUSED;
+
+size_t capture_set_count(const struct capture_set *set);
+const struct capture_info *capture_set_info(const struct capture_set *set, size_t index);
+void capture_set_close(struct capture_set *set);
+
+#endif

@@ -1,0 +1,645 @@
+#include "capture/conv.h"
+
+#include <ctype.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/strbuf.h"
+#include "base/text.h"
+#include "base/vec.h"
+#include "capture/formats.h"
+
+#define LINKTYPE_RAW 101
+#define MAX_CONNECTIONS 64
+#define MAX_PAYLOAD (1024 * 1024)
+#define MAX_REPEAT 100000
+#define MAX_PACKETS (4 * 1000 * 1000)
+/* 2026-01-01T00:00:00Z: any date will do, this one reads well. */
+#define START_S INT64_C(1767225600)
+
+enum flag { FIN = 1, SYN = 2, RST = 4, PSH = 8, ACK = 16 };
+
+struct conversation {
+    char name[32];
+    uint8_t address[2][4];
+    uint16_t port[2];
+    uint32_t isn[2];
+    uint32_t next[2]; /* relative to isn: next sequence number to send */
+};
+
+struct frame {
+    int64_t ts_ns;
+    size_t offset; /* into bytes */
+    uint32_t caplen, len;
+    size_t order;  /* of the text, for equal times */
+};
+
+struct conv {
+    const char *name;
+    const char *text, *end;
+    unsigned line;
+    int64_t now_ns;
+    struct conversation conns[MAX_CONNECTIONS];
+    size_t conn_count;
+    unsigned iteration;        /* of a repeat block */
+    bool repeating;
+    struct strbuf bytes;       /* of all packets */
+    struct {
+        struct frame *items;
+        size_t count, capacity;
+    } frames;
+    struct conv_expectations expectations;
+    size_t next;               /* frame to hand out */
+    struct err *err;
+};
+
+/* ---- words of a line ------------------------------------------------------------------------ */
+
+static bool fail(struct conv *conv, const char *format, ...) PRINTF_LIKE(2, 3);
+
+static bool fail(struct conv *conv, const char *format, ...)
+{
+    char message[300];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(message, sizeof message, format, args);
+    va_end(args);
+    return err_set(conv->err, "%s:%u: %s", conv->name, conv->line, message);
+}
+
+static void skip_space(const char **p)
+{
+    while (**p == ' ' || **p == '\t')
+        ++*p;
+}
+
+static bool at_end(const char **p)
+{
+    skip_space(p);
+    return **p == '\0' || **p == '#';
+}
+
+static bool take(const char **p, const char *word)
+{
+    skip_space(p);
+    size_t length = strlen(word);
+    if (strncmp(*p, word, length) != 0 || (isalnum((unsigned char)word[length - 1]) &&
+                                           (isalnum((unsigned char)(*p)[length]))))
+        return false;
+    *p += length;
+    return true;
+}
+
+static bool take_number(const char **p, uint64_t *number)
+{
+    if (!isdigit((unsigned char)**p))
+        return false;
+    *number = 0;
+    while (isdigit((unsigned char)**p))
+        *number = *number * 10 + (uint64_t)(*(*p)++ - '0');
+    return true;
+}
+
+/* Seconds with up to nine decimals. */
+static bool take_seconds(const char **p, int64_t *ns)
+{
+    uint64_t seconds;
+    skip_space(p);
+    if (!take_number(p, &seconds) || seconds > 1000000000)
+        return false;
+    *ns = (int64_t)seconds * NS_PER_S;
+    if (**p != '.')
+        return true;
+    ++*p;
+    for (int64_t unit = NS_PER_S / 10; isdigit((unsigned char)**p); unit /= 10)
+        *ns += unit * (*(*p)++ - '0');
+    return true;
+}
+
+static bool take_endpoint(const char **p, uint8_t address[4], uint16_t *port)
+{
+    uint64_t n;
+    skip_space(p);
+    for (int i = 0; i < 4; i++) {
+        if (!take_number(p, &n) || n > 255)
+            return false;
+        address[i] = (uint8_t)n;
+        if (*(*p)++ != (i < 3 ? '.' : ':'))
+            return false;
+    }
+    if (!take_number(p, &n) || n > UINT16_MAX)
+        return false;
+    *port = (uint16_t)n;
+    return true;
+}
+
+/* ---- packets -------------------------------------------------------------------------------- */
+
+struct packet_line {
+    unsigned from;     /* 0: the left end, the client */
+    unsigned flags;
+    bool has_seq, has_ack, captured, twice;
+    uint64_t seq, ack, win, mss, wscale, ttl, id, snap;
+    bool has_mss, has_wscale, has_snap;
+    struct strbuf payload;
+};
+
+static void put16(uint8_t *p, unsigned value)
+{
+    p[0] = (uint8_t)(value >> 8);
+    p[1] = (uint8_t)value;
+}
+
+static void put32(uint8_t *p, uint32_t value)
+{
+    put16(p, value >> 16);
+    put16(p + 2, value & 0xffff);
+}
+
+static uint32_t sum16(const uint8_t *p, size_t length, uint32_t sum)
+{
+    for (size_t i = 0; i + 1 < length; i += 2)
+        sum += (uint32_t)p[i] << 8 | p[i + 1];
+    if (length % 2 != 0)
+        sum += (uint32_t)p[length - 1] << 8;
+    return sum;
+}
+
+static unsigned fold(uint32_t sum)
+{
+    while (sum >> 16)
+        sum = (sum & 0xffff) + (sum >> 16);
+    return ~sum & 0xffff;
+}
+
+/* IPv4 and TCP headers with right checksums, so that other tools read the packets too. */
+static bool emit(struct conv *conv, const struct conversation *c, const struct packet_line *line,
+                 uint32_t seq, uint32_t ack)
+{
+    uint8_t header[20 + 28] = { 0 }, *tcp = header + 20;
+    size_t options = (line->has_mss ? 4u : 0) + (line->has_wscale ? 4u : 0);
+    size_t total = 40 + options + line->payload.length;
+    if (total > UINT16_MAX)
+        return fail(conv, "the packet is longer than 65535 bytes");
+    if (conv->frames.count >= MAX_PACKETS)
+        return fail(conv, "more than %d packets", MAX_PACKETS);
+    header[0] = 0x45;
+    put16(header + 2, (unsigned)total);
+    put16(header + 4, (unsigned)line->id);
+    header[6] = 0x40; /* do not fragment */
+    header[8] = (uint8_t)line->ttl;
+    header[9] = 6;
+    memcpy(header + 12, c->address[line->from], 4);
+    memcpy(header + 16, c->address[!line->from], 4);
+    put16(header + 10, fold(sum16(header, 20, 0)));
+    put16(tcp, c->port[line->from]);
+    put16(tcp + 2, c->port[!line->from]);
+    put32(tcp + 4, seq);
+    put32(tcp + 8, ack);
+    tcp[12] = (uint8_t)((20 + options) / 4 << 4);
+    tcp[13] = (uint8_t)line->flags;
+    put16(tcp + 14, (unsigned)line->win);
+    uint8_t *option = tcp + 20;
+    if (line->has_mss) {
+        option[0] = 2;
+        option[1] = 4;
+        put16(option + 2, (unsigned)line->mss);
+        option += 4;
+    }
+    if (line->has_wscale) {
+        option[0] = 3;
+        option[1] = 3;
+        option[2] = (uint8_t)line->wscale;
+        option[3] = 0;
+    }
+    uint32_t sum = sum16(header + 12, 8, 0) + 6 + (uint32_t)(total - 20);
+    sum = sum16(tcp, 20 + options, sum);
+    sum = sum16((const uint8_t *)strbuf_text(&line->payload), line->payload.length, sum);
+    put16(tcp + 16, fold(sum));
+    size_t kept = line->has_snap && line->snap < line->payload.length ? line->snap
+                                                                      : line->payload.length;
+    for (int copy = 0; copy <= line->twice; copy++) {
+        if (!VEC_ROOM(&conv->frames))
+            return err_no_memory(conv->err);
+        conv->frames.items[conv->frames.count] = (struct frame){
+            .ts_ns = conv->now_ns + copy * 1000,
+            .offset = conv->bytes.length,
+            .caplen = (uint32_t)(40 + options + kept),
+            .len = (uint32_t)total,
+            .order = conv->frames.count,
+        };
+        conv->frames.count++;
+        strbuf_add(&conv->bytes, (const char *)header, 40 + options);
+        strbuf_add(&conv->bytes, strbuf_text(&line->payload), kept);
+    }
+    return !conv->bytes.failed || err_no_memory(conv->err);
+}
+
+static bool send_packet(struct conv *conv, struct conversation *c, const struct packet_line *line)
+{
+    unsigned from = line->from;
+    uint32_t seq = line->has_seq ? (uint32_t)line->seq : c->next[from];
+    uint32_t ack = line->has_ack ? (uint32_t)line->ack : c->next[!from];
+    bool with_ack = line->flags & ACK;
+    if (!line->has_seq && !(line->flags & RST)) {
+        c->next[from] += (uint32_t)line->payload.length;
+        c->next[from] += ((line->flags & SYN) != 0) + ((line->flags & FIN) != 0);
+    }
+    if (!line->captured)
+        return true;
+    return emit(conv, c, line, c->isn[from] + seq, with_ack ? c->isn[!from] + ack : 0);
+}
+
+/* "text" or N*"text", several in a row */
+static bool take_payload(struct conv *conv, const char **p, struct strbuf *payload)
+{
+    uint64_t times = 1;
+    if (isdigit((unsigned char)**p) && (!take_number(p, &times) || *(*p)++ != '*'))
+        return fail(conv, "a payload is written \"text\" or N*\"text\"");
+    if (*(*p)++ != '"')
+        return fail(conv, "a payload is written in double quotes");
+    struct strbuf once = { 0 };
+    bool ok = true;
+    while (**p != '"' && ok) {
+        char ch = *(*p)++;
+        if (ch == '\0') {
+            ok = fail(conv, "the payload has no closing quote");
+        } else if (ch == '\\') {
+            char escape = *(*p)++;
+            char digits[3] = "";
+            switch (escape) {
+            case 'r': strbuf_addc(&once, '\r'); break;
+            case 'n': strbuf_addc(&once, '\n'); break;
+            case 't': strbuf_addc(&once, '\t'); break;
+            case '0': strbuf_addc(&once, '\0'); break;
+            case '\\':
+            case '"': strbuf_addc(&once, escape); break;
+            case 'x':
+                if (isxdigit((unsigned char)(*p)[0]) && isxdigit((unsigned char)(*p)[1])) {
+                    memcpy(digits, *p, 2);
+                    *p += 2;
+                    strbuf_addc(&once, (char)strtoul(digits, NULL, 16));
+                    break;
+                }
+                /* fall through */
+            default:
+                ok = fail(conv, "unknown escape in the payload");
+            }
+        } else {
+            strbuf_addc(&once, ch);
+        }
+    }
+    if (ok) {
+        ++*p;
+        if (once.length > 0 && times > MAX_PAYLOAD / once.length)
+            ok = fail(conv, "the payload is longer than %d bytes", MAX_PAYLOAD);
+        for (uint64_t i = 0; ok && i < times; i++)
+            strbuf_add(payload, strbuf_text(&once), once.length);
+    }
+    strbuf_free(&once);
+    return ok;
+}
+
+static bool take_flags(const char **p, unsigned *flags)
+{
+    static const char letters[] = "FSRP.";
+    const char *start = *p;
+    while (**p != '\0' && strchr(letters, **p) != NULL)
+        *flags |= 1u << (strchr(letters, *(*p)++) - letters);
+    return *p > start && (at_end(p) || (*p)[-1] == ' ' || (*p)[-1] == '\t');
+}
+
+static bool take_word(struct conv *conv, const char **p, struct packet_line *line)
+{
+    static const struct {
+        const char *name;
+        size_t value, has;
+        uint64_t most;
+    } words[] = {
+#define VALUE(field) offsetof(struct packet_line, field)
+        { "seq=", VALUE(seq), VALUE(has_seq), UINT32_MAX },
+        { "ack=", VALUE(ack), VALUE(has_ack), UINT32_MAX },
+        { "win=", VALUE(win), SIZE_MAX, UINT16_MAX },
+        { "mss=", VALUE(mss), VALUE(has_mss), UINT16_MAX },
+        { "wscale=", VALUE(wscale), VALUE(has_wscale), 14 },
+        { "ttl=", VALUE(ttl), SIZE_MAX, 255 },
+        { "id=", VALUE(id), SIZE_MAX, UINT16_MAX },
+        { "snap=", VALUE(snap), VALUE(has_snap), UINT32_MAX },
+#undef VALUE
+    };
+    if (take(p, "uncaptured")) {
+        line->captured = false;
+        return true;
+    }
+    if (take(p, "dup"))
+        return line->twice = true;
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        if (!take(p, words[i].name))
+            continue;
+        uint64_t number;
+        if (!take_number(p, &number) || number > words[i].most)
+            return fail(conv, "%s wants a number up to %" PRIu64, words[i].name, words[i].most);
+        *(uint64_t *)((char *)line + words[i].value) = number;
+        if (words[i].has != SIZE_MAX)
+            *(bool *)((char *)line + words[i].has) = true;
+        return true;
+    }
+    return fail(conv, "not understood: '%.40s'", *p);
+}
+
+static struct conversation *find_conversation(struct conv *conv, const char **p)
+{
+    skip_space(p);
+    size_t length = strcspn(*p, ": \t<>");
+    if ((*p)[length] != ':' || length == 0)
+        return conv->conn_count > 0 ? &conv->conns[conv->conn_count - 1] : NULL;
+    for (size_t i = 0; i < conv->conn_count; i++)
+        if (strlen(conv->conns[i].name) == length &&
+            strncmp(conv->conns[i].name, *p, length) == 0) {
+            *p += length + 1;
+            return &conv->conns[i];
+        }
+    return NULL;
+}
+
+/* +TIME [NAME:] >|< FLAGS|PAYLOAD [WORD...] */
+static bool packet_line(struct conv *conv, const char *p)
+{
+    int64_t delay;
+    if (!take_seconds(&p, &delay))
+        return fail(conv, "a packet line begins with +SECONDS");
+    conv->now_ns += delay;
+    struct conversation *c = find_conversation(conv, &p);
+    if (c == NULL)
+        return fail(conv, "there is no such connection (a 'conn' line comes first)");
+    struct packet_line line = { .captured = true, .win = 64240, .ttl = 64,
+                                .id = conv->frames.count + 1 };
+    line.id &= UINT16_MAX;
+    if (take(&p, ">"))
+        line.from = 0;
+    else if (take(&p, "<"))
+        line.from = 1;
+    else
+        return fail(conv, "the direction is missing: > from the client, < from the server");
+    skip_space(&p);
+    bool ok = true;
+    if (*p != '"' && !isdigit((unsigned char)*p) && !take_flags(&p, &line.flags))
+        ok = fail(conv, "flags are made of S F R P and . (ACK)");
+    while (ok && !at_end(&p)) {
+        if (*p == '"' || isdigit((unsigned char)*p))
+            ok = take_payload(conv, &p, &line.payload);
+        else
+            ok = take_word(conv, &p, &line);
+    }
+    if (line.flags == 0)
+        line.flags = PSH | ACK;
+    ok = ok && send_packet(conv, c, &line);
+    strbuf_free(&line.payload);
+    return ok;
+}
+
+/* ---- other lines ------------------------------------------------------------------------------ */
+
+static bool conn_line(struct conv *conv, const char *p)
+{
+    if (conv->repeating && conv->iteration > 0)
+        conv->conn_count--; /* the same name again, with a new port */
+    if (conv->conn_count == MAX_CONNECTIONS)
+        return fail(conv, "more than %d connections", MAX_CONNECTIONS);
+    struct conversation *c = &conv->conns[conv->conn_count];
+    *c = (struct conversation){ .name = "" };
+    skip_space(&p);
+    if (isalpha((unsigned char)*p)) {
+        size_t length = strcspn(p, " \t");
+        if (length >= sizeof c->name)
+            return fail(conv, "the name is too long");
+        memcpy(c->name, p, length);
+        p += length;
+    }
+    if (!take_endpoint(&p, c->address[0], &c->port[0]) || !take(&p, ">") ||
+        !take_endpoint(&p, c->address[1], &c->port[1]) || !at_end(&p))
+        return fail(conv, "write: conn [NAME] ADDRESS:PORT > ADDRESS:PORT");
+    c->port[0] = (uint16_t)(c->port[0] + conv->iteration);
+    c->isn[0] = 1000000 + 1000003 * (uint32_t)conv->conn_count + 65537 * conv->iteration;
+    c->isn[1] = 4000000000u + 3000017 * (uint32_t)conv->conn_count + 65537 * conv->iteration;
+    conv->conn_count++;
+    return true;
+}
+
+static bool expect_line(struct conv *conv, const char *p)
+{
+    if (conv->repeating)
+        return fail(conv, "expect does not stand in a repeat block");
+    if (!VEC_ROOM(&conv->expectations))
+        return err_no_memory(conv->err);
+    struct conv_expectation *e = &conv->expectations.items[conv->expectations.count++];
+    *e = (struct conv_expectation){ .count = -1, .line = conv->line };
+    e->undecided = take(&p, "undecided");
+    e->also = !e->undecided && take(&p, "also");
+    skip_space(&p);
+    size_t length = strcspn(p, " \t#");
+    if (length == 0 || length >= sizeof e->rule)
+        return fail(conv, "expect names a rule, 'nothing' or 'nothing-else'");
+    memcpy(e->rule, p, length);
+    p += length;
+    uint64_t count;
+    if (take(&p, "count=")) {
+        if (!take_number(&p, &count))
+            return fail(conv, "count= wants a number");
+        e->count = (long)count;
+    }
+    return at_end(&p) || fail(conv, "not understood: '%.40s'", p);
+}
+
+static bool midstream_line(struct conv *conv)
+{
+    conv->frames.count = 0;
+    strbuf_clear(&conv->bytes);
+    return true;
+}
+
+static bool run_lines(struct conv *conv, const char *until);
+
+/* repeat N [every SECONDS] { ... }: each round begins `every` after the one before. */
+static bool repeat_line(struct conv *conv, const char *p)
+{
+    uint64_t times;
+    int64_t every = 0;
+    skip_space(&p);
+    if (conv->repeating || !take_number(&p, &times) || times == 0 || times > MAX_REPEAT ||
+        (take(&p, "every") && !take_seconds(&p, &every)) || !take(&p, "{") || !at_end(&p))
+        return fail(conv, "write: repeat N [every SECONDS] {");
+    const char *start = conv->text;
+    unsigned start_line = conv->line;
+    int64_t start_ns = conv->now_ns;
+    conv->repeating = true;
+    for (conv->iteration = 0; conv->iteration < times; conv->iteration++) {
+        conv->text = start;
+        conv->line = start_line;
+        conv->now_ns = start_ns + (int64_t)conv->iteration * every;
+        if (!run_lines(conv, "}"))
+            return false;
+    }
+    conv->iteration = 0;
+    conv->repeating = false;
+    return true;
+}
+
+static bool run_line(struct conv *conv, const char *p)
+{
+    int64_t ns;
+    skip_space(&p);
+    if (*p == '+')
+        return packet_line(conv, p + 1);
+    if (take(&p, "conn"))
+        return conn_line(conv, p);
+    if (take(&p, "expect"))
+        return expect_line(conv, p);
+    if (take(&p, "midstream"))
+        return midstream_line(conv);
+    if (take(&p, "repeat"))
+        return repeat_line(conv, p);
+    if (take(&p, "at") && take_seconds(&p, &ns)) {
+        conv->now_ns = START_S * NS_PER_S + ns;
+        return true;
+    }
+    return fail(conv, "not understood: '%.40s'", p);
+}
+
+/* Runs lines up to the end, or up to a line that is `until`. */
+static bool run_lines(struct conv *conv, const char *until)
+{
+    while (conv->text < conv->end) {
+        const char *start = conv->text;
+        const char *newline = memchr(start, '\n', (size_t)(conv->end - start));
+        size_t length = (size_t)((newline != NULL ? newline : conv->end) - start);
+        conv->text = newline != NULL ? newline + 1 : conv->end;
+        conv->line++;
+        char *line = strndup(start, length);
+        if (line == NULL)
+            return err_no_memory(conv->err);
+        line[strcspn(line, "\r")] = '\0';
+        const char *p = line;
+        bool ends = until != NULL && take(&p, until);
+        bool ok = ends || at_end(&p) || run_line(conv, line);
+        free(line);
+        if (!ok || ends)
+            return ok;
+    }
+    return until == NULL || fail(conv, "a '%s' is missing", until);
+}
+
+static int by_time(const void *a, const void *b)
+{
+    const struct frame *x = a, *y = b;
+    if (x->ts_ns != y->ts_ns)
+        return x->ts_ns < y->ts_ns ? -1 : 1;
+    return (x->order > y->order) - (x->order < y->order);
+}
+
+/* ---- as a capture ----------------------------------------------------------------------------- */
+
+static bool conv_read(struct capture *capture, struct packet *batch, size_t max, size_t *count,
+                      struct err *err)
+{
+    (void)err;
+    struct conv *conv = capture->state;
+    for (; *count < max && conv->next < conv->frames.count; conv->next++) {
+        const struct frame *frame = &conv->frames.items[conv->next];
+        batch[(*count)++] = (struct packet){
+            .ts_ns = frame->ts_ns,
+            .data = (const uint8_t *)conv->bytes.text + frame->offset,
+            .caplen = frame->caplen,
+            .len = frame->len,
+            .frame = (uint32_t)conv->next + 1,
+            .link_type = LINKTYPE_RAW,
+        };
+    }
+    return true;
+}
+
+static void free_conv(struct conv *conv)
+{
+    strbuf_free(&conv->bytes);
+    free(conv->frames.items);
+    free(conv->expectations.items);
+    free(conv);
+}
+
+static void conv_close(struct capture *capture)
+{
+    free_conv(capture->state);
+}
+
+static const struct capture_ops conv_ops = { conv_read, conv_close };
+
+static bool fill(struct capture *capture, const char *name, const char *text, size_t length,
+                 struct err *err)
+{
+    struct conv *conv = calloc(1, sizeof *conv);
+    if (conv == NULL)
+        return err_no_memory(err);
+    conv->name = name;
+    conv->text = text;
+    conv->end = text + length;
+    conv->now_ns = START_S * NS_PER_S;
+    conv->err = err;
+    if (!run_lines(conv, NULL)) {
+        free_conv(conv);
+        return false;
+    }
+    if (conv->frames.count > 0)
+        qsort(conv->frames.items, conv->frames.count, sizeof *conv->frames.items, by_time);
+    conv->err = NULL;
+    capture->ops = &conv_ops;
+    capture->state = conv;
+    capture->info.format = "conv";
+    capture_note_link_type(capture, LINKTYPE_RAW);
+    return true;
+}
+
+struct capture *conv_open(const char *name, const char *text, size_t length, struct err *err)
+{
+    struct capture *capture = calloc(1, sizeof *capture);
+    if (capture == NULL) {
+        err_no_memory(err);
+        return NULL;
+    }
+    capture->info.file = name;
+    capture->info.dropped_packets = -1;
+    if (fill(capture, name, text, length, err))
+        return capture;
+    free(capture);
+    return NULL;
+}
+
+const struct conv_expectations *conv_expectations(const struct capture *capture)
+{
+    return &((const struct conv *)capture->state)->expectations;
+}
+
+bool conv_recognises(const char *path)
+{
+    size_t length = strlen(path);
+    return length > 5 && strcmp(path + length - 5, ".conv") == 0;
+}
+
+bool conv_file_open(struct capture *capture, struct source *source, struct err *err)
+{
+    struct strbuf text = { 0 };
+    const uint8_t *p;
+    while ((p = source_need(source, 1)) != NULL && text.length <= MAX_PAYLOAD) {
+        strbuf_add(&text, (const char *)p, source_left(source));
+        source_step(source, source_left(source));
+    }
+    bool ok = text.length <= MAX_PAYLOAD ||
+              err_set(err, "%s: is too large for a conversation", capture->info.file);
+    ok = ok && fill(capture, capture->info.file, strbuf_text(&text), text.length, err);
+    strbuf_free(&text);
+    if (ok)
+        source_close(source);
+    return ok;
+}

@@ -1,0 +1,160 @@
+#include "capture/live.h"
+
+#include <pcap/pcap.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/text.h"
+
+/* How long libpcap may wait to hand over several packets at once; also how long Ctrl-C takes. */
+#define LIVE_TIMEOUT_MS 100
+
+struct live {
+    pcap_t *pcap;
+    struct live_options options;
+    bool nanoseconds;
+    uint16_t link_type;
+    uint32_t frame;
+    int64_t started_ns; /* monotonic */
+};
+
+static int64_t monotonic_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * NS_PER_S + now.tv_nsec;
+}
+
+static bool time_is_up(const struct live *live)
+{
+    return live->options.max_duration_ns > 0 &&
+           monotonic_ns() - live->started_ns >= live->options.max_duration_ns;
+}
+
+static void note_drops(struct capture *capture)
+{
+    struct live *live = capture->state;
+    struct pcap_stat stat;
+    if (pcap_stats(live->pcap, &stat) == 0)
+        capture->info.dropped_packets = (int64_t)stat.ps_drop + stat.ps_ifdrop;
+}
+
+/* One packet a call: libpcap's packet is valid only until it is asked again. */
+static bool live_read(struct capture *capture, struct packet *batch, size_t max, size_t *count,
+                      struct err *err)
+{
+    (void)max;
+    struct live *live = capture->state;
+    const struct live_options *o = &live->options;
+    while (!o->stopped(o->context) && !time_is_up(live) &&
+           (o->max_packets == 0 || live->frame < o->max_packets)) {
+        struct pcap_pkthdr *header;
+        const u_char *data;
+        int got = pcap_next_ex(live->pcap, &header, &data);
+        if (got == 0)
+            continue;
+        if (got < 0) {
+            /* An interface that goes away ends the capture; what was seen still counts. */
+            capture_break(capture, "%s: %s", o->interface, pcap_geterr(live->pcap));
+            break;
+        }
+        batch[0] = (struct packet){
+            .ts_ns = (int64_t)header->ts.tv_sec * NS_PER_S +
+                     (int64_t)header->ts.tv_usec * (live->nanoseconds ? 1 : 1000),
+            .data = data,
+            .caplen = header->caplen,
+            .len = header->len < header->caplen ? header->caplen : header->len,
+            .frame = ++live->frame,
+            .link_type = live->link_type,
+        };
+        *count = 1;
+        return true;
+    }
+    (void)err;
+    note_drops(capture);
+    return true;
+}
+
+static void live_close(struct capture *capture)
+{
+    struct live *live = capture->state;
+    pcap_close(live->pcap);
+    free(live);
+}
+
+static const struct capture_ops live_ops = { live_read, live_close };
+
+static bool set_filter(pcap_t *pcap, const char *filter, struct err *err)
+{
+    struct bpf_program program;
+    if (pcap_compile(pcap, &program, filter, 1, PCAP_NETMASK_UNKNOWN) != 0)
+        return err_set(err, "filter '%s': %s", filter, pcap_geterr(pcap));
+    bool ok = pcap_setfilter(pcap, &program) == 0;
+    pcap_freecode(&program);
+    return ok || err_set(err, "filter '%s': %s", filter, pcap_geterr(pcap));
+}
+
+static bool activate(pcap_t *pcap, const struct live_options *options, bool *nanoseconds,
+                     struct err *err)
+{
+    pcap_set_snaplen(pcap, options->snaplen);
+    pcap_set_promisc(pcap, options->promiscuous);
+    pcap_set_timeout(pcap, LIVE_TIMEOUT_MS);
+    if (options->buffer_kib > 0)
+        pcap_set_buffer_size(pcap, options->buffer_kib * 1024);
+    *nanoseconds = pcap_set_tstamp_precision(pcap, PCAP_TSTAMP_PRECISION_NANO) == 0;
+    int rc = pcap_activate(pcap);
+    if (rc < 0) {
+        const char *detail = pcap_geterr(pcap);
+        return err_set(err, "%s: %s%s%s%s", options->interface, pcap_statustostr(rc),
+                       detail[0] != '\0' ? ": " : "", detail,
+                       rc == PCAP_ERROR_PERM_DENIED ? " (run as root, or give hangup the "
+                                                      "capability cap_net_raw)" : "");
+    }
+    return options->filter == NULL || set_filter(pcap, options->filter, err);
+}
+
+struct capture *live_open(const struct live_options *options, struct err *err)
+{
+    char errbuf[PCAP_ERRBUF_SIZE] = "";
+    struct capture *capture = calloc(1, sizeof *capture);
+    struct live *live = calloc(1, sizeof *live);
+    pcap_t *pcap = pcap_create(options->interface, errbuf);
+    if (capture == NULL || live == NULL || pcap == NULL) {
+        err_set(err, "%s: %s", options->interface, pcap == NULL ? errbuf : "out of memory");
+        goto fail;
+    }
+    if (!activate(pcap, options, &live->nanoseconds, err))
+        goto fail;
+    live->pcap = pcap;
+    live->options = *options;
+    live->link_type = (uint16_t)pcap_datalink(pcap);
+    live->started_ns = monotonic_ns();
+    capture->ops = &live_ops;
+    capture->state = live;
+    capture->info.file = options->interface;
+    capture->info.format = "live";
+    capture->info.dropped_packets = -1;
+    capture_note_link_type(capture, live->link_type);
+    return capture;
+fail:
+    if (pcap != NULL)
+        pcap_close(pcap);
+    free(live);
+    free(capture);
+    return NULL;
+}
+
+bool live_interfaces(void (*list)(void *context, const char *name, const char *description),
+                     void *context, struct err *err)
+{
+    char errbuf[PCAP_ERRBUF_SIZE] = "";
+    pcap_if_t *all;
+    if (pcap_findalldevs(&all, errbuf) != 0)
+        return err_set(err, "cannot list interfaces: %s", errbuf);
+    for (const pcap_if_t *i = all; i != NULL; i = i->next)
+        list(context, i->name, i->description != NULL ? i->description : "");
+    pcap_freealldevs(all);
+    return true;
+}

@@ -1,0 +1,53 @@
+/*
+ * source - bytes of a file or pipe, seen through one buffer.
+ *
+ * Nothing is copied out: callers look at the bytes in place and then step over them.
+ */
+#ifndef HANGUP_CAPTURE_SOURCE_H
+#define HANGUP_CAPTURE_SOURCE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+
+struct source {
+    int fd;
+    uint8_t *buffer;
+    size_t capacity, start, end; /* bytes [start, end) are read and not consumed */
+    uint64_t offset;             /* position of `start` in the file */
+    bool at_end;                 /* no more bytes will come */
+    int read_errno;              /* 0, or why reading stopped */
+};
+
+/* path "-" is standard input. The file must be readable and not a directory. */
+bool source_open(struct source *source, const char *path, struct err *err) WARN_UNUSED;
+void source_close(struct source *source);
+
+/* At least `wanted` bytes, reading (and blocking) only if they are not in the buffer yet;
+ * NULL when the file ends before. The pointer is valid until the next call that may read. */
+const uint8_t *source_need(struct source *source, size_t wanted);
+
+/* The same, but never reads: NULL when they are not in the buffer. */
+static inline const uint8_t *source_have(const struct source *source, size_t wanted)
+{
+    return source->end - source->start >= wanted ? source->buffer + source->start : NULL;
+}
+
+static inline size_t source_left(const struct source *source)
+{
+    return source->end - source->start;
+}
+
+/* Steps over bytes that source_need or source_have returned. */
+static inline void source_step(struct source *source, size_t count)
+{
+    source->start += count;
+    source->offset += count;
+}
+
+/* Steps over any number of bytes, reading as needed; false: the file ended before. */
+bool source_skip(struct source *source, uint64_t count);
+
+#endif

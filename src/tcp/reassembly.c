@@ -1,0 +1,183 @@
+#include "tcp/reassembly.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/seq.h"
+
+struct tcp_pending {
+    struct tcp_pending *next;
+    struct tcp_chunk chunk; /* chunk.bytes points to `bytes`; chunk.length on the wire */
+    uint32_t captured;
+    uint8_t bytes[];
+};
+
+static void hand_on(struct tcp_conn *conn, unsigned from, const struct tcp_chunk *chunk,
+                    const struct tcp_sink *sink)
+{
+    struct tcp_end *end = &conn->end[from];
+    if (chunk->bytes == NULL)
+        end->lost_bytes += chunk->length;
+    end->payload_bytes += chunk->length;
+    end->deliver_nxt = chunk->seq + chunk->length;
+    sink->data(sink->context, conn, from, chunk);
+}
+
+/* A run of bytes of which the first `captured` were kept, less what was handed on before. */
+static void hand_on_run(struct tcp_conn *conn, unsigned from, struct tcp_chunk chunk,
+                        uint32_t captured, const struct tcp_sink *sink)
+{
+    uint32_t old = conn->end[from].deliver_nxt - chunk.seq;
+    uint32_t end_seq = chunk.seq + chunk.length;
+    if (captured > old) {
+        struct tcp_chunk part = chunk;
+        part.bytes += old;
+        part.length = captured - old;
+        part.seq += old;
+        hand_on(conn, from, &part, sink);
+    }
+    uint32_t missing = end_seq - conn->end[from].deliver_nxt;
+    if (missing > 0) {
+        struct tcp_chunk gap = chunk;
+        gap.bytes = NULL;
+        gap.seq = conn->end[from].deliver_nxt;
+        gap.length = missing;
+        gap.ack = 0;
+        hand_on(conn, from, &gap, sink);
+    }
+}
+
+static void gap_until(struct tcp_conn *conn, unsigned from, uint32_t seq,
+                      const struct tcp_chunk *shown_by, const struct tcp_sink *sink)
+{
+    struct tcp_chunk gap = {
+        .seq = conn->end[from].deliver_nxt,
+        .length = seq - conn->end[from].deliver_nxt,
+        .ts_ns = shown_by->ts_ns,
+        .frame = shown_by->frame,
+        .capture = shown_by->capture,
+    };
+    hand_on(conn, from, &gap, sink);
+}
+
+static void drop_first(struct tcp_conn *conn, unsigned from, struct tcp_budget *budget)
+{
+    struct tcp_pending *first = conn->end[from].pending;
+    conn->end[from].pending = first->next;
+    conn->pending_bytes -= first->captured;
+    budget->bytes -= first->captured;
+    free(first);
+}
+
+/* Hands on waiting runs that have become the next ones. */
+static void drain(struct tcp_conn *conn, unsigned from, struct tcp_budget *budget,
+                  const struct tcp_sink *sink)
+{
+    struct tcp_end *end = &conn->end[from];
+    while (end->pending != NULL && seq_leq(end->pending->chunk.seq, end->deliver_nxt)) {
+        const struct tcp_pending *first = end->pending;
+        if (seq_lt(end->deliver_nxt, first->chunk.seq + first->chunk.length))
+            hand_on_run(conn, from, first->chunk, first->captured, sink);
+        drop_first(conn, from, budget);
+    }
+}
+
+/* Copies a run behind a hole. Runs may overlap; they are trimmed when handed on. */
+static bool keep(struct tcp_conn *conn, unsigned from, const struct tcp_chunk *chunk,
+                 uint32_t captured, struct tcp_budget *budget)
+{
+    if (conn->pending_bytes + captured > budget->max_conn_bytes ||
+        budget->bytes + captured > budget->max_bytes)
+        return false;
+    struct tcp_pending **at = &conn->end[from].pending;
+    while (*at != NULL && seq_leq((*at)->chunk.seq, chunk->seq)) {
+        if ((*at)->chunk.seq == chunk->seq && (*at)->chunk.length >= chunk->length)
+            return true; /* the same again */
+        at = &(*at)->next;
+    }
+    struct tcp_pending *run = malloc(sizeof *run + captured);
+    if (run == NULL)
+        return false;
+    run->chunk = *chunk;
+    run->captured = captured;
+    memcpy(run->bytes, chunk->bytes, captured);
+    run->chunk.bytes = run->bytes;
+    run->next = *at;
+    *at = run;
+    conn->pending_bytes += captured;
+    budget->bytes += captured;
+    return true;
+}
+
+unsigned reassembly_input(struct tcp_conn *conn, unsigned from, const struct segment *segment,
+                          uint32_t seq, struct tcp_budget *budget, const struct tcp_sink *sink)
+{
+    struct tcp_end *end = &conn->end[from];
+    struct tcp_chunk chunk = {
+        .bytes = segment->payload,
+        .length = segment->payload_len,
+        .seq = seq,
+        .ack = segment->ack,
+        .ts_ns = segment->ts_ns,
+        .frame = segment->frame,
+        .capture = segment->capture,
+    };
+    if (seq_leq(seq + chunk.length, end->deliver_nxt))
+        return TCP_NOTE_RETRANSMISSION;
+    unsigned notes = TCP_NOTE_DATA;
+    if (seq_lt(end->deliver_nxt, seq)) {
+        const struct tcp_end *peer = &conn->end[!from];
+        bool hole_acked = peer->ack_known && seq_leq(seq, peer->ack);
+        if (!hole_acked && keep(conn, from, &chunk, segment->payload_caplen, budget))
+            return notes;
+        if (!hole_acked)
+            budget->limited++;
+        /* Runs that wait before this one come first. */
+        while (end->pending != NULL && seq_lt(end->pending->chunk.seq, seq)) {
+            if (seq_lt(end->deliver_nxt, end->pending->chunk.seq))
+                gap_until(conn, from, end->pending->chunk.seq, &chunk, sink);
+            drain(conn, from, budget, sink);
+        }
+        if (seq_lt(end->deliver_nxt, seq))
+            gap_until(conn, from, seq, &chunk, sink);
+    }
+    if (seq_lt(end->deliver_nxt, seq + chunk.length))
+        hand_on_run(conn, from, chunk, segment->payload_caplen, sink);
+    drain(conn, from, budget, sink);
+    return notes;
+}
+
+void reassembly_acked(struct tcp_conn *conn, unsigned from, uint32_t ack,
+                      struct tcp_budget *budget, const struct tcp_sink *sink)
+{
+    struct tcp_end *end = &conn->end[from];
+    while (end->pending != NULL && seq_leq(end->pending->chunk.seq + end->pending->chunk.length,
+                                           ack)) {
+        if (seq_lt(end->deliver_nxt, end->pending->chunk.seq))
+            gap_until(conn, from, end->pending->chunk.seq, &end->pending->chunk, sink);
+        drain(conn, from, budget, sink);
+    }
+}
+
+void reassembly_flush(struct tcp_conn *conn, unsigned from, struct tcp_budget *budget,
+                      const struct tcp_sink *sink)
+{
+    struct tcp_end *end = &conn->end[from];
+    const struct tcp_end *peer = &conn->end[!from];
+    while (end->pending != NULL) {
+        if (seq_lt(end->deliver_nxt, end->pending->chunk.seq))
+            gap_until(conn, from, end->pending->chunk.seq, &end->pending->chunk, sink);
+        drain(conn, from, budget, sink);
+    }
+    /* Bytes below the FIN, or acknowledged, existed even if none of them was captured. */
+    uint32_t last = end->deliver_nxt;
+    if (end->fin_seen)
+        last = seq_max(last, end->fin_seq);
+    if (peer->ack_known && end->base_known)
+        last = seq_max(last, end->fin_seen && seq_lt(end->fin_seq, peer->ack) ? end->fin_seq
+                                                                              : peer->ack);
+    if (seq_lt(end->deliver_nxt, last)) {
+        struct tcp_chunk shown_by = { .ts_ns = end->last_ts_ns };
+        gap_until(conn, from, last, &shown_by, sink);
+    }
+}

@@ -1,0 +1,24 @@
+/*
+ * reassembly - payload in order. Private to the floor.
+ *
+ * In-order bytes are handed on in place; only bytes behind a hole are copied. A hole that the
+ * other end acknowledged was never captured: it becomes a gap.
+ */
+#ifndef HANGUP_TCP_REASSEMBLY_H
+#define HANGUP_TCP_REASSEMBLY_H
+
+#include "tcp/tcp_conn.h"
+
+/* The payload of a segment whose first byte has number seq. Returns notes on it. */
+unsigned reassembly_input(struct tcp_conn *conn, unsigned from, const struct segment *segment,
+                          uint32_t seq, struct tcp_budget *budget, const struct tcp_sink *sink);
+
+/* The other end acknowledged up to `ack`: holes below are lost if bytes behind them wait. */
+void reassembly_acked(struct tcp_conn *conn, unsigned from, uint32_t ack,
+                      struct tcp_budget *budget, const struct tcp_sink *sink);
+
+/* Hands on everything up to the last byte known to exist. */
+void reassembly_flush(struct tcp_conn *conn, unsigned from, struct tcp_budget *budget,
+                      const struct tcp_sink *sink);
+
+#endif

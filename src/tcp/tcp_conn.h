@@ -1,0 +1,139 @@
+/*
+ * tcp_conn - follow one TCP connection from captured segments.
+ *
+ * Floor: tcp; uses base and decode. Knows nothing of HTTP.
+ * Model: two ends, each with an RFC 9293 state derived from evidence. We see packets between the
+ * hosts: that an end sent something is certain, that the other received it is inferred from the
+ * ACK numbers it sent later. Order between the ends comes from these numbers and not from the
+ * capture's clock.
+ *
+ * tcp_input takes five steps, each done once for every state: reset, handshake, acknowledgement,
+ * payload, FIN.
+ */
+#ifndef HANGUP_TCP_TCP_CONN_H
+#define HANGUP_TCP_TCP_CONN_H
+
+#include <stddef.h>
+
+#include "tcp/tcp_state.h"
+#include "tcp/tcp_table.h"
+
+/* Why an end reset the connection, told from the numbers. */
+enum tcp_reset_kind {
+    TCP_RESET_NONE,
+    TCP_RESET_REFUSING,  /* answers a SYN: nobody listens (RFC 9293 section 3.10.7.1) */
+    TCP_RESET_ANSWERING, /* no ACK flag, sequence number out of the segment it answers: there is
+                            no socket any more (RFC 9293 section 3.5.2 group 1) */
+    TCP_RESET_ABORTING,  /* RST+ACK at the sender's next sequence number: close() with unread data,
+                            SO_LINGER 0 (RFC 9293 section 3.10.5 ABORT) */
+    TCP_RESET_FOREIGN,   /* its numbers do not fit the end that it claims to come from */
+};
+
+/* Out-of-order bytes kept, until the hole before them is filled or known to be lost. */
+struct tcp_pending;
+
+struct tcp_end {
+    uint32_t isn;         /* of its SYN; first sequence number seen - 1 if the SYN was not */
+    uint32_t snd_nxt;     /* after the last byte, SYN or FIN that it was seen to send */
+    uint32_t data_end;    /* the same without FIN */
+    uint32_t ack;         /* highest ACK number that it sent: the other end's SND.UNA */
+    uint32_t deliver_nxt; /* first byte not handed on yet */
+    uint32_t fin_seq, fin_ack; /* of its first FIN: the FIN's own number, and the ACK number */
+    uint32_t rst_seq, rst_ack; /* of its first reset; rst_ack 0 without the ACK flag */
+    uint32_t last_seq, last_ack, last_len; /* of its last segment, to recognise duplicates */
+    int64_t last_ts_ns;
+    uint64_t payload_bytes;    /* each byte once */
+    uint64_t lost_bytes;       /* sent, but not in the capture */
+    uint32_t segments;         /* duplicates of the capture not counted */
+    uint32_t data_segments;
+    uint32_t retransmitted;    /* segments */
+    uint32_t out_of_order;     /* segments */
+    uint32_t duplicates;       /* segments captured twice */
+    uint32_t keep_alive_probes;
+    uint32_t zero_windows;
+    uint32_t resets;
+    uint16_t window;           /* as last sent, unscaled */
+    uint16_t last_ip_id;
+    int8_t window_scale;       /* -1: not offered or not seen */
+    uint8_t state;             /* enum tcp_state */
+    uint8_t rst_kind;          /* enum tcp_reset_kind of its first reset */
+    uint8_t last_flags;
+    bool base_known;           /* isn and snd_nxt mean something */
+    bool ack_known;
+    bool syn_seen;             /* SYN or SYN-ACK */
+    bool fin_seen;
+    bool fin_received;         /* it acknowledged the other end's FIN */
+    struct tcp_pending *pending; /* in sequence order */
+};
+
+struct tcp_conn {
+    struct tcp_tuple tuple; /* first: the table points here */
+    uint32_t hash;
+    struct tcp_end end[2];  /* as in tuple */
+    uint32_t pending_bytes; /* of both ends */
+};
+
+/* In-order payload, or a gap in it. */
+struct tcp_chunk {
+    const uint8_t *bytes; /* NULL: these bytes were not captured */
+    uint32_t length;
+    uint32_t seq;         /* of the first byte */
+    uint32_t ack;         /* of the segment that carried them; 0 in a gap */
+    int64_t ts_ns;        /* of that segment; of the one that showed the gap */
+    uint32_t frame;
+    uint16_t capture;
+};
+
+struct tcp_sink {
+    void (*data)(void *context, struct tcp_conn *conn, unsigned from,
+                 const struct tcp_chunk *chunk);
+    void *context;
+};
+
+/* What one segment turned out to be; several may hold. */
+enum tcp_note {
+    TCP_NOTE_SYN = 1 << 0,            /* first SYN of this end */
+    TCP_NOTE_HANDSHAKE_DONE = 1 << 1, /* first ACK of the SYN-ACK */
+    TCP_NOTE_DATA = 1 << 2,           /* bytes that were not seen before */
+    TCP_NOTE_RETRANSMISSION = 1 << 3,
+    TCP_NOTE_OUT_OF_ORDER = 1 << 4,
+    TCP_NOTE_KEEP_ALIVE = 1 << 5,
+    TCP_NOTE_FIN = 1 << 6,            /* first FIN of this end */
+    TCP_NOTE_ACK_OF_FIN = 1 << 7,     /* first ACK that covers the other end's FIN */
+    TCP_NOTE_RST = 1 << 8,
+    TCP_NOTE_ZERO_WINDOW = 1 << 9,    /* the window has just become zero */
+    TCP_NOTE_DUPLICATE = 1 << 10,     /* the same packet captured again */
+    TCP_NOTE_STRANGE = 1 << 11,       /* sequence number far out of range; ignored */
+};
+
+/* Limits on out-of-order bytes, and how often they were met. One for all connections. */
+struct tcp_budget {
+    size_t max_bytes;          /* in total */
+    uint32_t max_conn_bytes;   /* per connection */
+    size_t bytes;              /* now */
+    uint64_t limited;          /* segments whose bytes were given up as a gap */
+};
+
+#define TCP_MAX_PENDING_BYTES ((size_t)256 * 1024 * 1024)
+#define TCP_MAX_CONN_PENDING_BYTES (4u * 1024 * 1024) /* Linux' default largest receive buffer is
+                                                         6 MiB (tcp_rmem), half of it overhead */
+
+/* A connection whose first segment is `segment`, sent by end 0. */
+void tcp_conn_init(struct tcp_conn *conn, const struct segment *segment, uint32_t hash);
+
+/* Accounts for one segment. Payload goes to the sink, in order, before return.
+ * Returns a set of enum tcp_note. */
+unsigned tcp_input(struct tcp_conn *conn, unsigned from, const struct segment *segment,
+                   struct tcp_budget *budget, const struct tcp_sink *sink);
+
+/* Would this segment open a new connection on the same ends? The same rule as Wireshark's, so
+ * that stream numbers agree: a SYN with another initial sequence number. */
+bool tcp_opens_anew(const struct tcp_conn *conn, unsigned from, const struct segment *segment);
+
+/* Both ends are done: closed or in TIME_WAIT. */
+bool tcp_both_closed(const struct tcp_conn *conn);
+
+/* Hands on what waits behind holes, holes as gaps, and frees it. */
+void tcp_flush(struct tcp_conn *conn, struct tcp_budget *budget, const struct tcp_sink *sink);
+
+#endif

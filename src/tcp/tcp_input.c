@@ -1,0 +1,269 @@
+#include "tcp/tcp_conn.h"
+
+#include <string.h>
+
+#include "base/seq.h"
+#include "base/text.h"
+#include "tcp/reassembly.h"
+
+/* The same packet seen by a mirror port or on two interfaces of one host comes again within this
+ * time; a retransmission takes at least the sender's shortest timeout (RFC 6298 asks for 1 s, Linux
+ * uses 200 ms) or three duplicate ACKs, and has another IP ID. */
+#define DUPLICATE_WITHIN_NS (10 * NS_PER_MS)
+
+/* Further than this from what was seen, a sequence number is damage or another connection's. */
+#define SANE_SEQ_DISTANCE (1 << 30)
+
+/* How far a reset's sequence number may lie from the sender's next one: segments before it may be
+ * missing in the capture, or may be behind it after a retransmission. */
+#define RESET_SEQ_SLACK (1 << 20)
+
+static void step(struct tcp_end *end, enum tcp_event event)
+{
+    end->state = (uint8_t)tcp_state_after((enum tcp_state)end->state, event);
+}
+
+void tcp_conn_init(struct tcp_conn *conn, const struct segment *segment, uint32_t hash)
+{
+    tcp_tuple_of(&conn->tuple, segment);
+    conn->hash = hash;
+    bool from_start = segment->flags & TCP_SYN;
+    for (int i = 0; i < 2; i++) {
+        conn->end[i].window_scale = -1;
+        conn->end[i].state = from_start ? TCP_CLOSED : TCP_UNKNOWN;
+    }
+}
+
+static bool is_duplicate(const struct tcp_end *end, const struct segment *s)
+{
+    return end->segments > 0 && end->last_seq == s->seq && end->last_ack == s->ack &&
+           end->last_len == s->payload_len && end->last_flags == s->flags &&
+           end->last_ip_id == s->ip_id && end->window == s->window &&
+           s->ts_ns - end->last_ts_ns < DUPLICATE_WITHIN_NS &&
+           (s->payload_len > 0 || s->flags & (TCP_SYN | TCP_FIN | TCP_RST));
+}
+
+static void set_base(struct tcp_end *end, uint32_t isn)
+{
+    end->base_known = true;
+    end->isn = isn;
+    end->snd_nxt = end->data_end = end->deliver_nxt = isn + 1;
+}
+
+static enum tcp_reset_kind classify_reset(const struct tcp_end *end, const struct tcp_end *peer,
+                                          const struct segment *s)
+{
+    bool has_ack = s->flags & TCP_ACK;
+    if (!end->syn_seen && peer->syn_seen && has_ack && peer->data_segments == 0 &&
+        end->data_segments == 0 && s->ack == peer->isn + 1)
+        return TCP_RESET_REFUSING;
+    if (has_ack) {
+        if (!end->base_known)
+            return TCP_RESET_ABORTING;
+        int32_t distance = seq_diff(s->seq, end->snd_nxt);
+        return distance >= -RESET_SEQ_SLACK && distance <= RESET_SEQ_SLACK ? TCP_RESET_ABORTING
+                                                                          : TCP_RESET_FOREIGN;
+    }
+    if (peer->ack_known)
+        return seq_leq(s->seq, peer->ack) && (!end->base_known || seq_lt(end->isn, s->seq))
+                   ? TCP_RESET_ANSWERING
+                   : TCP_RESET_FOREIGN;
+    return end->base_known && s->seq != end->snd_nxt ? TCP_RESET_FOREIGN : TCP_RESET_ANSWERING;
+}
+
+static unsigned take_reset(struct tcp_end *end, struct tcp_end *peer, const struct segment *s)
+{
+    enum tcp_reset_kind kind = classify_reset(end, peer, s);
+    if (end->resets++ == 0) {
+        end->rst_kind = (uint8_t)kind;
+        end->rst_seq = s->seq;
+        end->rst_ack = s->ack;
+    }
+    if (s->flags & TCP_ACK && kind == TCP_RESET_ABORTING &&
+        (!end->ack_known || seq_lt(end->ack, s->ack))) {
+        end->ack = s->ack;
+        end->ack_known = true;
+    }
+    if (kind != TCP_RESET_FOREIGN)
+        end->state = peer->state = TCP_CLOSED;
+    return TCP_NOTE_RST;
+}
+
+static unsigned take_syn(struct tcp_end *end, const struct segment *s)
+{
+    end->window_scale = s->window_scale;
+    if (end->syn_seen)
+        return TCP_NOTE_RETRANSMISSION;
+    end->syn_seen = true;
+    set_base(end, s->seq);
+    step(end, s->flags & TCP_ACK ? TCP_EV_RCV_SYN : TCP_EV_SND_SYN);
+    return TCP_NOTE_SYN;
+}
+
+/* An end that was never seen starting, or whose SYN-ACK was not captured, is established once it
+ * acknowledges something. */
+static void adopt(struct tcp_end *end)
+{
+    if (end->state == TCP_UNKNOWN || (end->state == TCP_CLOSED && !end->syn_seen && !end->resets))
+        end->state = TCP_ESTABLISHED;
+}
+
+static unsigned take_ack(struct tcp_conn *conn, unsigned from, const struct segment *s,
+                         struct tcp_budget *budget, const struct tcp_sink *sink)
+{
+    struct tcp_end *end = &conn->end[from], *peer = &conn->end[!from];
+    if (peer->base_known) {
+        int32_t beyond = seq_diff(s->ack, peer->snd_nxt);
+        if (beyond > SANE_SEQ_DISTANCE || beyond < -SANE_SEQ_DISTANCE)
+            return TCP_NOTE_STRANGE;
+    }
+    unsigned notes = 0;
+    bool advanced = !end->ack_known || seq_lt(end->ack, s->ack);
+    bool synchronised = !(s->flags & TCP_SYN);
+    if (advanced) {
+        end->ack = s->ack;
+        end->ack_known = true;
+    }
+    if (peer->syn_seen && seq_lt(peer->isn, s->ack)) {
+        if (end->state == TCP_SYN_SENT && peer->state == TCP_SYN_RECEIVED)
+            notes |= TCP_NOTE_HANDSHAKE_DONE;
+        step(end, TCP_EV_RCV_SYN_ACK);
+        step(peer, TCP_EV_RCV_ACK_OF_SYN);
+    } else if (synchronised && end->state == TCP_SYN_SENT && !peer->syn_seen) {
+        step(end, TCP_EV_RCV_SYN_ACK); /* the SYN-ACK was not captured */
+    }
+    if (synchronised) {
+        adopt(end);
+        adopt(peer);
+    }
+    if (peer->fin_seen && seq_lt(peer->fin_seq, s->ack)) {
+        if (!end->fin_received)
+            notes |= TCP_NOTE_ACK_OF_FIN;
+        end->fin_received = true;
+        step(end, TCP_EV_RCV_FIN);
+        step(peer, TCP_EV_RCV_ACK_OF_FIN);
+    }
+    if (advanced)
+        reassembly_acked(conn, !from, s->ack, budget, sink);
+    return notes;
+}
+
+static unsigned take_payload(struct tcp_conn *conn, unsigned from, const struct segment *s,
+                             uint32_t seq, struct tcp_budget *budget, const struct tcp_sink *sink)
+{
+    struct tcp_end *end = &conn->end[from];
+    uint32_t end_seq = seq + s->payload_len;
+    bool probe = s->payload_len <= 1 && seq + 1 == end->snd_nxt && !(s->flags & TCP_FIN);
+    if (probe) {
+        end->keep_alive_probes++;
+        return TCP_NOTE_KEEP_ALIVE;
+    }
+    if (s->payload_len == 0)
+        return 0;
+    unsigned notes = 0;
+    end->data_segments++;
+    if (seq_lt(seq, end->snd_nxt) && seq_lt(seq, end->data_end)) {
+        /* Below what was sent already: it fills a hole, or it was sent before. */
+        notes = seq_lt(end->deliver_nxt, end_seq) ? TCP_NOTE_OUT_OF_ORDER
+                                                  : TCP_NOTE_RETRANSMISSION;
+    }
+    if (seq_lt(end->data_end, end_seq)) {
+        end->data_end = end_seq;
+        end->snd_nxt = seq_max(end->snd_nxt, end_seq);
+    }
+    notes |= reassembly_input(conn, from, s, seq, budget, sink);
+    end->out_of_order += (notes & TCP_NOTE_OUT_OF_ORDER) != 0;
+    end->retransmitted += (notes & TCP_NOTE_RETRANSMISSION) != 0;
+    return notes;
+}
+
+static unsigned take_fin(struct tcp_end *end, const struct segment *s, uint32_t fin_seq)
+{
+    if (end->fin_seen) {
+        end->retransmitted += s->payload_len == 0;
+        return TCP_NOTE_RETRANSMISSION;
+    }
+    end->fin_seen = true;
+    end->fin_seq = fin_seq;
+    end->fin_ack = end->ack;
+    end->snd_nxt = seq_max(end->snd_nxt, fin_seq + 1);
+    step(end, TCP_EV_SND_FIN);
+    return TCP_NOTE_FIN;
+}
+
+static unsigned take_window(struct tcp_end *end, const struct segment *s)
+{
+    bool now_zero = s->window == 0 && end->window != 0 && !(s->flags & (TCP_SYN | TCP_FIN));
+    end->window = s->window;
+    end->zero_windows += now_zero;
+    return now_zero ? TCP_NOTE_ZERO_WINDOW : 0;
+}
+
+static void remember(struct tcp_end *end, const struct segment *s)
+{
+    end->segments++;
+    end->last_seq = s->seq;
+    end->last_ack = s->ack;
+    end->last_len = s->payload_len;
+    end->last_flags = s->flags;
+    end->last_ip_id = s->ip_id;
+    end->last_ts_ns = s->ts_ns;
+}
+
+unsigned tcp_input(struct tcp_conn *conn, unsigned from, const struct segment *s,
+                   struct tcp_budget *budget, const struct tcp_sink *sink)
+{
+    struct tcp_end *end = &conn->end[from], *peer = &conn->end[!from];
+    if (is_duplicate(end, s)) {
+        end->duplicates++;
+        return TCP_NOTE_DUPLICATE;
+    }
+    unsigned notes = 0;
+    if (s->flags & TCP_RST) {
+        notes = take_reset(end, peer, s);
+        remember(end, s);
+        return notes;
+    }
+    if (s->flags & TCP_SYN)
+        notes |= take_syn(end, s);
+    else if (!end->base_known)
+        set_base(end, s->seq - 1);
+    int32_t distance = seq_diff(s->seq, end->snd_nxt);
+    if (distance > SANE_SEQ_DISTANCE || distance < -SANE_SEQ_DISTANCE) {
+        remember(end, s);
+        return notes | TCP_NOTE_STRANGE;
+    }
+    if (s->flags & TCP_ACK)
+        notes |= take_ack(conn, from, s, budget, sink);
+    uint32_t seq = s->seq + ((s->flags & TCP_SYN) != 0);
+    notes |= take_payload(conn, from, s, seq, budget, sink);
+    if (s->flags & TCP_FIN)
+        notes |= take_fin(end, s, seq + s->payload_len);
+    notes |= take_window(end, s);
+    remember(end, s);
+    return notes;
+}
+
+bool tcp_opens_anew(const struct tcp_conn *conn, unsigned from, const struct segment *s)
+{
+    const struct tcp_end *end = &conn->end[from];
+    return (s->flags & (TCP_SYN | TCP_ACK)) == TCP_SYN && end->base_known && end->isn != s->seq;
+}
+
+static bool is_done(const struct tcp_end *end)
+{
+    return end->state == TCP_CLOSED || end->state == TCP_TIME_WAIT;
+}
+
+bool tcp_both_closed(const struct tcp_conn *conn)
+{
+    return is_done(&conn->end[0]) && is_done(&conn->end[1]) &&
+           (conn->end[0].segments > 0 && (conn->end[0].fin_seen || conn->end[1].fin_seen ||
+                                          conn->end[0].resets || conn->end[1].resets));
+}
+
+void tcp_flush(struct tcp_conn *conn, struct tcp_budget *budget, const struct tcp_sink *sink)
+{
+    reassembly_flush(conn, 0, budget, sink);
+    reassembly_flush(conn, 1, budget, sink);
+}

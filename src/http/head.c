@@ -1,0 +1,121 @@
+#include "http/head.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+void head_add_name(struct http_head *head, const char *at, size_t length)
+{
+    if (head->in_value) {
+        head->in_value = false;
+        head->name_length = head->value_length = 0;
+    }
+    for (size_t i = 0; i < length && head->name_length < HEAD_NAME_BYTES - 1; i++)
+        head->name[head->name_length++] = (char)tolower((unsigned char)at[i]);
+}
+
+void head_add_value(struct http_head *head, const char *at, size_t length)
+{
+    head->in_value = true;
+    size_t room = HEAD_VALUE_BYTES - 1u - head->value_length;
+    if (length > room)
+        length = room;
+    memcpy(head->value + head->value_length, at, length);
+    head->value_length = (uint8_t)(head->value_length + length);
+}
+
+/* Userinfo in an absolute target (RFC 9110 section 4.2.4) may be a password. */
+static void remove_userinfo(char *target)
+{
+    char *authority = strstr(target, "://");
+    if (authority == NULL || authority > strchr(target, '/'))
+        return;
+    authority += 3;
+    size_t length = strcspn(authority, "/?");
+    char *at = memchr(authority, '@', length);
+    if (at != NULL)
+        memmove(authority, at + 1, strlen(at + 1) + 1);
+}
+
+void head_add_target(struct http_head *head, struct http_exchange *exchange, const char *at,
+                     size_t length, bool show_query)
+{
+    for (size_t i = 0; i < length && !head->target_cut; i++) {
+        if (head->target_length >= HTTP_TARGET_BYTES - 5) {
+            memcpy(exchange->target + head->target_length, "...", 3);
+            head->target_cut = true;
+        } else if (at[i] == '?' && !show_query) {
+            memcpy(exchange->target + head->target_length, "?...", 4);
+            head->target_cut = true;
+        } else {
+            exchange->target[head->target_length++] = at[i];
+        }
+    }
+    remove_userinfo(exchange->target);
+    head->target_length = (uint8_t)strlen(exchange->target);
+}
+
+static void copy_token(char token[HTTP_TOKEN_BYTES], const char *value)
+{
+    size_t length = strnlen(value, HTTP_TOKEN_BYTES - 1);
+    memcpy(token, value, length);
+    token[length] = '\0';
+}
+
+/* Does the comma-separated list contain the token? */
+static bool list_has(const char *list, const char *token)
+{
+    size_t length = strlen(token);
+    while (*list != '\0') {
+        list += strspn(list, " \t,");
+        size_t item = strcspn(list, " \t,;");
+        if (item == length && strncasecmp(list, token, length) == 0)
+            return true;
+        list += strcspn(list, ",");
+    }
+    return false;
+}
+
+static void request_field(const char *name, const char *value, struct http_exchange *x,
+                          struct http_software *software)
+{
+    if (strcmp(name, "host") == 0)
+        copy_token(x->host, value);
+    else if (strcmp(name, "user-agent") == 0 && software != NULL)
+        copy_token(software->user_agent, value);
+    else if (strcmp(name, "connection") == 0)
+        x->request_close |= list_has(value, "close");
+    else if (strcmp(name, "expect") == 0)
+        x->expect_continue |= list_has(value, "100-continue");
+}
+
+static void response_field(const char *name, const char *value, struct http_exchange *x,
+                           struct http_software *software)
+{
+    if (strcmp(name, "server") == 0 && software != NULL) {
+        copy_token(software->server, value);
+    } else if (strcmp(name, "connection") == 0) {
+        x->response_close |= list_has(value, "close");
+    } else if (strcmp(name, "keep-alive") == 0) {
+        const char *timeout = strstr(value, "timeout=");
+        if (timeout != NULL) {
+            long seconds = strtol(timeout + strlen("timeout="), NULL, 10);
+            if (seconds >= 0 && seconds <= INT32_MAX)
+                x->keep_alive_timeout_s = (int32_t)seconds;
+        }
+    }
+}
+
+void head_take_field(struct http_head *head, bool is_request, struct http_exchange *exchange,
+                     struct http_software *software)
+{
+    head->name[head->name_length] = '\0';
+    head->value[head->value_length] = '\0';
+    if (is_request)
+        request_field(head->name, head->value, exchange, software);
+    else
+        response_field(head->name, head->value, exchange, software);
+    head->name_length = head->value_length = 0;
+    head->in_value = false;
+}

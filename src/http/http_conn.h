@@ -1,0 +1,158 @@
+/*
+ * http_conn - the HTTP conversation on one connection: messages, and exchanges made of them.
+ *
+ * Floor: http; uses base, decode and tcp (struct tcp_chunk). llhttp frames the messages
+ * (RFC 9112); here they are paired, located (sequence numbers, frames, times) and kept while they
+ * matter: every exchange without a complete response, and the last complete one.
+ *
+ * Bodies are stepped over. A gap within a body is bridged; a gap in a head, or one that
+ * swallowed a message's end, loses the thread until a segment begins with a message again.
+ * Cookies, credentials and bodies are never stored.
+ */
+#ifndef HANGUP_HTTP_HTTP_CONN_H
+#define HANGUP_HTTP_HTTP_CONN_H
+
+#include <llhttp.h>
+
+#include "base/slab.h"
+#include "tcp/tcp_conn.h"
+
+/* What is spoken on the connection, from its first bytes. */
+enum http_protocol {
+    HTTP_PROTOCOL_NONE,   /* no payload seen */
+    HTTP_PROTOCOL_HTTP1,
+    HTTP_PROTOCOL_TLS,
+    HTTP_PROTOCOL_HTTP2,  /* in the clear, with prior knowledge: the preface */
+    HTTP_PROTOCOL_OPAQUE, /* anything else */
+};
+
+const char *http_protocol_name(enum http_protocol protocol);
+
+/* Longer ones are cut; RFC 9110 section 4.1 recommends to support 8000 octets, a report needs
+ * what tells requests apart. */
+#define HTTP_TARGET_BYTES 128
+#define HTTP_TOKEN_BYTES 48
+
+/* Where a message lies. */
+struct http_span {
+    uint32_t seq, end_seq;          /* first byte, and after the last byte seen so far */
+    uint32_t ack;                   /* ACK number in its first segment; 0: unknown */
+    uint32_t first_frame, last_frame;
+    uint16_t first_capture, last_capture;
+    int64_t first_ns, last_ns;
+};
+
+struct http_exchange {
+    struct http_exchange *next;     /* in order of the requests */
+    struct http_span request, response; /* valid if request_seen, response_seen */
+    int64_t request_body;           /* Content-Length, -1: none */
+    int64_t response_body;          /* Content-Length, -1: chunked, close-delimited or none */
+    uint64_t response_body_seen;    /* body bytes, gaps included */
+    uint16_t status;                /* of the final response; 0: none yet */
+    uint16_t interim;               /* number of 1xx responses */
+    uint8_t method;                 /* llhttp_method_t */
+    int32_t keep_alive_timeout_s;   /* Keep-Alive: timeout= of the response; -1: none */
+    bool request_seen, request_head, request_complete;
+    bool response_seen;             /* first byte of any response, interim ones too */
+    bool response_head, response_complete; /* of the final response */
+    bool request_close;             /* the request forbids reuse (RFC 9112 section 9.3) */
+    bool response_close;            /* the response announces the close */
+    bool chunked, close_delimited;  /* the response's framing */
+    bool expect_continue;
+    bool upgraded;                  /* 101, or 2xx to CONNECT */
+    bool request_gap, response_gap; /* bytes of it are missing in the capture */
+    char target[HTTP_TARGET_BYTES]; /* query and userinfo removed unless shown */
+    char host[HTTP_TOKEN_BYTES];
+};
+
+/* Small strings about the software at either end, "" if not told. */
+struct http_software {
+    char server[HTTP_TOKEN_BYTES];     /* Server: of the last response */
+    char user_agent[HTTP_TOKEN_BYTES]; /* User-Agent: of the last request */
+};
+
+enum http_mode {
+    HTTP_MODE_START,    /* no byte yet */
+    HTTP_MODE_MESSAGES, /* llhttp follows */
+    HTTP_MODE_LOST,     /* until a segment begins with a message */
+    HTTP_MODE_TUNNEL,   /* upgraded: not HTTP any more */
+    HTTP_MODE_OPAQUE,   /* never was */
+};
+
+struct http_head; /* a head while it is being read */
+
+/* One direction. */
+struct http_stream {
+    llhttp_t parser;
+    struct http_conn *conn;
+    struct http_exchange *exchange; /* that the current message belongs to, or NULL */
+    struct http_head *head;
+    const struct tcp_chunk *chunk;  /* being fed */
+    uint8_t mode;                   /* enum http_mode */
+    bool is_request;
+    bool in_message;
+    bool head_done;                 /* of the current message */
+    bool interim;                   /* the current response is 1xx */
+    bool in_chunk;                  /* within the data of a body chunk */
+    bool lost_bytes;                /* a gap cost this direction the thread at least once */
+    uint64_t chunk_left;
+};
+
+/* What happened while the last segment was fed; the user clears it. */
+enum http_note {
+    HTTP_NOTE_REQUEST = 1 << 0,          /* its first byte */
+    HTTP_NOTE_REQUEST_COMPLETE = 1 << 1,
+    HTTP_NOTE_RESPONSE = 1 << 2,
+    HTTP_NOTE_RESPONSE_COMPLETE = 1 << 3,
+    HTTP_NOTE_INTERIM = 1 << 4,
+    HTTP_NOTE_UPGRADE = 1 << 5,
+};
+
+struct http_conn {
+    struct http_stream stream[2];   /* by end of the TCP connection */
+    struct http_exchange *first, *last; /* without complete response, oldest first */
+    struct http_exchange *done;     /* the last complete one, or NULL */
+    struct http_software *software; /* NULL until a header told something */
+    uint8_t protocol;               /* enum http_protocol */
+    int8_t client;                  /* which end sends requests; -1: not known */
+    bool mid_stream;                /* the connection began before the capture */
+    uint16_t notes;                 /* enum http_note */
+    uint32_t exchanges;             /* with a complete final response */
+    uint32_t requests;              /* begun */
+    uint32_t unsolicited;           /* responses with no request outstanding */
+    uint32_t errors;                /* messages that llhttp refused */
+};
+
+/* Shared by the connections of one analysis. */
+struct http_memory {
+    struct slab exchanges, heads, software;
+    llhttp_settings_t settings;
+    bool show_query;
+    /* Called for each exchange whose final response is complete; NULL: nobody asks. */
+    void (*complete)(void *context, struct http_conn *http, struct http_exchange *exchange);
+    void *context;
+};
+
+void http_memory_init(struct http_memory *memory, bool show_query);
+void http_memory_free(struct http_memory *memory);
+
+/* client: the end that sent the SYN, or -1. */
+void http_conn_init(struct http_conn *http, int client, bool mid_stream);
+
+/* The next payload bytes, or gap, of one end. */
+void http_input(struct http_conn *http, struct http_memory *memory, unsigned from,
+                const struct tcp_chunk *chunk);
+
+/* The end has sent its FIN, or nothing more will come: ends close-delimited bodies. */
+void http_finish(struct http_conn *http, struct http_memory *memory, unsigned from);
+
+/* Gives everything back to the memory. */
+void http_conn_free(struct http_conn *http, struct http_memory *memory);
+
+/* GET, POST, ... */
+const char *http_method_name(uint8_t method);
+
+/* RFC 9110 section 9.2.2: repeating the request does no harm by definition. */
+bool http_method_is_idempotent(uint8_t method);
+
+#endif

@@ -1,0 +1,398 @@
+/*
+ * close - who ended the connection, how, and where the conversation stood.
+ *
+ * Decided when the connection is over, from sequence and ACK numbers: the capture's clock only
+ * breaks ties that the numbers leave.
+ */
+#include <string.h>
+
+#include "base/seq.h"
+#include "facts/connection.h"
+
+/* What an end did to close: its FIN, or its reset if it sent no FIN before. */
+struct act {
+    enum close_how how; /* HOW_OPEN: nothing */
+    uint32_t seq, ack;  /* its own position, and what it had received */
+    bool ack_known;
+    struct mark mark;
+};
+
+static struct act act_of(const struct connection *c, unsigned e)
+{
+    const struct tcp_end *end = &c->tcp.end[e];
+    struct act act = { .ack = end->ack, .ack_known = end->ack_known };
+    bool reset = end->resets > 0 && end->rst_kind != TCP_RESET_FOREIGN;
+    bool reset_first = reset && end->fin_seen &&
+                       c->end_mark[e][END_RST].ns < c->end_mark[e][END_FIN].ns;
+    if (end->fin_seen && !reset_first) {
+        act.how = HOW_FIN;
+        act.seq = end->fin_seq;
+        act.ack = end->fin_ack;
+        act.mark = c->end_mark[e][END_FIN];
+    } else if (reset) {
+        act.how = HOW_RST;
+        act.seq = end->base_known ? end->snd_nxt : end->rst_seq;
+        if (end->rst_kind == TCP_RESET_ABORTING && end->rst_ack != 0) {
+            act.ack = end->rst_ack;
+            act.ack_known = true;
+        }
+        act.mark = c->end_mark[e][END_RST];
+    }
+    return act;
+}
+
+/* Which end closed first: 0, 1; 2: neither knew of the other's close. */
+static unsigned first_closer(const struct connection *c, const struct act act[2])
+{
+    if (act[0].how == HOW_OPEN || act[1].how == HOW_OPEN)
+        return act[0].how == HOW_OPEN;
+    unsigned earlier = act[1].mark.ns < act[0].mark.ns;
+    for (unsigned e = 0; e < 2; e++) {
+        /* An answering reset has no ACK number of its own: it answers what came before. */
+        bool tells = act[e].how == HOW_FIN ||
+                     c->tcp.end[e].rst_kind == TCP_RESET_ABORTING;
+        if (tells && act[!e].how == HOW_FIN && act[e].ack_known &&
+            seq_lt(act[!e].seq, act[e].ack))
+            return !e;
+    }
+    if (act[0].how == HOW_FIN && act[1].how == HOW_FIN)
+        return 2;
+    return earlier;
+}
+
+/* ---- the conversation, as the closing end saw it --------------------------------------------- */
+
+struct view {
+    bool server;      /* the closing end is the server */
+    uint32_t seq, ack;
+    bool ack_known;
+};
+
+static bool sees_request_start(const struct view *v, const struct http_exchange *x)
+{
+    if (!x->request_seen)
+        return x->response_seen; /* it answered something that was not captured */
+    return v->server ? v->ack_known && seq_lt(x->request.seq, v->ack)
+                     : seq_lt(x->request.seq, v->seq);
+}
+
+static bool sees_request_end(const struct view *v, const struct http_exchange *x)
+{
+    return !x->request_seen || (x->request_complete && (!v->server || !v->ack_known ||
+                                                        seq_leq(x->request.end_seq, v->ack)));
+}
+
+static bool sees_response_start(const struct view *v, const struct http_exchange *x)
+{
+    return x->response_seen && (v->server || !v->ack_known ||
+                                seq_lt(x->response.seq, v->ack));
+}
+
+static bool sees_response_end(const struct view *v, const struct http_exchange *x)
+{
+    return x->response_complete && (v->server || !v->ack_known ||
+                                    seq_leq(x->response.end_seq, v->ack));
+}
+
+static enum close_phase phase_of(const struct connection *c, const struct view *v)
+{
+    const struct http_conn *http = &c->http;
+    const struct tcp_end *end0 = &c->tcp.end[0], *end1 = &c->tcp.end[1];
+    if (http->protocol == HTTP_PROTOCOL_NONE) {
+        bool started = end0->syn_seen || end1->syn_seen;
+        bool silent = end0->payload_bytes + end1->payload_bytes == 0;
+        return started && silent ? PHASE_FRESH : PHASE_UNKNOWN;
+    }
+    if (http->protocol != HTTP_PROTOCOL_HTTP1)
+        return PHASE_UNKNOWN;
+    if (http->stream[0].mode == HTTP_MODE_TUNNEL)
+        return PHASE_TUNNEL;
+    const struct http_exchange *last = http->done, *open = NULL;
+    for (const struct http_exchange *x = http->first; x != NULL; x = x->next) {
+        if (!sees_request_start(v, x))
+            continue;
+        last = x;
+        if (open == NULL && !sees_response_end(v, x))
+            open = x;
+    }
+    if (open == NULL && http->done != NULL && !sees_response_end(v, http->done))
+        open = http->done;
+    if (open != NULL) {
+        if (!sees_request_end(v, open))
+            return PHASE_REQUEST;
+        return sees_response_start(v, open) ? PHASE_RESPONSE : PHASE_WAITING;
+    }
+    if (last == NULL)
+        return c->open_seen ? PHASE_FRESH : PHASE_UNKNOWN;
+    return last->response_close || last->request_close || last->close_delimited ? PHASE_DONE
+                                                                                : PHASE_IDLE;
+}
+
+/* Times from events that the closing end knew of to its close. */
+static void durations(const struct connection *c, const struct view *v, int64_t at,
+                      struct record *r)
+{
+    const struct http_conn *http = &c->http;
+    int64_t request = NS_ABSENT, response = NS_ABSENT, activity = NS_ABSENT;
+    for (const struct http_exchange *x = http->done != NULL ? http->done : http->first; x != NULL;
+         x = x == http->done ? http->first : x->next) {
+        if (!sees_request_start(v, x))
+            continue;
+        if (x->request_seen) {
+            if (sees_request_end(v, x) && x->request.last_ns > request)
+                request = x->request.last_ns;
+            if (x->request.last_ns > activity)
+                activity = x->request.last_ns;
+        }
+        if (sees_response_end(v, x))
+            response = x->response.last_ns;
+        if (sees_response_start(v, x) && x->response.last_ns > activity)
+            activity = x->response.last_ns;
+    }
+    if (http->protocol != HTTP_PROTOCOL_HTTP1)
+        for (int i = 0; i < 2; i++)
+            if (c->data_at_close[i] > activity)
+                activity = c->data_at_close[i];
+    r->since_request = request == NS_ABSENT ? NS_ABSENT : at - request;
+    r->since_response = response == NS_ABSENT ? NS_ABSENT : at - response;
+    r->since_activity = activity == NS_ABSENT ? NS_ABSENT : at - activity;
+    if (r->lost_thread) {
+        r->since_request = r->since_response = NS_UNKNOWN;
+    }
+    const struct mark *open = c->handshake_done.frame != 0 ? &c->handshake_done
+                              : r->mark[MARK_SYN_ACK].frame != 0 ? &r->mark[MARK_SYN_ACK]
+                                                                 : &r->mark[MARK_SYN];
+    r->since_open = !c->open_seen || open->frame == 0 ? NS_UNKNOWN : at - open->ns;
+}
+
+static bool lost_thread(const struct http_conn *http)
+{
+    return http->protocol == HTTP_PROTOCOL_HTTP1 &&
+           (http->stream[0].lost_bytes || http->stream[1].lost_bytes);
+}
+
+/* The client sent its FIN with a request outstanding, and still took the whole response. */
+static bool half_closed(const struct connection *c, unsigned client, const struct record *r)
+{
+    const struct tcp_end *end = &c->tcp.end[client];
+    const struct http_exchange *x = c->http.done;
+    return r->close_by == BY_CLIENT && r->close_how == HOW_FIN && end->resets == 0 && x != NULL &&
+           c->http.first == NULL && seq_lt(end->fin_ack, x->response.end_seq) &&
+           seq_leq(x->response.end_seq, end->ack);
+}
+
+static void fill_close(const struct connection *c, unsigned client, struct record *r)
+{
+    struct act act[2] = { act_of(c, 0), act_of(c, 1) };
+    r->since_open = r->since_request = r->since_response = r->since_activity = NS_ABSENT;
+    if (act[0].how == HOW_OPEN && act[1].how == HOW_OPEN) {
+        bool foreign = c->tcp.end[0].resets + c->tcp.end[1].resets > 0;
+        r->close_by = foreign ? BY_NETWORK : BY_NOBODY;
+        r->close_how = foreign ? HOW_RST : HOW_OPEN;
+        r->close_phase = foreign ? PHASE_UNKNOWN : PHASE_NONE;
+        return;
+    }
+    unsigned closer = first_closer(c, act);
+    unsigned seen_from = closer == 2 ? act[1].mark.ns < act[0].mark.ns : closer;
+    const struct act *a = &act[seen_from];
+    r->close_by = closer == 2 ? BY_BOTH : closer == client ? BY_CLIENT : BY_SERVER;
+    r->close_how = (uint8_t)a->how;
+    struct view view = { seen_from != client, a->seq, a->ack, a->ack_known };
+    bool connecting = !r->established && c->open_seen;
+    r->close_phase = (uint8_t)(connecting ? PHASE_CONNECTING : phase_of(c, &view));
+    if (lost_thread(&c->http) && r->close_phase != PHASE_TUNNEL)
+        r->close_phase = PHASE_UNKNOWN;
+    durations(c, &view, a->mark.ns, r);
+    r->half_closed = half_closed(c, client, r);
+}
+
+static void fill_fin_wait_2(const struct connection *c, unsigned client, int64_t end_ns,
+                            struct record *r)
+{
+    r->fin_wait_2_by = -1;
+    for (unsigned e = 0; e < 2; e++) {
+        const struct mark *acked = &c->end_mark[e][END_FIN_ACKED];
+        const struct tcp_end *peer = &c->tcp.end[!e];
+        /* Simultaneous or second closers go other ways. */
+        if (acked->frame == 0 || c->end_mark[e][END_RST].frame != 0)
+            if (acked->frame == 0 || c->end_mark[e][END_RST].ns <= acked->ns)
+                continue;
+        const struct mark *fin = &c->end_mark[!e][END_FIN], *rst = &c->end_mark[!e][END_RST];
+        if ((fin->frame != 0 && fin->ns <= acked->ns) || (rst->frame != 0 && rst->ns <= acked->ns))
+            continue;
+        int64_t ends = end_ns;
+        const struct mark *own_rst = &c->end_mark[e][END_RST];
+        if (own_rst->frame != 0 && own_rst->ns < ends)
+            ends = own_rst->ns;
+        if (fin->frame != 0 && fin->ns < ends)
+            ends = fin->ns;
+        if (rst->frame != 0 && rst->ns < ends)
+            ends = rst->ns;
+        r->fin_wait_2_by = (int8_t)(e == client ? ROLE_CLIENT : ROLE_SERVER);
+        r->fin_wait_2_ns = acked->ns;
+        r->fin_wait_2_end_ns = ends;
+        r->fin_wait_2_open = !peer->fin_seen && fin->frame == 0 && rst->frame == 0 &&
+                             own_rst->frame == 0;
+        return;
+    }
+}
+
+static void fill_marks(const struct connection *c, unsigned client, struct record *r)
+{
+    unsigned server = !client;
+    struct mark *m = r->mark;
+    m[MARK_SYN] = c->end_mark[client][END_SYN];
+    m[MARK_SYN_ACK] = c->end_mark[server][END_SYN];
+    m[MARK_ESTABLISHED] = c->handshake_done;
+    m[MARK_CLIENT_FIN] = c->end_mark[client][END_FIN];
+    m[MARK_CLIENT_FIN_ACK] = c->end_mark[client][END_FIN_ACKED];
+    m[MARK_SERVER_FIN] = c->end_mark[server][END_FIN];
+    m[MARK_SERVER_FIN_ACK] = c->end_mark[server][END_FIN_ACKED];
+    m[MARK_CLIENT_RST] = c->end_mark[client][END_RST];
+    m[MARK_SERVER_RST] = c->end_mark[server][END_RST];
+    m[MARK_DATA_INTO_CLOSED] = c->offender;
+    /* The oldest request without complete response is the one that a close can have hurt. */
+    const struct http_exchange *x = c->http.first != NULL ? c->http.first : c->http.done;
+    if (x != NULL && x->request_seen) {
+        m[MARK_REQUEST] = (struct mark){ x->request.first_ns, x->request.first_frame,
+                                         x->request.first_capture };
+        m[MARK_REQUEST_END] = (struct mark){ x->request.last_ns, x->request.last_frame,
+                                             x->request.last_capture };
+    }
+    if (x != NULL && x->response_seen) {
+        m[MARK_RESPONSE] = (struct mark){ x->response.first_ns, x->response.first_frame,
+                                          x->response.first_capture };
+        m[MARK_RESPONSE_END] = (struct mark){ x->response.last_ns, x->response.last_frame,
+                                              x->response.last_capture };
+    }
+    const struct http_exchange *done = c->http.done;
+    if (done != NULL)
+        m[MARK_LAST_RESPONSE] = (struct mark){ done->response.last_ns, done->response.last_frame,
+                                               done->response.last_capture };
+}
+
+static void fill_history(const struct connection *c, unsigned client, struct record *r)
+{
+    /* Zeek puts ^ in front when the first packet came from the side that is not the originator. */
+    size_t at = 0;
+    if (client == 1)
+        r->history[at++] = '^';
+    for (size_t i = 0; c->history[i] != '\0' && at < HISTORY_BYTES - 1; i++)
+        r->history[at++] = client == 1 ? (char)(c->history[i] ^ ('a' - 'A')) : c->history[i];
+}
+
+void connection_record(const struct connection *c, int client_end, bool role_guessed,
+                       int64_t end_ns, struct record *r)
+{
+    unsigned client = (unsigned)client_end, server = !client;
+    const struct tcp_end *ends[2] = { &c->tcp.end[client], &c->tcp.end[server] };
+    r->tuple = c->tcp.tuple;
+    r->tuple.closed = true;
+    r->isn[0] = c->tcp.end[0].isn;
+    r->isn[1] = c->tcp.end[1].isn;
+    r->id = c->id;
+    r->tcp_stream = c->tcp_stream;
+    r->capture = c->capture;
+    r->client = (uint8_t)client;
+    r->role_guessed = role_guessed;
+    r->open_seen = c->open_seen;
+    r->protocol = c->http.protocol;
+    r->first_ns = c->first_ns;
+    r->last_ns = c->last_ns;
+    r->lost_thread = lost_thread(&c->http);
+    r->exchanges = c->http.exchanges;
+    r->requests = c->http.requests;
+    r->longest_reuse_idle = c->longest_reuse_idle;
+    for (int role = 0; role < 2; role++) {
+        r->state[role] = ends[role]->state;
+        r->rst_kind[role] = ends[role]->rst_kind;
+        r->bytes[role] = ends[role]->payload_bytes;
+        r->retransmitted[role] = ends[role]->retransmitted;
+        r->resets[role] = ends[role]->resets;
+        r->fin_seen[role] = ends[role]->fin_seen;
+    }
+    r->one_sided = (ends[0]->segments == 0 && ends[1]->data_segments > 0) ||
+                   (ends[1]->segments == 0 && ends[0]->data_segments > 0);
+    r->lost_bytes = ends[0]->lost_bytes + ends[1]->lost_bytes;
+    /* A reset can be the first segment that acknowledges the SYN-ACK (health checks). */
+    bool syn_ack_acked = ends[1]->syn_seen && ends[0]->ack_known &&
+                         seq_lt(ends[1]->isn, ends[0]->ack);
+    r->established = syn_ack_acked || ends[0]->data_segments > 0 || ends[1]->data_segments > 0 ||
+                     !c->open_seen;
+    fill_marks(c, client, r);
+    const struct mark *syn = &r->mark[MARK_SYN], *syn_ack = &r->mark[MARK_SYN_ACK];
+    r->client_rtt = r->rtt = NS_UNKNOWN;
+    if (syn->frame != 0 && syn_ack->frame != 0 && c->handshake_done.frame != 0) {
+        r->client_rtt = c->handshake_done.ns - syn_ack->ns;
+        r->rtt = c->handshake_done.ns - syn->ns;
+    }
+    fill_close(c, client, r);
+    fill_fin_wait_2(c, client, end_ns, r);
+    r->reset_on_data_by = (int8_t)(c->reset_on_data_by < 0 ? -1
+                                   : c->reset_on_data_by == client_end ? ROLE_CLIENT
+                                                                       : ROLE_SERVER);
+    r->reset_on_data_after_fin = c->reset_on_data_after_fin;
+    fill_history(c, client, r);
+}
+
+/* ---- exchanges --------------------------------------------------------------------------- */
+
+/* How long had the client's kernel had the server's FIN when it sent the request?
+ *
+ * If the request does not acknowledge the FIN, it had not. If it does: the FIN passed the capture
+ * point at time f and took d to the client; the request left the client d before it passed at r.
+ * So the client had the FIN for (r - d) - (f + d) = r - f - 2d, and 2d is the time between
+ * SYN-ACK and ACK at the same point. An ACK that the client sent earlier is a lower bound. */
+static int64_t fin_known_for(const struct tcp_end *server, const struct record *r,
+                             const struct http_exchange *x)
+{
+    if (!server->fin_seen)
+        return NS_ABSENT;
+    if (seq_leq(x->request.ack, server->fin_seq))
+        return x->request.ack == 0 ? NS_UNKNOWN : 0;
+    int64_t at_most = x->request.first_ns - r->mark[MARK_SERVER_FIN].ns;
+    int64_t at_least = r->mark[MARK_SERVER_FIN_ACK].frame != 0
+                           ? x->request.first_ns - r->mark[MARK_SERVER_FIN_ACK].ns
+                           : 0;
+    int64_t known = r->client_rtt == NS_UNKNOWN ? (at_most == at_least ? at_most : NS_UNKNOWN)
+                                                : at_most - r->client_rtt;
+    if (known == NS_UNKNOWN)
+        return NS_UNKNOWN;
+    if (known < at_least)
+        known = at_least;
+    return known < 0 ? 0 : known;
+}
+
+void connection_exchange(const struct connection *c, const struct record *r,
+                         const struct http_exchange *x, struct exchange_facts *f)
+{
+    unsigned client = r->client;
+    const struct tcp_end *server = &c->tcp.end[!client];
+    *f = (struct exchange_facts){
+        .exchange = x,
+        .covered = -1,
+        .idle_before = NS_ABSENT,
+        .fin_known_for = NS_ABSENT,
+        .to_close = NS_ABSENT,
+        .to_response = NS_ABSENT,
+    };
+    f->response_unknown = x->response_gap || c->http.stream[!client].lost_bytes ||
+                          c->http.stream[!client].mode == HTTP_MODE_LOST;
+    if (!x->request_seen)
+        return;
+    const struct http_exchange *before = c->http.done;
+    if (before != NULL && before != x)
+        f->idle_before = x->request.first_ns - before->response.last_ns;
+    else if (before == NULL && c->handshake_done.frame != 0)
+        f->idle_before = x->request.first_ns - c->handshake_done.ns;
+    if (x->response_seen)
+        f->to_response = x->response.first_ns - x->request.last_ns;
+    struct act act = act_of(c, !client);
+    if (act.how == HOW_OPEN)
+        return;
+    f->covered = !act.ack_known || seq_leq(act.ack, x->request.seq) ? 0
+                 : x->request_complete && seq_leq(x->request.end_seq, act.ack) ? 2
+                                                                               : 1;
+    f->to_close = act.mark.ns - x->request.last_ns;
+    f->fin_known_for = fin_known_for(server, r, x);
+}

@@ -1,0 +1,131 @@
+#include "facts/deadline.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const names[REFERENCES] = { "open", "request", "response", "activity" };
+
+const char *reference_name(enum reference reference)
+{
+    return names[reference];
+}
+
+bool reference_find(const char *name, enum reference *reference)
+{
+    for (int i = 0; i < REFERENCES; i++)
+        if (strcmp(names[i], name) == 0) {
+            *reference = (enum reference)i;
+            return true;
+        }
+    return false;
+}
+
+int64_t record_since(const struct record *r, enum reference reference)
+{
+    const int64_t since[REFERENCES] = { r->since_open, r->since_request, r->since_response,
+                                        r->since_activity };
+    return since[reference];
+}
+
+static int64_t tolerance(int64_t value)
+{
+    int64_t wide = DEADLINE_TOLERANCE_NS + value / DEADLINE_TOLERANCE_SHARE;
+    return wide < DEADLINE_TOLERANCE_MAX_NS ? wide : DEADLINE_TOLERANCE_MAX_NS;
+}
+
+static int compare_times(const void *a, const void *b)
+{
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return (x > y) - (x < y);
+}
+
+bool cluster_find(int64_t *times, size_t count, struct cluster *cluster)
+{
+    *cluster = (struct cluster){ .total = count };
+    if (count > 0)
+        qsort(times, count, sizeof *times, compare_times);
+    size_t end = 0;
+    for (size_t start = 0; start < count; start++) {
+        if (times[start] < DEADLINE_SHORTEST_NS)
+            continue;
+        if (end < start)
+            end = start;
+        while (end < count && times[end] - times[start] <= tolerance(times[start]))
+            end++;
+        if (end - start > cluster->samples) {
+            cluster->samples = end - start;
+            cluster->low_ns = times[start];
+            cluster->high_ns = times[end - 1];
+            cluster->median_ns = times[start + (end - start) / 2];
+        }
+    }
+    return cluster->samples > 0;
+}
+
+static bool better(const struct cluster *a, const struct cluster *b)
+{
+    /* More connections explained wins; about as many: the tighter one. */
+    if (a->samples * 10 < b->samples * 9)
+        return false;
+    if (b->samples * 10 < a->samples * 9)
+        return true;
+    return a->high_ns - a->low_ns < b->high_ns - b->low_ns;
+}
+
+static bool as_good(const struct cluster *other, const struct cluster *best)
+{
+    return other->samples * 10 >= best->samples * 9 &&
+           other->high_ns - other->low_ns <=
+               3 * (best->high_ns - best->low_ns) + 2 * NS_PER_MS;
+}
+
+/* The cluster of one reference's times; no samples if less than half of them are in it. */
+static struct cluster cluster_of(const struct record *const *records, size_t count,
+                                 enum reference reference, int64_t *times)
+{
+    struct cluster cluster;
+    size_t known = 0;
+    for (size_t i = 0; i < count; i++) {
+        int64_t time = record_since(records[i], reference);
+        if (time != NS_ABSENT && time != NS_UNKNOWN)
+            times[known++] = time;
+    }
+    if (!cluster_find(times, known, &cluster) || cluster.samples * 2 < known)
+        cluster.samples = 0;
+    return cluster;
+}
+
+struct deadline deadline_infer(const struct record *const *records, size_t count,
+                               const struct reference_list *references, int64_t *times)
+{
+    struct deadline d = { 0 };
+    struct cluster clusters[REFERENCES];
+    unsigned best = 0;
+    for (unsigned i = 0; i < references->count; i++) {
+        clusters[i] = cluster_of(records, count, references->items[i], times);
+        if (clusters[i].samples > 0 && (!d.found || better(&clusters[i], &clusters[best]))) {
+            d.found = true;
+            best = i;
+        }
+    }
+    unsigned chosen = best;
+    for (unsigned i = 0; i < references->count && d.found && !d.has_runner_up; i++)
+        if (i != best && clusters[i].samples > 0 && as_good(&clusters[i], &clusters[best])) {
+            chosen = i < best ? i : best;
+            d.has_runner_up = true;
+            d.runner_up = references->items[i < best ? best : i];
+        }
+    if (d.found) {
+        d.from = references->items[chosen];
+        d.cluster = clusters[chosen];
+        d.found = d.cluster.samples >= DEADLINE_MIN_SAMPLES;
+    }
+    return d;
+}
+
+bool deadline_is_round(int64_t ns)
+{
+    const int64_t slack = 15 * NS_PER_MS;
+    int64_t rest = (ns + slack) % NS_PER_S;
+    return ns >= NS_PER_S - slack && rest <= 2 * slack;
+}

@@ -1,0 +1,93 @@
+#include "facts/record.h"
+
+#include <string.h>
+
+#define COUNT(array) (sizeof(array) / sizeof *(array))
+
+const char *close_by_name(enum close_by by)
+{
+    static const char *const names[] = { NULL, "client", "server", "both", "network", "unknown" };
+    return names[by];
+}
+
+const char *close_how_name(enum close_how how)
+{
+    static const char *const names[] = { NULL, "fin", "rst", "timeout" };
+    return names[how];
+}
+
+const char *close_phase_name(enum close_phase phase)
+{
+    static const char *const names[] = { NULL,      "connecting", "fresh", "request", "waiting",
+                                         "response", "idle",      "tunnel", "done",   NULL };
+    return names[phase];
+}
+
+const char *reset_kind_name(enum tcp_reset_kind kind)
+{
+    static const char *const names[] = { "none", "refusing", "answering", "aborting", "foreign" };
+    return names[kind];
+}
+
+static const struct {
+    const char *name, *text;
+} marks[MARKS] = {
+#define MARK(id, name, text) [MARK_##id] = { name, text },
+#include "facts/marks.def"
+#undef MARK
+};
+
+const char *mark_name(enum mark_id id)
+{
+    return marks[id].name;
+}
+
+const char *mark_text(enum mark_id id)
+{
+    return marks[id].text;
+}
+
+bool mark_find(const char *name, enum mark_id *id)
+{
+    for (size_t i = 0; i < COUNT(marks); i++)
+        if (strcmp(marks[i].name, name) == 0) {
+            *id = (enum mark_id)i;
+            return true;
+        }
+    return false;
+}
+
+const struct ip_address *record_address(const struct record *record, enum end_role role)
+{
+    return &record->tuple.address[role == ROLE_CLIENT ? record->client : !record->client];
+}
+
+uint16_t record_port(const struct record *record, enum end_role role)
+{
+    return record->tuple.port[role == ROLE_CLIENT ? record->client : !record->client];
+}
+
+const char *record_conn_state(const struct record *r)
+{
+    bool client_reset = r->resets[ROLE_CLIENT] > 0, server_reset = r->resets[ROLE_SERVER] > 0;
+    bool client_fin = r->fin_seen[ROLE_CLIENT], server_fin = r->fin_seen[ROLE_SERVER];
+    bool syn_ack = r->mark[MARK_SYN_ACK].frame != 0;
+    if (!r->open_seen)
+        return syn_ack && client_reset == server_reset ? (server_fin ? "SHR" : "OTH")
+               : syn_ack && server_reset               ? "RSTRH"
+                                                       : "OTH";
+    if (!syn_ack && !r->established) {
+        if (server_reset)
+            return "REJ";
+        if (client_reset)
+            return "RSTOS0";
+        return client_fin ? "SH" : "S0";
+    }
+    if (client_reset && (!server_reset || r->mark[MARK_CLIENT_RST].ns <= r->mark[MARK_SERVER_RST].ns))
+        return "RSTO";
+    if (server_reset)
+        return "RSTR";
+    if (client_fin && server_fin)
+        return "SF";
+    return client_fin ? "S2" : server_fin ? "S3" : "S1";
+}

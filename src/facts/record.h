@@ -1,0 +1,125 @@
+/*
+ * record - what stays known of a connection when it is over: plain facts, no judgement.
+ *
+ * Everything that looks across connections (groups, deadlines, pile-ups) reads records alone.
+ */
+#ifndef HANGUP_FACTS_RECORD_H
+#define HANGUP_FACTS_RECORD_H
+
+#include "http/http_conn.h"
+#include "facts/timeline.h"
+#include "tcp/tcp_conn.h"
+
+/* Durations in facts: nanoseconds, or one of these. */
+#define NS_ABSENT INT64_MIN        /* does not apply to this connection */
+#define NS_UNKNOWN (INT64_MIN + 1) /* the capture could not show it */
+
+enum end_role { ROLE_CLIENT, ROLE_SERVER };
+
+enum close_by { BY_NOBODY, BY_CLIENT, BY_SERVER, BY_BOTH, BY_NETWORK, BY_UNKNOWN };
+enum close_how { HOW_OPEN, HOW_FIN, HOW_RST, HOW_TIMEOUT };
+
+/* Where the HTTP conversation stood, seen from the end that closed (design section 3). */
+enum close_phase {
+    PHASE_NONE, /* not closed */
+    PHASE_CONNECTING,
+    PHASE_FRESH,
+    PHASE_REQUEST,
+    PHASE_WAITING,
+    PHASE_RESPONSE,
+    PHASE_IDLE,
+    PHASE_TUNNEL,
+    PHASE_DONE,
+    PHASE_UNKNOWN, /* not HTTP in the clear, or not in the capture */
+};
+
+const char *close_by_name(enum close_by by);          /* "client", ...; NULL: nobody */
+const char *close_how_name(enum close_how how);       /* NULL: open */
+const char *close_phase_name(enum close_phase phase); /* NULL: not closed or unknown */
+const char *reset_kind_name(enum tcp_reset_kind kind);
+
+/* A moment in the capture. frame 0: it did not happen, or was not captured. */
+struct mark {
+    int64_t ns;
+    uint32_t frame;
+    uint16_t capture;
+};
+
+enum mark_id {
+#define MARK(id, name, text) MARK_##id,
+#include "facts/marks.def"
+#undef MARK
+    MARKS
+};
+
+const char *mark_name(enum mark_id id); /* "server_fin", as rules and reports call it */
+const char *mark_text(enum mark_id id); /* what it is, for people */
+bool mark_find(const char *name, enum mark_id *id);
+
+/* First occurrences in the order seen, as Zeek's conn.log has it: one byte per event, letter in
+ * upper case for end 0. */
+#define HISTORY_BYTES 20
+
+struct record {
+    struct tcp_tuple tuple;      /* first: the table points here; closed is true */
+    uint64_t id;                 /* order of first packets in the whole run */
+    uint32_t tcp_stream;         /* Wireshark's tcp.stream in file `capture` */
+    uint16_t capture;
+    uint32_t isn[2];             /* initial sequence numbers, by end of the tuple */
+    uint8_t client;              /* which end of the tuple */
+    bool ghost;                  /* no connection: only an ICMP error named it */
+    bool role_guessed;           /* neither handshake nor HTTP told who is the client */
+    bool open_seen;              /* its SYN was captured */
+    bool established;
+    bool half_closed;            /* the client closed its side and still took the whole response */
+    bool fin_wait_2_open;        /* still in FIN_WAIT_2 when the capture ended */
+    bool lost_thread;            /* HTTP could not be followed throughout */
+    bool one_sided;              /* one direction has no packet at all */
+    bool evicted;                /* given up early: too many connections at once */
+    uint8_t protocol;            /* enum http_protocol */
+    uint8_t close_by, close_how, close_phase;
+    uint8_t state[2];            /* enum tcp_state, by role */
+    uint8_t rst_kind[2];         /* enum tcp_reset_kind, by role */
+    int8_t fin_wait_2_by;        /* enum end_role, -1: nobody was */
+    int8_t reset_on_data_by;     /* who answered data with a reset; enum end_role, -1: nobody */
+    bool reset_on_data_after_fin; /* and had sent a FIN before */
+    bool fin_seen[2];            /* by role */
+    int64_t first_ns, last_ns;   /* of its packets */
+    int64_t since_open, since_request, since_response, since_activity; /* to the close */
+    int64_t fin_wait_2_ns, fin_wait_2_end_ns; /* when; valid if fin_wait_2_by >= 0 */
+    int64_t longest_reuse_idle;  /* idle time after which a further request came; NS_ABSENT */
+    int64_t client_rtt;          /* between the capture point and the client, there and back */
+    int64_t rtt;                 /* of the whole path, from the handshake */
+    uint64_t bytes[2];           /* payload, by role */
+    uint64_t lost_bytes;         /* not in the capture */
+    uint32_t exchanges, requests;
+    uint32_t retransmitted[2];
+    uint32_t resets[2];
+    struct mark mark[MARKS];
+    char history[HISTORY_BYTES];
+    /* For the report; NULL unless some rule may want to show this connection. */
+    struct timeline *timeline;
+    const char *server_software, *client_software; /* "" or as headers told */
+};
+
+/* By role: the record's addresses and ports. */
+const struct ip_address *record_address(const struct record *record, enum end_role role);
+uint16_t record_port(const struct record *record, enum end_role role);
+
+/* Zeek's conn_state: S0, S1, SF, REJ, ... (zeek: base/protocols/conn/main.zeek). */
+const char *record_conn_state(const struct record *record);
+
+/* Facts on one exchange, complete or not, that exist only while its connection is at hand. */
+struct exchange_facts {
+    const struct http_exchange *exchange;
+    /* How much of the request the ACK of the server's close covers; -1: the server did not close. */
+    int8_t covered;              /* 0 nothing, 1 a part, 2 all */
+    int64_t idle_before;         /* from the last response's end (or the handshake) to the request */
+    int64_t fin_known_for;       /* how long the client's kernel had had the server's FIN when it
+                                    sent the request; 0: it had not; absent: no FIN */
+    int64_t to_close;            /* from the request's last byte to the server's close */
+    int64_t to_response;         /* to the first byte of the response */
+    bool response_unknown;       /* response bytes may be missing in the capture */
+};
+
+#endif

@@ -1,0 +1,391 @@
+#include "facts/tracker.h"
+
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/text.h"
+#include "base/vec.h"
+
+/* A connection with both ends closed waits this long for stragglers (answering resets,
+ * retransmissions) before its verdict is final. Late data within a round trip is the case that
+ * matters; 5 s is far above any path. Later packets still find its record. */
+#define LINGER_NS (5 * NS_PER_S)
+
+struct list {
+    struct connection *oldest, *newest;
+};
+
+struct tracker {
+    struct tracker_options options;
+    struct tracker_sink sink;
+    struct tracker_counts counts;
+    struct tcp_table table;
+    struct connection_shared shared;
+    struct slab connections, records, timelines;
+    struct arena texts;
+    struct list open, closing;
+    struct {
+        struct record **items;
+        size_t count, capacity;
+    } done;
+    struct {
+        uint32_t *items; /* streams numbered so far, per file */
+        size_t count, capacity;
+    } streams;
+    struct { /* (connection, file) pairs beyond a connection's first file */
+        uint64_t *items;
+        size_t count, capacity;
+    } seen_in;
+    uint64_t next_id;
+    int64_t now_ns; /* latest packet time */
+};
+
+static void on_exchange(void *context, struct http_conn *http, struct http_exchange *exchange)
+{
+    struct tracker *t = context;
+    struct connection *c = (struct connection *)((char *)http - offsetof(struct connection, http));
+    t->counts.exchanges++;
+    t->sink.exchange(t->sink.context, c, exchange);
+}
+
+struct tracker *tracker_new(const struct tracker_options *options,
+                            const struct tracker_sink *sink, struct err *err)
+{
+    struct tracker *t = calloc(1, sizeof *t);
+    if (t == NULL || !tcp_table_init(&t->table)) {
+        free(t);
+        err_no_memory(err);
+        return NULL;
+    }
+    t->options = *options;
+    if (t->options.max_open == 0)
+        t->options.max_open = TRACKER_MAX_OPEN;
+    t->sink = *sink;
+    http_memory_init(&t->shared.http, options->show_query);
+    t->shared.http.complete = on_exchange;
+    t->shared.http.context = t;
+    t->shared.budget.max_bytes = TCP_MAX_PENDING_BYTES;
+    t->shared.budget.max_conn_bytes = TCP_MAX_CONN_PENDING_BYTES;
+    slab_init(&t->connections, sizeof(struct connection));
+    slab_init(&t->records, sizeof(struct record));
+    slab_init(&t->timelines, sizeof(struct timeline));
+    return t;
+}
+
+static void list_add(struct list *list, struct connection *c)
+{
+    c->older = list->newest;
+    c->newer = NULL;
+    if (list->newest != NULL)
+        list->newest->newer = c;
+    else
+        list->oldest = c;
+    list->newest = c;
+}
+
+static void list_remove(struct list *list, struct connection *c)
+{
+    if (c->older != NULL)
+        c->older->newer = c->newer;
+    else
+        list->oldest = c->newer;
+    if (c->newer != NULL)
+        c->newer->older = c->older;
+    else
+        list->newest = c->older;
+}
+
+/* ---- who is the client ------------------------------------------------------------------- */
+
+static bool hint_matches(const struct server_hint *hint, const struct tcp_tuple *tuple, int end)
+{
+    if (hint->port != 0 && hint->port != tuple->port[end])
+        return false;
+    if (!hint->has_address)
+        return true;
+    if (hint->ipv6 != tuple->ipv6)
+        return false;
+    unsigned bytes = hint->prefix / 8, bits = hint->prefix % 8;
+    if (memcmp(hint->address.bytes, tuple->address[end].bytes, bytes) != 0)
+        return false;
+    return bits == 0 || ((hint->address.bytes[bytes] ^ tuple->address[end].bytes[bytes]) &
+                         (0xff << (8 - bits))) == 0;
+}
+
+/* The client's end as the user told, or -1. */
+static int hinted_client(const struct tracker *t, const struct tcp_tuple *tuple)
+{
+    for (size_t i = 0; i < t->options.server_count; i++)
+        for (int end = 0; end < 2; end++)
+            if (hint_matches(&t->options.servers[i], tuple, end))
+                return !end;
+    return -1;
+}
+
+/* Servers listen on the lower port far more often than not: ephemeral ports start at 32768 on
+ * Linux and 49152 by RFC 6335. */
+static int guessed_client(const struct tcp_tuple *tuple)
+{
+    return tuple->port[0] >= tuple->port[1] ? 0 : 1;
+}
+
+/* ---- connection -> record ---------------------------------------------------------------- */
+
+static const char *keep_text(struct tracker *t, const char *text)
+{
+    return text[0] == '\0' ? "" : arena_strdup(&t->texts, text);
+}
+
+static bool keep_details(struct tracker *t, const struct connection *c, struct record *r)
+{
+    r->timeline = slab_take(&t->timelines);
+    if (r->timeline == NULL)
+        return false;
+    *r->timeline = c->timeline;
+    r->server_software = keep_text(t, r->server_software);
+    r->client_software = keep_text(t, r->client_software);
+    return r->server_software != NULL && r->client_software != NULL;
+}
+
+static void drop_details(struct record *r)
+{
+    r->server_software = r->client_software = "";
+}
+
+/* The connection is over, as far as this capture tells. */
+static bool finalise(struct tracker *t, struct connection *c, bool evicted, struct err *err)
+{
+    list_remove(c->in_closing ? &t->closing : &t->open, c);
+    struct record *r = slab_take(&t->records);
+    if (r == NULL || !VEC_ROOM(&t->done))
+        return err_no_memory(err);
+    connection_finish(c, &t->shared);
+    int client = c->http.client >= 0 ? c->http.client : guessed_client(&c->tcp.tuple);
+    connection_record(c, client, c->http.client < 0, t->now_ns, r);
+    r->evicted = evicted;
+    /* The connection's own strings, for the time of the rules' judgement. */
+    const struct http_software *software = c->http.software;
+    r->server_software = software == NULL ? "" : software->server;
+    r->client_software = software == NULL ? "" : software->user_agent;
+    t->done.items[t->done.count++] = r;
+    t->counts.connections++;
+    t->counts.protocols[r->protocol]++;
+    t->counts.lost_bytes += r->lost_bytes;
+    for (int i = 0; i < 2; i++) {
+        t->counts.duplicates += c->tcp.end[i].duplicates;
+        t->counts.retransmissions += c->tcp.end[i].retransmitted;
+    }
+    bool keep = t->sink.connection(t->sink.context, c, r);
+    if (!keep)
+        drop_details(r);
+    else if (!keep_details(t, c, r))
+        return err_no_memory(err);
+    tcp_table_replace(&t->table, &c->tcp.tuple, &r->tuple, c->tcp.hash);
+    connection_free(c, &t->shared);
+    slab_give(&t->connections, c);
+    return true;
+}
+
+/* ---- stream numbers ---------------------------------------------------------------------- */
+
+static bool next_stream(struct tracker *t, uint16_t capture, uint32_t *number)
+{
+    while (t->streams.count <= capture) {
+        if (!VEC_ROOM(&t->streams))
+            return false;
+        t->streams.items[t->streams.count++] = 0;
+    }
+    *number = t->streams.items[capture]++;
+    return true;
+}
+
+/* A connection that goes on in another file has a number there too, which no other may get. */
+static bool count_in_other_file(struct tracker *t, uint64_t id, uint16_t capture)
+{
+    uint64_t pair = id << 16 | capture;
+    for (size_t i = t->seen_in.count; i > 0; i--)
+        if (t->seen_in.items[i - 1] == pair)
+            return true;
+    uint32_t number;
+    if (!VEC_ROOM(&t->seen_in) || !next_stream(t, capture, &number))
+        return false;
+    t->seen_in.items[t->seen_in.count++] = pair;
+    return true;
+}
+
+/* ---- packets ----------------------------------------------------------------------------- */
+
+static struct connection *open_connection(struct tracker *t, const struct segment *s,
+                                          uint32_t hash, const struct tcp_tuple *before)
+{
+    struct connection *c = slab_take(&t->connections);
+    if (c == NULL)
+        return NULL;
+    int client = -1;
+    if (s->flags & TCP_SYN) {
+        client = s->flags & TCP_ACK ? 1 : 0;
+    } else {
+        struct tcp_tuple tuple;
+        tcp_tuple_of(&tuple, s);
+        client = hinted_client(t, &tuple);
+    }
+    connection_init(c, s, hash, client);
+    const struct record *old = (const struct record *)before; /* callers pass records only */
+    if (old != NULL && old->ghost)
+        c->tcp_stream = old->tcp_stream;
+    else if (!next_stream(t, s->capture, &c->tcp_stream))
+        return NULL;
+    c->id = t->next_id++;
+    c->capture = s->capture;
+    list_add(&t->open, c);
+    if (before != NULL)
+        tcp_table_replace(&t->table, before, &c->tcp.tuple, hash);
+    else if (!tcp_table_put(&t->table, &c->tcp.tuple, hash))
+        return NULL;
+    return c;
+}
+
+/* Does the segment open a new connection where `tuple` is an old one? */
+static bool opens_anew(const struct tcp_tuple *tuple, unsigned from, const struct segment *s)
+{
+    if (!tuple->closed)
+        return tcp_opens_anew((const struct tcp_conn *)tuple, from, s);
+    const struct record *r = (const struct record *)tuple;
+    return r->ghost || ((s->flags & (TCP_SYN | TCP_ACK)) == TCP_SYN && r->isn[from] != s->seq);
+}
+
+static bool take_segment(struct tracker *t, const struct segment *s, struct err *err)
+{
+    unsigned from = 0;
+    uint32_t hash = tcp_table_hash(&t->table, s);
+    struct tcp_tuple *tuple = tcp_table_find(&t->table, s, hash, &from);
+    struct connection *c = NULL;
+    if (tuple != NULL && !opens_anew(tuple, from, s)) {
+        if (tuple->closed)
+            return true; /* a straggler of a connection that was judged already */
+        c = (struct connection *)tuple;
+    } else {
+        if (tuple != NULL && !tuple->closed) {
+            if (!finalise(t, (struct connection *)tuple, false, err))
+                return false;
+            tuple = &t->done.items[t->done.count - 1]->tuple;
+        }
+        if (t->connections.live >= t->options.max_open) {
+            t->counts.evicted++;
+            struct connection *oldest = t->closing.oldest != NULL ? t->closing.oldest
+                                                                  : t->open.oldest;
+            if (!finalise(t, oldest, true, err))
+                return false;
+        }
+        c = open_connection(t, s, hash, tuple);
+        if (c == NULL)
+            return err_no_memory(err);
+        from = 0;
+    }
+    if (s->capture != c->capture && !count_in_other_file(t, c->id, s->capture))
+        return err_no_memory(err);
+    connection_input(c, from, s, &t->shared);
+    if (!c->in_closing && tcp_both_closed(&c->tcp)) {
+        list_remove(&t->open, c);
+        list_add(&t->closing, c);
+        c->in_closing = true;
+    }
+    return true;
+}
+
+/* An ICMP error belongs to the stream that it quotes, or makes one, as in Wireshark. */
+static bool take_quoted(struct tracker *t, const struct segment *s, struct err *err)
+{
+    unsigned from;
+    uint32_t hash = tcp_table_hash(&t->table, s);
+    if (tcp_table_find(&t->table, s, hash, &from) != NULL)
+        return true;
+    struct record *ghost = slab_take(&t->records);
+    if (ghost == NULL || !next_stream(t, s->capture, &ghost->tcp_stream))
+        return err_no_memory(err);
+    tcp_tuple_of(&ghost->tuple, s);
+    ghost->tuple.closed = true;
+    ghost->ghost = true;
+    return tcp_table_put(&t->table, &ghost->tuple, hash) || err_no_memory(err);
+}
+
+bool tracker_packet(struct tracker *t, const struct packet *packet, struct err *err)
+{
+    struct segment segment;
+    enum decoded kind = decode_packet(packet, &segment);
+    t->counts.packets++;
+    t->counts.kinds[kind]++;
+    if (t->counts.packets == 1)
+        t->now_ns = packet->ts_ns;
+    if (packet->ts_ns > t->now_ns)
+        t->now_ns = packet->ts_ns;
+    while (t->closing.oldest != NULL && t->closing.oldest->last_ns + LINGER_NS < t->now_ns)
+        if (!finalise(t, t->closing.oldest, false, err))
+            return false;
+    if (kind == DECODED_TCP) {
+        t->counts.tcp_packets++;
+        return take_segment(t, &segment, err);
+    }
+    if (kind == DECODED_ICMP_ABOUT_TCP)
+        return take_quoted(t, &segment, err);
+    if (kind == DECODED_LINK_TYPE)
+        t->counts.unknown_link_types[packet->link_type / 64] |= UINT64_C(1)
+                                                                << packet->link_type % 64;
+    return true;
+}
+
+static int by_id(const void *a, const void *b)
+{
+    const struct record *x = *(struct record *const *)a, *y = *(struct record *const *)b;
+    return (x->id > y->id) - (x->id < y->id);
+}
+
+bool tracker_finish(struct tracker *t, struct err *err)
+{
+    while (t->closing.oldest != NULL)
+        if (!finalise(t, t->closing.oldest, false, err))
+            return false;
+    while (t->open.oldest != NULL)
+        if (!finalise(t, t->open.oldest, false, err))
+            return false;
+    t->counts.limited_segments = t->shared.budget.limited;
+    if (t->done.count > 0)
+        qsort(t->done.items, t->done.count, sizeof *t->done.items, by_id);
+    return true;
+}
+
+const struct tracker_counts *tracker_counts(const struct tracker *tracker)
+{
+    return &tracker->counts;
+}
+
+struct record *const *tracker_records(const struct tracker *tracker, size_t *count)
+{
+    *count = tracker->done.count;
+    return tracker->done.items;
+}
+
+void tracker_free(struct tracker *t)
+{
+    if (t == NULL)
+        return;
+    struct list *lists[] = { &t->open, &t->closing };
+    for (int i = 0; i < 2; i++)
+        while (lists[i]->oldest != NULL) {
+            struct connection *c = lists[i]->oldest;
+            lists[i]->oldest = c->newer;
+            connection_finish(c, &t->shared); /* frees what waits behind holes */
+        }
+    http_memory_free(&t->shared.http);
+    slab_free(&t->connections);
+    slab_free(&t->records);
+    slab_free(&t->timelines);
+    arena_free(&t->texts);
+    tcp_table_free(&t->table);
+    free(t->done.items);
+    free(t->streams.items);
+    free(t->seen_in.items);
+    free(t);
+}

@@ -1,0 +1,532 @@
+#include "rules/engine.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/vec.h"
+#include "rules/template.h"
+
+/* Timelines kept for connections that only a group rule may want, per rule: a report shows one
+ * as the example. */
+#define GROUP_TIMELINES 64
+
+struct hit {
+    const struct record *record;
+    const struct exchange_facts *exchange;
+    uint16_t rule;
+    bool explained; /* another finding tells it */
+    struct rule_set_bits also;
+};
+
+struct engine {
+    const struct rules *rules;
+    struct arena arena; /* exchanges, texts, findings' arrays */
+    struct {
+        struct hit *items;
+        size_t count, capacity;
+    } hits;             /* of rules about connections and exchanges; members of groups */
+    struct {
+        struct finding *items;
+        size_t count, capacity;
+    } findings;
+    struct {
+        struct undecided *items;
+        size_t count, capacity;
+    } undecided;
+    size_t group_timelines[RULES_MAX];
+    bool failed; /* out of memory while judging */
+};
+
+/* Hits of exchanges whose connection still runs hang on it until it has a record. */
+struct early_hit {
+    struct early_hit *next;
+    const struct exchange_facts *exchange;
+    uint16_t rule;
+};
+
+struct engine *engine_new(const struct rules *rules, struct err *err)
+{
+    struct engine *engine = calloc(1, sizeof *engine);
+    if (engine == NULL) {
+        err_no_memory(err);
+        return NULL;
+    }
+    engine->rules = rules;
+    return engine;
+}
+
+/* ---- judging ----------------------------------------------------------------------------- */
+
+static void note_undecided(struct engine *engine, const struct rule *rule, const char *because,
+                           uint64_t record_id)
+{
+    for (size_t i = 0; i < engine->undecided.count; i++) {
+        struct undecided *u = &engine->undecided.items[i];
+        if (u->rule == rule && u->because == because) {
+            u->connections += u->last_record != record_id;
+            u->last_record = record_id;
+            return;
+        }
+    }
+    if (!VEC_ROOM(&engine->undecided)) {
+        engine->failed = true;
+        return;
+    }
+    engine->undecided.items[engine->undecided.count++] =
+        (struct undecided){ rule, because, 1, record_id };
+}
+
+/* The exchange goes with its connection; what a finding needs of it is copied. */
+static const struct exchange_facts *keep_exchange(struct engine *engine,
+                                                  const struct exchange_facts *facts)
+{
+    struct exchange_facts *copy = arena_alloc(&engine->arena, sizeof *copy);
+    struct http_exchange *exchange = arena_alloc(&engine->arena, sizeof *exchange);
+    if (copy == NULL || exchange == NULL) {
+        engine->failed = true;
+        return NULL;
+    }
+    *exchange = *facts->exchange;
+    exchange->next = NULL;
+    *copy = *facts;
+    copy->exchange = exchange;
+    return copy;
+}
+
+static void add_hit(struct engine *engine, size_t rule, const struct record *record,
+                    const struct exchange_facts *exchange)
+{
+    if (!VEC_ROOM(&engine->hits)) {
+        engine->failed = true;
+        return;
+    }
+    engine->hits.items[engine->hits.count++] =
+        (struct hit){ .record = record, .exchange = exchange, .rule = (uint16_t)rule };
+}
+
+/* Exchanges are judged when they are complete: their connection's close is not known then, and
+ * facts on it are absent. */
+static void on_exchange(void *context, struct connection *c, const struct http_exchange *x)
+{
+    struct engine *engine = context;
+    struct record empty = { 0 };
+    struct exchange_facts facts;
+    bool ready = false;
+    for (size_t i = 0; i < engine->rules->count; i++) {
+        const struct rule *rule = engine->rules->items[i];
+        if (rule->scope != SCOPE_EXCHANGE)
+            continue;
+        if (!ready) {
+            int client = c->http.client;
+            empty.client = (uint8_t)(client < 0 ? 0 : client);
+            empty.protocol = c->http.protocol;
+            empty.open_seen = c->open_seen;
+            empty.fin_wait_2_by = empty.reset_on_data_by = -1;
+            empty.since_open = empty.since_request = empty.since_response =
+                empty.since_activity = empty.longest_reuse_idle = NS_ABSENT;
+            empty.client_rtt = empty.rtt = NS_UNKNOWN;
+            empty.server_software = empty.client_software = "";
+            connection_exchange(c, &empty, x, &facts);
+            ready = true;
+        }
+        struct subject subject = { &empty, &facts, NULL };
+        struct value v = expr_value(rule->when, &subject);
+        if (v.state != VALUE_KNOWN || !v.truth)
+            continue;
+        struct early_hit *early = arena_alloc(&engine->arena, sizeof *early);
+        if (early == NULL) {
+            engine->failed = true;
+            return;
+        }
+        *early = (struct early_hit){ c->user, keep_exchange(engine, &facts), (uint16_t)i };
+        c->user = early;
+    }
+}
+
+/* The rule on one exchange without complete response. Returns whether it holds. */
+static bool judge_exchange(struct engine *engine, size_t index, const struct record *record,
+                           const struct exchange_facts *facts)
+{
+    const struct rule *rule = engine->rules->items[index];
+    struct subject subject = { record, facts, NULL };
+    struct value v = expr_value(rule->when, &subject);
+    if (v.state == VALUE_UNKNOWN)
+        note_undecided(engine, rule, v.because, record->id);
+    if (v.state != VALUE_KNOWN || !v.truth)
+        return false;
+    add_hit(engine, index, record, keep_exchange(engine, facts));
+    return true;
+}
+
+static bool judge_connection(struct engine *engine, size_t index, const struct record *record)
+{
+    const struct rule *rule = engine->rules->items[index];
+    struct subject subject = { record, NULL, NULL };
+    bool group = rule->scope == SCOPE_GROUP;
+    struct value v = expr_value(group ? rule->members : rule->when, &subject);
+    if (v.state == VALUE_UNKNOWN)
+        note_undecided(engine, rule, v.because, record->id);
+    if (v.state != VALUE_KNOWN || !v.truth)
+        return false;
+    add_hit(engine, index, record, NULL);
+    return !group || engine->group_timelines[index]++ < GROUP_TIMELINES;
+}
+
+static bool on_connection(void *context, struct connection *c, struct record *record)
+{
+    struct engine *engine = context;
+    bool keep = false;
+    for (const struct early_hit *early = c->user; early != NULL; early = early->next) {
+        add_hit(engine, early->rule, record, early->exchange);
+        keep = true;
+    }
+    for (size_t i = 0; i < engine->rules->count; i++) {
+        if (engine->rules->items[i]->scope != SCOPE_EXCHANGE) {
+            keep |= judge_connection(engine, i, record);
+            continue;
+        }
+        for (const struct http_exchange *x = c->http.first; x != NULL; x = x->next) {
+            struct exchange_facts facts;
+            connection_exchange(c, record, x, &facts);
+            keep |= judge_exchange(engine, i, record, &facts);
+        }
+    }
+    return keep;
+}
+
+struct tracker_sink engine_sink(struct engine *engine)
+{
+    return (struct tracker_sink){ on_exchange, on_connection, engine };
+}
+
+/* ---- gathering --------------------------------------------------------------------------- */
+
+static int compare_ends(const struct record *a, const struct record *b, enum end_role role,
+                        bool with_port)
+{
+    if (a->tuple.ipv6 != b->tuple.ipv6)
+        return a->tuple.ipv6 - b->tuple.ipv6;
+    int order = memcmp(record_address(a, role)->bytes, record_address(b, role)->bytes, 16);
+    if (order != 0 || !with_port)
+        return order;
+    return (int)record_port(a, role) - (int)record_port(b, role);
+}
+
+static bool same_group(const struct rules *rules, const struct hit *a, const struct hit *b)
+{
+    return a->rule == b->rule && compare_ends(a->record, b->record, ROLE_SERVER, true) == 0 &&
+           (!rules->items[a->rule]->per_client ||
+            compare_ends(a->record, b->record, ROLE_CLIENT, false) == 0);
+}
+
+static int by_record(const struct hit *a, const struct hit *b)
+{
+    if (a->record->id != b->record->id)
+        return a->record->id < b->record->id ? -1 : 1;
+    /* Several exchanges of one connection: in the order of their requests' first frames. */
+    uint32_t x = a->exchange != NULL ? a->exchange->exchange->request.first_frame : 0;
+    uint32_t y = b->exchange != NULL ? b->exchange->exchange->request.first_frame : 0;
+    return (x > y) - (x < y);
+}
+
+/* Rule, server, record: the grouping of rules that do not tell clients apart. */
+static int by_server(const void *a, const void *b)
+{
+    const struct hit *x = a, *y = b;
+    if (x->rule != y->rule)
+        return (int)x->rule - (int)y->rule;
+    int order = compare_ends(x->record, y->record, ROLE_SERVER, true);
+    return order != 0 ? order : by_record(x, y);
+}
+
+/* Rule, server, client, record. */
+static int by_pair(const void *a, const void *b)
+{
+    const struct hit *x = a, *y = b;
+    if (x->rule != y->rule)
+        return (int)x->rule - (int)y->rule;
+    int order = compare_ends(x->record, y->record, ROLE_SERVER, true);
+    if (order == 0)
+        order = compare_ends(x->record, y->record, ROLE_CLIENT, false);
+    return order != 0 ? order : by_record(x, y);
+}
+
+static int by_record_then_rule(const void *a, const void *b)
+{
+    const struct hit *x = a, *y = b;
+    if (x->record->id != y->record->id)
+        return x->record->id < y->record->id ? -1 : 1;
+    return (int)x->rule - (int)y->rule;
+}
+
+/* Length of the group that begins at `start` in the sorted hits. */
+static size_t group_length(const struct engine *engine, size_t start)
+{
+    const struct hit *hits = engine->hits.items;
+    size_t end = start + 1;
+    while (end < engine->hits.count && same_group(engine->rules, &hits[start], &hits[end]))
+        end++;
+    return end - start;
+}
+
+/* Sorts hits so that groups stand together. */
+static void sort_groups(struct engine *engine)
+{
+    struct hit *hits = engine->hits.items;
+    size_t count = engine->hits.count;
+    if (count == 0)
+        return;
+    qsort(hits, count, sizeof *hits, by_server);
+    for (size_t start = 0; start < count;) {
+        size_t end = start;
+        while (end < count && hits[end].rule == hits[start].rule)
+            end++;
+        if (engine->rules->items[hits[start].rule]->per_client)
+            qsort(hits + start, end - start, sizeof *hits, by_pair);
+        start = end;
+    }
+}
+
+static struct deadline group_deadline(struct engine *engine, const struct rule *rule,
+                                      const struct hit *hits, size_t count)
+{
+    struct deadline deadline = { 0 };
+    if (rule->references.count == 0)
+        return deadline;
+    const struct record **records = malloc(count * sizeof *records);
+    int64_t *times = malloc(count * sizeof *times);
+    if (records == NULL || times == NULL) {
+        engine->failed = true;
+    } else {
+        for (size_t i = 0; i < count; i++)
+            records[i] = hits[i].record;
+        deadline = deadline_infer(records, count, &rule->references, times);
+    }
+    free(records);
+    free(times);
+    return deadline;
+}
+
+static struct member *members_of(struct engine *engine, const struct hit *hits, size_t count)
+{
+    struct member *members = malloc(count * sizeof *members);
+    if (members == NULL)
+        engine->failed = true;
+    for (size_t i = 0; members != NULL && i < count; i++)
+        members[i] = (struct member){ hits[i].record, hits[i].exchange };
+    return members;
+}
+
+/* Does a group rule hold for its members? */
+static bool group_holds(struct engine *engine, const struct rule *rule, const struct hit *hits,
+                        size_t count, const struct deadline *deadline)
+{
+    struct member *members = members_of(engine, hits, count);
+    if (members == NULL)
+        return false;
+    struct group group = { members, count, deadline };
+    struct value v = expr_group_value(rule->when, &group);
+    free(members);
+    return v.state == VALUE_KNOWN && v.truth;
+}
+
+/* Drops the members of group rules that do not hold, and members that the timer does not
+ * explain where the rule is about these only. */
+static void judge_groups(struct engine *engine)
+{
+    struct hit *hits = engine->hits.items;
+    size_t kept = 0;
+    for (size_t start = 0; start < engine->hits.count;) {
+        size_t length = group_length(engine, start);
+        const struct rule *rule = engine->rules->items[hits[start].rule];
+        bool holds = true;
+        struct deadline deadline = { 0 };
+        if (rule->scope == SCOPE_GROUP) {
+            deadline = group_deadline(engine, rule, hits + start, length);
+            holds = group_holds(engine, rule, hits + start, length, &deadline);
+        }
+        for (size_t i = start; i < start + length && holds; i++) {
+            int64_t since = deadline.found ? record_since(hits[i].record, deadline.from) : 0;
+            bool outside = deadline.found && rule->deadline_only &&
+                           (since < deadline.cluster.low_ns || since > deadline.cluster.high_ns);
+            if (!outside)
+                hits[kept++] = hits[i];
+        }
+        start += length;
+    }
+    engine->hits.count = kept;
+}
+
+/* One incident is told once: on each connection a hit marks those that its rule explains. */
+static void explain(struct engine *engine)
+{
+    struct hit *hits = engine->hits.items;
+    if (engine->hits.count == 0)
+        return;
+    qsort(hits, engine->hits.count, sizeof *hits, by_record_then_rule);
+    for (size_t start = 0; start < engine->hits.count;) {
+        size_t end = start;
+        while (end < engine->hits.count && hits[end].record == hits[start].record)
+            end++;
+        for (size_t a = start; a < end; a++)
+            for (size_t b = start; b < end; b++)
+                if (rule_bits_has(&engine->rules->items[hits[a].rule]->explains, hits[b].rule)) {
+                    hits[b].explained = true;
+                    rule_bits_add(&hits[a].also, hits[b].rule);
+                }
+        start = end;
+    }
+}
+
+/* ---- findings ------------------------------------------------------------------------------ */
+
+static const char *render(struct engine *engine, const struct template *text,
+                          const struct group *group)
+{
+    struct strbuf out = { 0 };
+    template_write(text, group, &out);
+    const char *copy = out.failed ? NULL : arena_strdup(&engine->arena, strbuf_text(&out));
+    strbuf_free(&out);
+    if (copy == NULL)
+        engine->failed = true;
+    return copy != NULL ? copy : "";
+}
+
+static bool applies(const struct choice *choice, const struct group *group)
+{
+    if (choice->condition == NULL)
+        return true;
+    struct value v = expr_group_value(choice->condition, group);
+    return v.state == VALUE_KNOWN && v.truth;
+}
+
+static const char *choose(struct engine *engine, const struct choice *choices,
+                          const struct group *group)
+{
+    for (const struct choice *c = choices; c != NULL; c = c->next)
+        if (applies(c, group))
+            return render(engine, c->text, group);
+    return "";
+}
+
+static void fill_fixes(struct engine *engine, struct finding *finding, const struct group *group)
+{
+    size_t most = 0;
+    for (const struct choice *c = finding->rule->fix; c != NULL; c = c->next)
+        most++;
+    finding->fixes = arena_alloc(&engine->arena, (most + 1) * sizeof *finding->fixes);
+    if (finding->fixes == NULL) {
+        engine->failed = true;
+        return;
+    }
+    for (const struct choice *c = finding->rule->fix; c != NULL; c = c->next)
+        if (applies(c, group))
+            finding->fixes[finding->fix_count++] = render(engine, c->text, group);
+}
+
+static int64_t moment_of(const struct record *r)
+{
+    if (r->close_how == HOW_OPEN || r->since_open == NS_ABSENT || r->since_open == NS_UNKNOWN)
+        return r->last_ns;
+    const struct mark *open = r->mark[MARK_ESTABLISHED].frame != 0 ? &r->mark[MARK_ESTABLISHED]
+                              : r->mark[MARK_SYN_ACK].frame != 0   ? &r->mark[MARK_SYN_ACK]
+                                                                   : &r->mark[MARK_SYN];
+    return open->ns + r->since_open;
+}
+
+static void make_finding(struct engine *engine, const struct hit *hits, size_t length)
+{
+    struct finding finding = { .rule = engine->rules->items[hits[0].rule], .same_client = true };
+    finding.connections = arena_alloc(&engine->arena, length * sizeof *finding.connections);
+    struct member *members = malloc(length * sizeof *members);
+    if (finding.connections == NULL || members == NULL || !VEC_ROOM(&engine->findings)) {
+        engine->failed = true;
+        free(members);
+        return;
+    }
+    for (size_t i = 0; i < length; i++) {
+        if (hits[i].explained)
+            continue;
+        const struct record *r = hits[i].record;
+        size_t n = finding.count++;
+        members[n] = (struct member){ r, hits[i].exchange };
+        finding.connections[n] = (struct finding_connection){ r, hits[i].exchange, hits[i].also };
+        for (size_t w = 0; w < sizeof finding.also.words / sizeof *finding.also.words; w++)
+            finding.also.words[w] |= hits[i].also.words[w];
+        int64_t moment = moment_of(r);
+        if (n == 0 || moment < finding.first_ns)
+            finding.first_ns = moment;
+        if (n == 0 || moment > finding.last_ns)
+            finding.last_ns = moment;
+        finding.same_client &= compare_ends(members[0].record, r, ROLE_CLIENT, false) == 0;
+    }
+    if (finding.count > 0) {
+        /* The timer shows in all of its connections, those told elsewhere too. */
+        finding.deadline = group_deadline(engine, finding.rule, hits, length);
+        struct group group = { members, finding.count, &finding.deadline };
+        finding.confidence = choose(engine, finding.rule->confidence, &group);
+        finding.accountable = choose(engine, finding.rule->accountable, &group);
+        finding.what = choose(engine, finding.rule->what, &group);
+        finding.cause = choose(engine, finding.rule->cause, &group);
+        fill_fixes(engine, &finding, &group);
+        engine->findings.items[engine->findings.count++] = finding;
+    }
+    free(members);
+}
+
+/* Worst first; then what hurt more connections; then what came first. */
+static int worst_first(const void *a, const void *b)
+{
+    const struct finding *x = a, *y = b;
+    if (x->rule->severity != y->rule->severity)
+        return (int)y->rule->severity - (int)x->rule->severity;
+    if (x->count != y->count)
+        return x->count < y->count ? 1 : -1;
+    if (x->first_ns != y->first_ns)
+        return x->first_ns < y->first_ns ? -1 : 1;
+    int order = strcmp(x->rule->id, y->rule->id);
+    if (order != 0)
+        return order;
+    uint64_t i = x->connections[0].record->id, j = y->connections[0].record->id;
+    return (i > j) - (i < j);
+}
+
+bool engine_finish(struct engine *engine, struct err *err)
+{
+    sort_groups(engine);
+    judge_groups(engine);
+    explain(engine);
+    sort_groups(engine);
+    for (size_t start = 0; start < engine->hits.count;) {
+        size_t length = group_length(engine, start);
+        make_finding(engine, engine->hits.items + start, length);
+        start += length;
+    }
+    if (engine->findings.count > 0)
+        qsort(engine->findings.items, engine->findings.count, sizeof *engine->findings.items,
+              worst_first);
+    return !engine->failed || err_no_memory(err);
+}
+
+const struct finding *engine_findings(const struct engine *engine, size_t *count)
+{
+    *count = engine->findings.count;
+    return engine->findings.items;
+}
+
+const struct undecided *engine_undecided(const struct engine *engine, size_t *count)
+{
+    *count = engine->undecided.count;
+    return engine->undecided.items;
+}
+
+void engine_free(struct engine *engine)
+{
+    if (engine == NULL)
+        return;
+    arena_free(&engine->arena);
+    free(engine->hits.items);
+    free(engine->findings.items);
+    free(engine->undecided.items);
+    free(engine);
+}

@@ -1,0 +1,58 @@
+/*
+ * engine - connections -> hits of rules -> findings.
+ *
+ * Rules about connections and exchanges are judged while the connection is at hand; rules about
+ * groups when all are over. What one rule flags for one server (and, where the rule says so, one
+ * client) is one finding.
+ */
+#ifndef HANGUP_RULES_ENGINE_H
+#define HANGUP_RULES_ENGINE_H
+
+#include "facts/tracker.h"
+#include "rules/rule.h"
+
+struct finding_connection {
+    const struct record *record;
+    const struct exchange_facts *exchange; /* of the lost request; NULL in rules without */
+    struct rule_set_bits also;             /* rules that this finding explains here */
+};
+
+struct finding {
+    const struct rule *rule;
+    const char *confidence, *accountable;
+    const char *what, *cause;         /* cause "" if the rule has none */
+    const char **fixes;               /* fix_count */
+    size_t fix_count;
+    struct rule_set_bits also;
+    struct deadline deadline;
+    bool same_client;                 /* all connections share the client's address */
+    struct finding_connection *connections; /* in order of their first packets */
+    size_t count;
+    int64_t first_ns, last_ns;        /* of the closes (or openings, while open) */
+};
+
+/* A rule that could not be judged on some connections, and why. */
+struct undecided {
+    const struct rule *rule;
+    const char *because;
+    uint64_t connections;
+    uint64_t last_record; /* to count a connection once; internal */
+};
+
+struct engine;
+
+/* The rules must outlive the engine. */
+struct engine *engine_new(const struct rules *rules, struct err *err) WARN_UNUSED;
+
+/* The sink to give to the tracker. */
+struct tracker_sink engine_sink(struct engine *engine);
+
+/* After tracker_finish: makes the findings, worst first. */
+bool engine_finish(struct engine *engine, struct err *err) WARN_UNUSED;
+
+const struct finding *engine_findings(const struct engine *engine, size_t *count);
+const struct undecided *engine_undecided(const struct engine *engine, size_t *count);
+
+void engine_free(struct engine *engine);
+
+#endif

@@ -1,0 +1,192 @@
+#include "rules/fields.h"
+
+#include <string.h>
+
+#define COUNT(array) (sizeof(array) / sizeof *(array))
+
+/* Clauses for "could not be judged, because ..." */
+static const char no_handshake[] = "the handshake was not captured";
+static const char bytes_missing[] = "bytes of the conversation are missing in the capture";
+static const char no_round_trip[] = "the handshake was not captured, so the path's delay is "
+                                    "not known";
+static const char not_in_clear[] = "the conversation is not HTTP/1 in the clear, or began before "
+                                   "the capture";
+
+static const char *const protocol_names[] = { "none", "http1", "tls", "http2", "opaque", NULL };
+static const char *const by_names[] = { "client", "server", "both", "network", "unknown", NULL };
+static const char *const how_names[] = { "fin", "rst", "timeout", NULL };
+static const char *const phase_names[] = { "connecting", "fresh", "request", "waiting",
+                                           "response",   "idle",  "tunnel",  "done", NULL };
+static const char *const state_names[] = { "unknown",      "closed",      "syn_sent",
+                                           "syn_received", "established", "fin_wait_1",
+                                           "fin_wait_2",   "close_wait",  "closing",
+                                           "last_ack",     "time_wait",   NULL };
+static const char *const reset_names[] = { "none", "refusing", "answering", "aborting", "foreign",
+                                           NULL };
+static const char *const role_names[] = { "client", "server", NULL };
+static const char *const covered_names[] = { "none", "part", "all", NULL };
+static const char *const reference_names[] = { "open", "request", "response", "activity", NULL };
+
+static struct value duration(int64_t ns, const char *because)
+{
+    return ns == NS_ABSENT ? value_absent() : ns == NS_UNKNOWN ? value_unknown(because)
+                                                               : value_duration(ns);
+}
+
+/* One getter each: the value in terms of the record r, the exchange facts f, the exchange x or
+ * the deadline d. */
+#define ON_RECORD(name, expression)                                     \
+    static struct value get_##name(const struct subject *s)             \
+    {                                                                   \
+        const struct record *r = s->record;                             \
+        return expression;                                              \
+    }
+#define ON_EXCHANGE(name, expression)                                   \
+    static struct value get_##name(const struct subject *s)             \
+    {                                                                   \
+        const struct exchange_facts *f = s->exchange;                   \
+        const struct http_exchange *x = f->exchange;                    \
+        (void)x;                                                        \
+        return expression;                                              \
+    }
+#define ON_DEADLINE(name, expression)                                   \
+    static struct value get_##name(const struct subject *s)             \
+    {                                                                   \
+        const struct deadline *d = s->deadline;                         \
+        return expression;                                              \
+    }
+
+ON_RECORD(protocol, value_text(http_protocol_name((enum http_protocol)r->protocol)))
+ON_RECORD(open_seen, value_bool(r->open_seen))
+ON_RECORD(established, value_bool(r->established))
+ON_RECORD(exchanges, r->open_seen ? value_number(r->exchanges) : value_unknown(no_handshake))
+ON_RECORD(requests, r->open_seen ? value_number(r->requests) : value_unknown(no_handshake))
+ON_RECORD(rtt, duration(r->rtt, no_round_trip))
+ON_RECORD(lost_bytes, value_number((double)r->lost_bytes))
+ON_RECORD(close_by, value_text(close_by_name((enum close_by)r->close_by)))
+ON_RECORD(close_how, value_text(close_how_name((enum close_how)r->close_how)))
+ON_RECORD(close_phase,
+          r->close_phase == PHASE_UNKNOWN
+              ? value_unknown(r->lost_thread ? bytes_missing : not_in_clear)
+              : value_text(close_phase_name((enum close_phase)r->close_phase)))
+ON_RECORD(mid_exchange,
+          r->close_phase == PHASE_UNKNOWN
+              ? value_unknown(r->lost_thread ? bytes_missing : not_in_clear)
+              : value_bool(r->close_phase == PHASE_REQUEST || r->close_phase == PHASE_WAITING ||
+                           r->close_phase == PHASE_RESPONSE))
+ON_RECORD(since_open, duration(r->since_open, no_handshake))
+ON_RECORD(since_request, duration(r->since_request, bytes_missing))
+ON_RECORD(since_response, duration(r->since_response, bytes_missing))
+ON_RECORD(since_activity, duration(r->since_activity, bytes_missing))
+ON_RECORD(half_close, value_bool(r->half_closed))
+ON_RECORD(client_state, value_text(tcp_state_name((enum tcp_state)r->state[ROLE_CLIENT])))
+ON_RECORD(server_state, value_text(tcp_state_name((enum tcp_state)r->state[ROLE_SERVER])))
+ON_RECORD(client_fin, value_bool(r->fin_seen[ROLE_CLIENT]))
+ON_RECORD(server_fin, value_bool(r->fin_seen[ROLE_SERVER]))
+ON_RECORD(client_rst,
+          value_text(reset_kind_name((enum tcp_reset_kind)r->rst_kind[ROLE_CLIENT])))
+ON_RECORD(server_rst,
+          value_text(reset_kind_name((enum tcp_reset_kind)r->rst_kind[ROLE_SERVER])))
+ON_RECORD(client_resets, value_number(r->resets[ROLE_CLIENT]))
+ON_RECORD(server_resets, value_number(r->resets[ROLE_SERVER]))
+ON_RECORD(client_bytes, value_number((double)r->bytes[ROLE_CLIENT]))
+ON_RECORD(server_bytes, value_number((double)r->bytes[ROLE_SERVER]))
+ON_RECORD(client_retransmissions, value_number(r->retransmitted[ROLE_CLIENT]))
+ON_RECORD(server_retransmissions, value_number(r->retransmitted[ROLE_SERVER]))
+ON_RECORD(server_software, r->server_software[0] ? value_text(r->server_software) : value_absent())
+ON_RECORD(client_software, r->client_software[0] ? value_text(r->client_software) : value_absent())
+ON_RECORD(fin_wait_2, r->fin_wait_2_by < 0
+                          ? value_absent()
+                          : value_span(r->fin_wait_2_ns, r->fin_wait_2_end_ns))
+ON_RECORD(fin_wait_2_by, r->fin_wait_2_by < 0 ? value_absent()
+                                              : value_text(role_names[r->fin_wait_2_by]))
+ON_RECORD(fin_wait_2_duration, r->fin_wait_2_by < 0
+                                   ? value_absent()
+                                   : value_duration(r->fin_wait_2_end_ns - r->fin_wait_2_ns))
+ON_RECORD(fin_wait_2_open, value_bool(r->fin_wait_2_by >= 0 && r->fin_wait_2_open))
+ON_RECORD(reset_on_data_by, r->reset_on_data_by < 0 ? value_absent()
+                                                    : value_text(role_names[r->reset_on_data_by]))
+ON_RECORD(reset_on_data_after_fin, value_bool(r->reset_on_data_after_fin))
+ON_RECORD(longest_idle, duration(r->longest_reuse_idle, bytes_missing))
+
+ON_EXCHANGE(request_method, x->request_head ? value_text(http_method_name(x->method))
+                                            : value_absent())
+ON_EXCHANGE(request_path, x->request_seen && x->target[0] ? value_text(x->target) : value_absent())
+ON_EXCHANGE(request_host, x->host[0] ? value_text(x->host) : value_absent())
+ON_EXCHANGE(request_seen, value_bool(x->request_seen))
+ON_EXCHANGE(request_complete, !x->request_complete && x->request_gap
+                                  ? value_unknown(bytes_missing)
+                                  : value_bool(x->request_complete))
+ON_EXCHANGE(request_idempotent, x->request_head ? value_bool(http_method_is_idempotent(x->method))
+                                                : value_absent())
+ON_EXCHANGE(request_covered, f->covered < 0 ? value_absent()
+                                            : value_text(covered_names[f->covered]))
+ON_EXCHANGE(request_idle_before, duration(f->idle_before, bytes_missing))
+ON_EXCHANGE(request_fin_known_for, duration(f->fin_known_for, no_round_trip))
+ON_EXCHANGE(request_to_close, duration(f->to_close, bytes_missing))
+ON_EXCHANGE(response_started, !x->response_seen && f->response_unknown
+                                  ? value_unknown(bytes_missing)
+                                  : value_bool(x->response_seen))
+ON_EXCHANGE(response_head, !x->response_head && f->response_unknown
+                               ? value_unknown(bytes_missing)
+                               : value_bool(x->response_head))
+ON_EXCHANGE(response_interim, value_number(x->interim))
+ON_EXCHANGE(response_complete, !x->response_complete && f->response_unknown
+                                   ? value_unknown(bytes_missing)
+                                   : value_bool(x->response_complete))
+ON_EXCHANGE(response_status, x->status == 0 ? value_absent() : value_number(x->status))
+ON_EXCHANGE(response_wait, duration(f->to_response, bytes_missing))
+ON_EXCHANGE(response_announced, x->response_body < 0 ? value_absent()
+                                                     : value_number((double)x->response_body))
+ON_EXCHANGE(response_body, value_number((double)x->response_body_seen))
+ON_EXCHANGE(response_chunked, value_bool(x->chunked))
+ON_EXCHANGE(response_close_delimited, value_bool(x->close_delimited))
+ON_EXCHANGE(response_announces_close, value_bool(x->response_close))
+
+ON_DEADLINE(deadline_found, value_bool(d->found))
+ON_DEADLINE(deadline_from, d->found ? value_text(reference_name(d->from)) : value_absent())
+ON_DEADLINE(deadline_value, d->found ? value_duration(d->cluster.median_ns) : value_absent())
+ON_DEADLINE(deadline_spread, d->found ? value_duration(d->cluster.high_ns - d->cluster.low_ns)
+                                      : value_absent())
+ON_DEADLINE(deadline_samples, d->found ? value_number((double)d->cluster.samples)
+                                       : value_absent())
+ON_DEADLINE(deadline_share, d->found ? value_number((double)d->cluster.samples /
+                                                    (double)d->cluster.total)
+                                     : value_absent())
+ON_DEADLINE(deadline_ambiguous, value_bool(d->found && d->has_runner_up))
+ON_DEADLINE(deadline_runner_up, d->found && d->has_runner_up
+                                    ? value_text(reference_name(d->runner_up))
+                                    : value_absent())
+
+static const struct field fields[] = {
+#define FIELD(getter, name, scope, type, names, meaning) \
+    { name, SCOPE_##scope, TYPE_##type, names, get_##getter, meaning },
+#include "rules/fields.def"
+#undef FIELD
+};
+
+const struct field *field_find(const char *name, size_t length)
+{
+    for (size_t i = 0; i < COUNT(fields); i++)
+        if (strncmp(fields[i].name, name, length) == 0 && fields[i].name[length] == '\0')
+            return &fields[i];
+    return NULL;
+}
+
+const struct field *fields_all(size_t *count)
+{
+    *count = COUNT(fields);
+    return fields;
+}
+
+const char *scope_name(enum scope scope)
+{
+    static const char *const names[] = { "connection", "exchange", "group" };
+    return names[scope];
+}
+
+const char *value_type_name(enum value_type type)
+{
+    static const char *const names[] = { "boolean", "number", "duration", "name", "text", "span" };
+    return names[type];
+}

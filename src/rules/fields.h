@@ -1,0 +1,44 @@
+/*
+ * fields - the registry of facts that rules may use: one table for the expression compiler,
+ * `hangup fields` and the manual.
+ */
+#ifndef HANGUP_RULES_FIELDS_H
+#define HANGUP_RULES_FIELDS_H
+
+#include <stddef.h>
+
+#include "facts/deadline.h"
+#include "facts/record.h"
+#include "rules/value.h"
+
+enum scope {
+    SCOPE_CONNECTION, /* of a connection that is over */
+    SCOPE_EXCHANGE,   /* of one request and its response */
+    SCOPE_GROUP,      /* of the connections gathered in one finding */
+};
+
+/* What a field is read from; what its scope does not have is NULL. */
+struct subject {
+    const struct record *record;
+    const struct exchange_facts *exchange;
+    const struct deadline *deadline;
+};
+
+struct field {
+    const char *name;
+    enum scope scope;
+    enum value_type type;
+    const char *const *names; /* TYPE_ENUM: its values, NULL at the end */
+    struct value (*get)(const struct subject *subject);
+    const char *meaning;
+};
+
+/* NULL: there is no such field. */
+const struct field *field_find(const char *name, size_t length);
+
+/* The whole registry, in the order in which it is documented. */
+const struct field *fields_all(size_t *count);
+
+const char *scope_name(enum scope scope);
+
+#endif

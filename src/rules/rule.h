@@ -1,0 +1,113 @@
+/*
+ * rule - one pattern: when it holds, which packets prove it, and what to tell the user.
+ *
+ * The file format is taught in hangup-rules(5). A rule is compiled once and then read only.
+ */
+#ifndef HANGUP_RULES_RULE_H
+#define HANGUP_RULES_RULE_H
+
+#include "rules/expr.h"
+
+enum severity { SEVERITY_INFO, SEVERITY_WARNING, SEVERITY_ERROR, SEVERITIES };
+
+const char *severity_name(enum severity severity);
+bool severity_find(const char *name, enum severity *severity);
+
+/* More rules than this at once are a mistake; sets of rules are bitmaps of this size. */
+#define RULES_MAX 256
+
+struct rule_set_bits {
+    uint64_t words[RULES_MAX / 64];
+};
+
+/* A text with expressions in braces: "closed {median(close.since_open)} after ..." */
+struct template;
+
+/* Alternatives; the first whose condition holds is taken (of a list of fixes: all). */
+struct choice {
+    const struct expr *condition;   /* NULL: always */
+    const struct template *text;    /* or a plain word, such as a confidence */
+    const struct choice *next;
+};
+
+/* A conversation with which `hangup rules test` tries the rule. */
+enum case_kind { CASE_FIRES, CASE_SILENT, CASE_UNDECIDED, CASE_KINDS };
+
+struct rule_case {
+    const char *conversation; /* .conv text */
+    unsigned line;            /* of the file */
+    const struct rule_case *next;
+};
+
+/* Is it safe to send a lost request again? */
+enum retry { RETRY_NONE, RETRY_SAFE, RETRY_UNSAFE, RETRY_BY_METHOD };
+
+struct text_list {
+    const char *text;
+    const struct text_list *next;
+};
+
+struct rule {
+    const char *id, *name;
+    const char *origin;           /* the file, "built in" for shipped ones */
+    const char *source;           /* the whole text of its file */
+    enum severity severity;
+    enum scope scope;
+    bool per_client;              /* findings gather one server and one client */
+    enum retry retry;
+    struct parameter *parameters;
+    const struct expr *when;      /* GROUP: about the members */
+    const struct expr *members;   /* GROUP: which connections */
+    struct reference_list references; /* none: no deadline is sought */
+    bool deadline_only;           /* GROUP: list only the connections that the timer explains */
+    unsigned evidence;            /* bit per enum mark_id */
+    const struct choice *confidence, *accountable, *what, *cause, *fix;
+    const struct text_list *links; /* "references" in the file */
+    const struct text_list *explains_ids, *seen_as, *renamed_from;
+    struct rule_set_bits explains;
+    const struct rule_case *cases[CASE_KINDS];
+};
+
+struct rules {
+    struct arena arena;           /* all rules live here */
+    struct rule **items;
+    size_t count, capacity;
+};
+
+/* Parses and compiles one file. A rule with the id of an earlier one replaces it. The error names
+ * file, line and column, shows the line and points to the place. `text` is copied. */
+bool rules_add(struct rules *rules, const char *origin, const char *text, size_t length,
+               struct err *err) WARN_UNUSED;
+
+/* A .yaml file, or every .yaml file of a folder in the order of their names. */
+bool rules_add_path(struct rules *rules, const char *path, struct err *err) WARN_UNUSED;
+
+/* The rules that are compiled into the program. */
+bool rules_add_builtin(struct rules *rules, struct err *err) WARN_UNUSED;
+
+/* --set ID.PARAM=VALUE */
+bool rules_set(struct rules *rules, const char *assignment, struct err *err) WARN_UNUSED;
+
+/* Also finds a rule by a name that it had before. */
+struct rule *rules_find(const struct rules *rules, const char *id);
+
+/* Keeps only the rules named (count 0: all), and then drops others. Names must exist. */
+bool rules_select(struct rules *rules, const char *const *only, size_t only_count,
+                  const char *const *drop, size_t drop_count, struct err *err) WARN_UNUSED;
+
+/* After the last addition: resolves which rule explains which. */
+void rules_link(struct rules *rules);
+
+void rules_free(struct rules *rules);
+
+static inline void rule_bits_add(struct rule_set_bits *bits, size_t rule)
+{
+    bits->words[rule / 64] |= UINT64_C(1) << rule % 64;
+}
+
+static inline bool rule_bits_has(const struct rule_set_bits *bits, size_t rule)
+{
+    return bits->words[rule / 64] >> rule % 64 & 1;
+}
+
+#endif

@@ -1,0 +1,585 @@
+/*
+ * rule_load - YAML -> struct rule, with errors that point into the file.
+ */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <yaml.h>
+
+#include "base/vec.h"
+#include "rules/rule.h"
+#include "rules/template.h"
+
+#define COUNT(array) (sizeof(array) / sizeof *(array))
+
+struct loader {
+    struct rules *rules;
+    struct rule *rule;
+    const char *origin;
+    const char *text;
+    size_t length;
+    yaml_document_t document;
+    struct err *err;
+};
+
+/* ---- errors -------------------------------------------------------------------------------- */
+
+/* file:line:column: message, the line, and a caret under the column. */
+static bool fail_at(struct loader *l, size_t offset, const char *format, ...) PRINTF_LIKE(3, 4);
+
+static bool fail_at(struct loader *l, size_t offset, const char *format, ...)
+{
+    char message[400];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(message, sizeof message, format, args);
+    va_end(args);
+    if (offset > l->length)
+        offset = l->length;
+    size_t start = offset, line = 1;
+    while (start > 0 && l->text[start - 1] != '\n')
+        start--;
+    for (size_t i = 0; i < start; i++)
+        line += l->text[i] == '\n';
+    size_t column = offset - start;
+    size_t width = strcspn(l->text + start, "\r\n");
+    if (width > 200 || column > 200) /* no line of a rule is that long: it is no text */
+        return err_set(l->err, "%s:%zu:%zu: %s", l->origin, line, column + 1, message);
+    char padding[256];
+    for (size_t i = 0; i < column; i++)
+        padding[i] = l->text[start + i] == '\t' ? '\t' : ' ';
+    padding[column] = '\0';
+    return err_set(l->err, "%s:%zu:%zu: %s\n    %.*s\n    %s^", l->origin, line, column + 1,
+                   message, (int)width, l->text + start, padding);
+}
+
+static bool fail_node(struct loader *l, const yaml_node_t *node, const char *format, ...)
+    PRINTF_LIKE(3, 4);
+
+static bool fail_node(struct loader *l, const yaml_node_t *node, const char *format, ...)
+{
+    char message[300];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(message, sizeof message, format, args);
+    va_end(args);
+    return fail_at(l, node->start_mark.index, "%s", message);
+}
+
+/* Where in the file the offset-th character of a scalar stands. White space may differ between a
+ * scalar and its value (folding, indentation), other characters come in the same order. */
+static size_t source_offset(const struct loader *l, const yaml_node_t *node, size_t offset)
+{
+    const char *value = (const char *)node->data.scalar.value;
+    size_t at = node->start_mark.index;
+    char style_mark = node->data.scalar.style == YAML_LITERAL_SCALAR_STYLE  ? '|'
+                      : node->data.scalar.style == YAML_FOLDED_SCALAR_STYLE ? '>'
+                                                                            : '\0';
+    if (style_mark != '\0')
+        at += strcspn(l->text + at, "\n");
+    for (size_t i = 0; value[i] != '\0'; i++) {
+        if (strchr(" \t\n", value[i]) != NULL) {
+            if (i == offset)
+                break;
+            continue;
+        }
+        while (at < l->length && l->text[at] != value[i])
+            at++;
+        if (i == offset)
+            break;
+        at++;
+    }
+    return at;
+}
+
+static bool fail_expr(struct loader *l, const yaml_node_t *node, const struct expr_error *error)
+{
+    return fail_at(l, source_offset(l, node, error->offset), "%s", error->text);
+}
+
+/* ---- nodes ----------------------------------------------------------------------------------- */
+
+static yaml_node_t *node_of(struct loader *l, int id)
+{
+    return yaml_document_get_node(&l->document, id);
+}
+
+static const char *scalar(const yaml_node_t *node)
+{
+    return node->type == YAML_SCALAR_NODE ? (const char *)node->data.scalar.value : NULL;
+}
+
+static yaml_node_t *find_key(struct loader *l, const yaml_node_t *mapping, const char *key)
+{
+    for (yaml_node_pair_t *pair = mapping->data.mapping.pairs.start;
+         pair < mapping->data.mapping.pairs.top; pair++) {
+        const char *name = scalar(node_of(l, pair->key));
+        if (name != NULL && strcmp(name, key) == 0)
+            return node_of(l, pair->value);
+    }
+    return NULL;
+}
+
+static bool need_text(struct loader *l, const yaml_node_t *node, const char **text)
+{
+    const char *value = scalar(node);
+    if (value == NULL || value[0] == '\0')
+        return fail_node(l, node, "a text is expected here");
+    *text = arena_strdup(&l->rules->arena, value);
+    return *text != NULL || err_no_memory(l->err);
+}
+
+/* Calls `take` for a scalar, or for each item of a list. */
+static bool each_item(struct loader *l, yaml_node_t *node,
+                      bool (*take)(struct loader *l, yaml_node_t *item, void *context),
+                      void *context)
+{
+    if (node->type != YAML_SEQUENCE_NODE)
+        return take(l, node, context);
+    for (yaml_node_item_t *item = node->data.sequence.items.start;
+         item < node->data.sequence.items.top; item++)
+        if (!take(l, node_of(l, *item), context))
+            return false;
+    return true;
+}
+
+static bool take_text(struct loader *l, yaml_node_t *item, void *context)
+{
+    const struct text_list **end = context;
+    while (*end != NULL)
+        end = (const struct text_list **)&((struct text_list *)*end)->next;
+    struct text_list *entry = arena_alloc(&l->rules->arena, sizeof *entry);
+    if (entry == NULL)
+        return err_no_memory(l->err);
+    *end = entry;
+    return need_text(l, item, &entry->text);
+}
+
+/* ---- expressions and texts -------------------------------------------------------------------- */
+
+/* What a finding's texts may speak of: the group of its connections. */
+static struct expr_context finding_context(const struct loader *l)
+{
+    return (struct expr_context){
+        .scope = SCOPE_GROUP,
+        .members = l->rule->scope == SCOPE_EXCHANGE ? SCOPE_EXCHANGE : SCOPE_CONNECTION,
+        .parameters = l->rule->parameters,
+    };
+}
+
+static bool compile_condition(struct loader *l, const yaml_node_t *node,
+                              const struct expr_context *context, const struct expr **out)
+{
+    const char *source = scalar(node);
+    if (source == NULL)
+        return fail_node(l, node, "a condition is expected here");
+    struct expr_error error = { 0 };
+    *out = expr_compile(&l->rules->arena, source, context, &error);
+    if (*out == NULL)
+        return fail_expr(l, node, &error);
+    if (expr_type(*out) != TYPE_BOOL)
+        return fail_node(l, node, "this is a %s, not a condition",
+                         value_type_name(expr_type(*out)));
+    return true;
+}
+
+static bool compile_text(struct loader *l, const yaml_node_t *node, const struct template **out)
+{
+    const char *source = scalar(node);
+    if (source == NULL || source[0] == '\0')
+        return fail_node(l, node, "a text is expected here");
+    struct expr_context context = finding_context(l);
+    struct expr_error error = { 0 };
+    *out = template_compile(&l->rules->arena, source, &context, &error);
+    return *out != NULL || fail_expr(l, node, &error);
+}
+
+/* A text, or {if: CONDITION, text: TEXT}. */
+static bool take_choice(struct loader *l, yaml_node_t *item, void *context)
+{
+    const struct choice **end = context;
+    while (*end != NULL)
+        end = (const struct choice **)&((struct choice *)*end)->next;
+    struct choice *choice = arena_alloc(&l->rules->arena, sizeof *choice);
+    if (choice == NULL)
+        return err_no_memory(l->err);
+    *end = choice;
+    if (item->type != YAML_MAPPING_NODE)
+        return compile_text(l, item, &choice->text);
+    yaml_node_t *condition = find_key(l, item, "if"), *text = find_key(l, item, "text");
+    if (text == NULL)
+        return fail_node(l, item, "an entry has 'text', and 'if' before it where it depends");
+    struct expr_context finding = finding_context(l);
+    return (condition == NULL ||
+            compile_condition(l, condition, &finding, &choice->condition)) &&
+           compile_text(l, text, &choice->text);
+}
+
+/* ---- keys ---------------------------------------------------------------------------------- */
+
+static bool load_choices(struct loader *l, yaml_node_t *node, const struct choice **choices)
+{
+    return each_item(l, node, take_choice, choices);
+}
+
+static bool load_word(struct loader *l, const yaml_node_t *node, const char *const *words,
+                      size_t count, unsigned *index)
+{
+    const char *value = scalar(node);
+    char list[160] = "";
+    for (unsigned i = 0; i < count; i++) {
+        if (value != NULL && strcmp(value, words[i]) == 0) {
+            *index = i;
+            return true;
+        }
+        size_t used = strlen(list);
+        snprintf(list + used, sizeof list - used, "%s%s", used > 0 ? ", " : "", words[i]);
+    }
+    return fail_node(l, node, "one of these is expected here: %s", list);
+}
+
+static bool load_id(struct loader *l, yaml_node_t *node)
+{
+    const char *id = scalar(node);
+    if (id == NULL || id[0] == '\0' ||
+        id[strspn(id, "abcdefghijklmnopqrstuvwxyz0123456789-")] != '\0')
+        return fail_node(l, node, "an id is made of a-z, 0-9 and '-'");
+    return need_text(l, node, &l->rule->id);
+}
+
+static bool load_name(struct loader *l, yaml_node_t *node)
+{
+    return need_text(l, node, &l->rule->name);
+}
+
+static bool load_severity(struct loader *l, yaml_node_t *node)
+{
+    static const char *const words[] = { "info", "warning", "error" };
+    unsigned index;
+    if (!load_word(l, node, words, COUNT(words), &index))
+        return false;
+    l->rule->severity = (enum severity)index;
+    return true;
+}
+
+static bool load_scope(struct loader *l, yaml_node_t *node)
+{
+    static const char *const words[] = { "connection", "exchange", "group" };
+    unsigned index;
+    if (!load_word(l, node, words, COUNT(words), &index))
+        return false;
+    l->rule->scope = (enum scope)index;
+    return true;
+}
+
+static bool load_per(struct loader *l, yaml_node_t *node)
+{
+    static const char *const words[] = { "server", "pair" };
+    unsigned index;
+    if (!load_word(l, node, words, COUNT(words), &index))
+        return false;
+    l->rule->per_client = index == 1;
+    return true;
+}
+
+static bool load_retry(struct loader *l, yaml_node_t *node)
+{
+    static const char *const words[] = { "none", "safe", "unsafe", "by-method" };
+    unsigned index;
+    if (!load_word(l, node, words, COUNT(words), &index))
+        return false;
+    l->rule->retry = (enum retry)index;
+    return true;
+}
+
+static bool load_parameters(struct loader *l, yaml_node_t *node)
+{
+    if (node->type != YAML_MAPPING_NODE)
+        return fail_node(l, node, "parameters are written as NAME: VALUE");
+    for (yaml_node_pair_t *pair = node->data.mapping.pairs.start;
+         pair < node->data.mapping.pairs.top; pair++) {
+        yaml_node_t *key = node_of(l, pair->key), *value = node_of(l, pair->value);
+        struct parameter *parameter = arena_alloc(&l->rules->arena, sizeof *parameter);
+        if (parameter == NULL)
+            return err_no_memory(l->err);
+        if (!need_text(l, key, &parameter->name))
+            return false;
+        if (field_find(parameter->name, strlen(parameter->name)) != NULL)
+            return fail_node(l, key, "'%s' is the name of a field", parameter->name);
+        const char *source = scalar(value);
+        if (source == NULL)
+            return fail_node(l, value, "a number, a duration, true or false is expected here");
+        struct expr_context context = { .scope = SCOPE_CONNECTION };
+        struct expr_error error = { 0 };
+        const struct expr *expr = expr_compile(&l->rules->arena, source, &context, &error);
+        if (expr == NULL)
+            return fail_expr(l, value, &error);
+        parameter->type = expr_type(expr);
+        parameter->value = expr_value(expr, &(struct subject){ 0 });
+        parameter->next = l->rule->parameters;
+        l->rule->parameters = parameter;
+    }
+    return true;
+}
+
+static bool load_when(struct loader *l, yaml_node_t *node)
+{
+    struct expr_context context = finding_context(l);
+    if (l->rule->scope != SCOPE_GROUP)
+        context.scope = l->rule->scope;
+    return compile_condition(l, node, &context, &l->rule->when);
+}
+
+static bool load_members(struct loader *l, yaml_node_t *node)
+{
+    struct expr_context context = { .scope = SCOPE_CONNECTION,
+                                    .parameters = l->rule->parameters };
+    if (l->rule->scope != SCOPE_GROUP)
+        return fail_node(l, node, "'members' is for rules with scope: group");
+    return compile_condition(l, node, &context, &l->rule->members);
+}
+
+static bool take_reference(struct loader *l, yaml_node_t *item, void *context)
+{
+    (void)context;
+    enum reference reference;
+    const char *name = scalar(item);
+    if (name == NULL || !reference_find(name, &reference))
+        return fail_node(l, item, "one of these is expected here: open, request, response, "
+                         "activity");
+    struct reference_list *list = &l->rule->references;
+    for (unsigned i = 0; i < list->count; i++)
+        if (list->items[i] == reference)
+            return fail_node(l, item, "'%s' stands in the list already", name);
+    list->items[list->count++] = reference;
+    return true;
+}
+
+static bool load_deadline(struct loader *l, yaml_node_t *node)
+{
+    return each_item(l, node, take_reference, NULL);
+}
+
+static bool load_deadline_only(struct loader *l, yaml_node_t *node)
+{
+    static const char *const words[] = { "false", "true" };
+    unsigned index;
+    if (!load_word(l, node, words, COUNT(words), &index))
+        return false;
+    l->rule->deadline_only = index == 1;
+    return true;
+}
+
+static bool take_mark(struct loader *l, yaml_node_t *item, void *context)
+{
+    (void)context;
+    enum mark_id id;
+    const char *name = scalar(item);
+    if (name == NULL || !mark_find(name, &id))
+        return fail_node(l, item, "there is no event '%s' (`hangup fields` lists them)",
+                         name != NULL ? name : "");
+    l->rule->evidence |= 1u << id;
+    return true;
+}
+
+static bool load_evidence(struct loader *l, yaml_node_t *node)
+{
+    return each_item(l, node, take_mark, NULL);
+}
+
+static bool load_confidence(struct loader *l, yaml_node_t *node)
+{
+    return load_choices(l, node, &l->rule->confidence);
+}
+
+static bool load_accountable(struct loader *l, yaml_node_t *node)
+{
+    return load_choices(l, node, &l->rule->accountable);
+}
+
+static bool load_what(struct loader *l, yaml_node_t *node)
+{
+    return load_choices(l, node, &l->rule->what);
+}
+
+static bool load_cause(struct loader *l, yaml_node_t *node)
+{
+    return load_choices(l, node, &l->rule->cause);
+}
+
+static bool load_fix(struct loader *l, yaml_node_t *node)
+{
+    return load_choices(l, node, &l->rule->fix);
+}
+
+static bool load_references(struct loader *l, yaml_node_t *node)
+{
+    return each_item(l, node, take_text, &l->rule->links);
+}
+
+static bool load_explains(struct loader *l, yaml_node_t *node)
+{
+    return each_item(l, node, take_text, &l->rule->explains_ids);
+}
+
+static bool load_seen_as(struct loader *l, yaml_node_t *node)
+{
+    return each_item(l, node, take_text, &l->rule->seen_as);
+}
+
+static bool load_renamed_from(struct loader *l, yaml_node_t *node)
+{
+    return each_item(l, node, take_text, &l->rule->renamed_from);
+}
+
+static bool load_since(struct loader *l, yaml_node_t *node)
+{
+    const char *version;
+    return need_text(l, node, &version);
+}
+
+static bool take_case(struct loader *l, yaml_node_t *item, void *context)
+{
+    const struct rule_case **end = context;
+    while (*end != NULL)
+        end = (const struct rule_case **)&((struct rule_case *)*end)->next;
+    struct rule_case *entry = arena_alloc(&l->rules->arena, sizeof *entry);
+    if (entry == NULL)
+        return err_no_memory(l->err);
+    *end = entry;
+    entry->line = (unsigned)item->start_mark.line + 1;
+    return need_text(l, item, &entry->conversation);
+}
+
+static bool load_cases(struct loader *l, yaml_node_t *node)
+{
+    static const char *const kinds[CASE_KINDS] = { "fires", "silent", "undecided" };
+    if (node->type != YAML_MAPPING_NODE)
+        return fail_node(l, node, "cases are lists under fires, silent and undecided");
+    for (yaml_node_pair_t *pair = node->data.mapping.pairs.start;
+         pair < node->data.mapping.pairs.top; pair++) {
+        unsigned kind;
+        if (!load_word(l, node_of(l, pair->key), kinds, CASE_KINDS, &kind) ||
+            !each_item(l, node_of(l, pair->value), take_case, &l->rule->cases[kind]))
+            return false;
+    }
+    return true;
+}
+
+/* In the order of loading: an expression may use what comes before it. */
+static const struct key {
+    const char *name;
+    bool (*load)(struct loader *l, yaml_node_t *node);
+    bool required;
+} keys[] = {
+    { "id", load_id, true },
+    { "name", load_name, true },
+    { "severity", load_severity, true },
+    { "scope", load_scope, true },
+    { "per", load_per, false },
+    { "parameters", load_parameters, false },
+    { "members", load_members, false },
+    { "when", load_when, true },
+    { "deadline", load_deadline, false },
+    { "deadline_only", load_deadline_only, false },
+    { "evidence", load_evidence, false },
+    { "retry", load_retry, false },
+    { "confidence", load_confidence, true },
+    { "accountable", load_accountable, true },
+    { "what", load_what, true },
+    { "cause", load_cause, false },
+    { "fix", load_fix, false },
+    { "references", load_references, false },
+    { "explains", load_explains, false },
+    { "seen_as", load_seen_as, false },
+    { "since", load_since, false },
+    { "renamed_from", load_renamed_from, false },
+    { "cases", load_cases, false },
+};
+
+static bool check_keys(struct loader *l, const yaml_node_t *root)
+{
+    for (yaml_node_pair_t *pair = root->data.mapping.pairs.start;
+         pair < root->data.mapping.pairs.top; pair++) {
+        yaml_node_t *key = node_of(l, pair->key);
+        const char *name = scalar(key);
+        bool known = false;
+        for (size_t i = 0; i < COUNT(keys); i++)
+            known |= name != NULL && strcmp(keys[i].name, name) == 0;
+        if (!known)
+            return fail_node(l, key, "there is no key '%s' (hangup-rules(5) lists them)",
+                             name != NULL ? name : "");
+    }
+    return true;
+}
+
+static bool load_document(struct loader *l)
+{
+    yaml_node_t *root = yaml_document_get_root_node(&l->document);
+    if (root == NULL || root->type != YAML_MAPPING_NODE)
+        return err_set(l->err, "%s: a rule file is a list of KEY: VALUE lines "
+                               "(see hangup-rules(5))", l->origin);
+    if (!check_keys(l, root))
+        return false;
+    for (size_t i = 0; i < COUNT(keys); i++) {
+        yaml_node_t *node = find_key(l, root, keys[i].name);
+        if (node == NULL && keys[i].required)
+            return err_set(l->err, "%s: the key '%s' is missing", l->origin, keys[i].name);
+        if (node != NULL && !keys[i].load(l, node))
+            return false;
+    }
+    if (l->rule->scope == SCOPE_GROUP && l->rule->members == NULL)
+        return err_set(l->err, "%s: a rule with scope: group needs 'members', which connections "
+                               "the group is made of", l->origin);
+    return true;
+}
+
+static bool add_rule(struct rules *rules, struct rule *rule, struct err *err)
+{
+    for (size_t i = 0; i < rules->count; i++)
+        if (strcmp(rules->items[i]->id, rule->id) == 0) {
+            rules->items[i] = rule;
+            return true;
+        }
+    if (rules->count == RULES_MAX)
+        return err_set(err, "%s: there are more than %d rules", rule->origin, RULES_MAX);
+    if (!VEC_ROOM(rules))
+        return err_no_memory(err);
+    rules->items[rules->count++] = rule;
+    return true;
+}
+
+static bool parse(struct loader *l)
+{
+    yaml_parser_t parser;
+    if (!yaml_parser_initialize(&parser))
+        return err_no_memory(l->err);
+    yaml_parser_set_input_string(&parser, (const unsigned char *)l->text, l->length);
+    bool ok = yaml_parser_load(&parser, &l->document);
+    if (!ok)
+        fail_at(l, parser.problem_mark.index, "%s",
+                parser.problem != NULL ? parser.problem : "not YAML");
+    yaml_parser_delete(&parser);
+    return ok;
+}
+
+bool rules_add(struct rules *rules, const char *origin, const char *text, size_t length,
+               struct err *err)
+{
+    struct loader l = { .rules = rules, .length = length, .err = err };
+    l.rule = arena_alloc(&rules->arena, sizeof *l.rule);
+    l.origin = arena_strdup(&rules->arena, origin);
+    l.text = arena_strndup(&rules->arena, text, length);
+    if (l.rule == NULL || l.origin == NULL || l.text == NULL)
+        return err_no_memory(err);
+    if (strlen(l.text) != length)
+        return err_set(err, "%s: is not a text file", origin);
+    l.rule->origin = l.origin;
+    l.rule->source = l.text;
+    if (!parse(&l))
+        return false;
+    bool ok = load_document(&l);
+    yaml_document_delete(&l.document);
+    return ok && add_rule(rules, l.rule, err);
+}

@@ -1,0 +1,323 @@
+/*
+ * json - the report of schema hangup.report/1. Objects are built one at a time and written, so
+ * that a report of any size needs the memory of one connection.
+ */
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "report/community_id.h"
+#include "report/view.h"
+
+#define DUMP_FLAGS (JSON_COMPACT | JSON_ENSURE_ASCII | JSON_REAL_PRECISION(15))
+
+/* ---- values ---------------------------------------------------------------------------------- */
+
+static json_t *untrusted(const char *text)
+{
+    struct strbuf safe = { 0 };
+    text_untrusted(&safe, text, strlen(text));
+    json_t *value = json_string(strbuf_text(&safe));
+    strbuf_free(&safe);
+    return value;
+}
+
+static json_t *string_or_null(const char *text)
+{
+    return text == NULL ? json_null() : json_string(text);
+}
+
+static json_t *time_value(int64_t ns)
+{
+    struct strbuf text = { 0 };
+    text_time(&text, ns);
+    json_t *value = json_string(strbuf_text(&text));
+    strbuf_free(&text);
+    return value;
+}
+
+static json_t *seconds(int64_t ns)
+{
+    return json_real((double)ns / 1e9);
+}
+
+static json_t *rule_ids(const struct analysis *analysis, const struct rule_set_bits *bits)
+{
+    json_t *ids = json_array();
+    for (size_t i = 0; i < analysis->rules->count; i++)
+        if (rule_bits_has(bits, i))
+            json_array_append_new(ids, json_string(analysis->rules->items[i]->id));
+    return ids;
+}
+
+static json_t *text_array(const char *const *texts, size_t count)
+{
+    json_t *array = json_array();
+    for (size_t i = 0; i < count; i++)
+        json_array_append_new(array, json_string(texts[i]));
+    return array;
+}
+
+static json_t *endpoint(const struct record *r, enum end_role role, bool with_port)
+{
+    struct strbuf address = { 0 };
+    view_address(&address, r, role);
+    json_t *value = json_object();
+    json_object_set_new(value, "ip", json_string(strbuf_text(&address)));
+    if (with_port)
+        json_object_set_new(value, "port", json_integer(record_port(r, role)));
+    strbuf_free(&address);
+    return value;
+}
+
+static void dump(FILE *out, json_t *value)
+{
+    json_dumpf(value, out, DUMP_FLAGS);
+    json_decref(value);
+}
+
+/* ---- parts of the report ---------------------------------------------------------------------- */
+
+static json_t *capture_value(const struct analysis *analysis, size_t index)
+{
+    const struct capture_info *info = capture_set_info(analysis->captures, index);
+    json_t *links = json_array(), *limits = json_array();
+    for (unsigned i = 0; i < info->link_type_count; i++) {
+        char number[32];
+        json_array_append_new(
+            links, json_string(decode_link_type_name(info->link_types[i], number, sizeof number)));
+    }
+    struct view_limits known;
+    view_limits(analysis, index, &known);
+    for (size_t i = 0; i < known.count; i++)
+        json_array_append_new(limits, json_string(known.clause[i]));
+    bool any = info->packets > 0;
+    json_t *value = json_object();
+    json_object_set_new(value, "file", untrusted(info->file));
+    json_object_set_new(value, "format", json_string(info->format));
+    json_object_set_new(value, "link_types", links);
+    json_object_set_new(value, "packets", json_integer((json_int_t)info->packets));
+    json_object_set_new(value, "bytes", json_integer((json_int_t)info->bytes));
+    json_object_set_new(value, "first", any ? time_value(info->first_ns) : json_null());
+    json_object_set_new(value, "last", any ? time_value(info->last_ns) : json_null());
+    json_object_set_new(value, "truncated_packets",
+                        json_integer((json_int_t)info->truncated_packets));
+    json_object_set_new(value, "dropped_packets",
+                        info->dropped_packets < 0 ? json_null()
+                                                  : json_integer(info->dropped_packets));
+    json_object_set_new(value, "vantage", json_string(view_vantage(analysis, index)));
+    json_object_set_new(value, "limits", limits);
+    json_object_set_new(value, "error",
+                        info->error[0] != '\0' ? json_string(info->error) : json_null());
+    return value;
+}
+
+static json_t *undecided_value(const struct analysis *analysis)
+{
+    size_t count;
+    const struct undecided *undecided = engine_undecided(analysis->engine, &count);
+    json_t *array = json_array();
+    for (size_t i = 0; i < count; i++)
+        json_array_append_new(
+            array, json_pack("{s:s, s:I, s:s}", "rule", undecided[i].rule->id, "connections",
+                             (json_int_t)undecided[i].connections, "because",
+                             undecided[i].because));
+    return array;
+}
+
+static json_t *summary_value(const struct analysis *analysis)
+{
+    const struct tracker_counts *counts = tracker_counts(analysis->tracker);
+    size_t found[SEVERITIES];
+    view_count(analysis, found);
+    json_t *protocols = json_object(), *passed_over = json_array();
+    for (int p = 0; p <= HTTP_PROTOCOL_OPAQUE; p++)
+        if (counts->protocols[p] > 0)
+            json_object_set_new(protocols, http_protocol_name((enum http_protocol)p),
+                                json_integer((json_int_t)counts->protocols[p]));
+    for (int kind = DECODED_NOT_TCP + 1; kind < DECODED_KINDS; kind++)
+        if (counts->kinds[kind] > 0)
+            json_array_append_new(passed_over,
+                                  json_pack("{s:s, s:I}", "kind",
+                                            decoded_name((enum decoded)kind), "packets",
+                                            (json_int_t)counts->kinds[kind]));
+    json_t *value = json_object();
+    json_object_set_new(value, "packets", json_integer((json_int_t)counts->packets));
+    json_object_set_new(value, "tcp_packets", json_integer((json_int_t)counts->tcp_packets));
+    json_object_set_new(value, "connections", json_integer((json_int_t)counts->connections));
+    json_object_set_new(value, "http_exchanges", json_integer((json_int_t)counts->exchanges));
+    json_object_set_new(value, "protocols", protocols);
+    json_object_set_new(value, "not_understood", passed_over);
+    json_object_set_new(value, "evicted_connections", json_integer((json_int_t)counts->evicted));
+    json_object_set_new(value, "retransmissions",
+                        json_integer((json_int_t)counts->retransmissions));
+    json_object_set_new(value, "duplicate_packets", json_integer((json_int_t)counts->duplicates));
+    json_object_set_new(value, "findings",
+                        json_pack("{s:I, s:I, s:I}", "error", (json_int_t)found[SEVERITY_ERROR],
+                                  "warning", (json_int_t)found[SEVERITY_WARNING], "info",
+                                  (json_int_t)found[SEVERITY_INFO]));
+    json_object_set_new(value, "undecided", undecided_value(analysis));
+    return value;
+}
+
+static json_t *deadline_value(const struct deadline *d)
+{
+    if (!d->found)
+        return json_null();
+    json_t *value = json_object();
+    json_object_set_new(value, "from", json_string(reference_name(d->from)));
+    json_object_set_new(value, "seconds", seconds(d->cluster.median_ns));
+    json_object_set_new(value, "spread_s", seconds(d->cluster.high_ns - d->cluster.low_ns));
+    json_object_set_new(value, "samples", json_integer((json_int_t)d->cluster.samples));
+    json_object_set_new(value, "share",
+                        json_real((double)d->cluster.samples / (double)d->cluster.total));
+    json_object_set_new(value, "or_from",
+                        d->has_runner_up ? json_string(reference_name(d->runner_up)) : json_null());
+    json_object_set_new(value, "known_defaults", json_array());
+    return value;
+}
+
+static json_t *finding_value(const struct analysis *analysis, const struct finding *f)
+{
+    const struct record *first = f->connections[0].record;
+    json_t *links = json_array(), *seen_as = json_array();
+    for (const struct text_list *link = f->rule->links; link != NULL; link = link->next)
+        json_array_append_new(links, json_string(link->text));
+    for (const struct text_list *seen = f->rule->seen_as; seen != NULL; seen = seen->next)
+        json_array_append_new(seen_as, json_string(seen->text));
+    json_t *value = json_object();
+    json_object_set_new(value, "rule",
+                        json_pack("{s:s, s:s, s:s}", "id", f->rule->id, "name", f->rule->name,
+                                  "severity", severity_name(f->rule->severity)));
+    json_object_set_new(value, "confidence", json_string(f->confidence));
+    json_object_set_new(value, "accountable", json_string(f->accountable));
+    json_object_set_new(value, "also", rule_ids(analysis, &f->also));
+    json_object_set_new(value, "what", json_string(f->what));
+    json_object_set_new(value, "cause", json_string(f->cause));
+    json_object_set_new(value, "fix", text_array(f->fixes, f->fix_count));
+    json_object_set_new(value, "references", links);
+    json_object_set_new(value, "seen_as", seen_as);
+    json_object_set_new(value, "client",
+                        f->same_client ? endpoint(first, ROLE_CLIENT, false) : json_null());
+    json_object_set_new(value, "server", endpoint(first, ROLE_SERVER, true));
+    json_object_set_new(value, "count", json_integer((json_int_t)f->count));
+    json_object_set_new(value, "first", time_value(f->first_ns));
+    json_object_set_new(value, "last", time_value(f->last_ns));
+    json_object_set_new(value, "deadline", deadline_value(&f->deadline));
+    return value;
+}
+
+static json_t *evidence_value(const struct finding *f, const struct finding_connection *c)
+{
+    struct view_evidence evidence[MARKS];
+    size_t count = view_evidence(f, c, evidence);
+    json_t *array = json_array();
+    for (size_t i = 0; i < count; i++) {
+        json_t *item = json_object();
+        json_object_set_new(item, "event", json_string(mark_name(evidence[i].id)));
+        json_object_set_new(item, "frame", json_integer(evidence[i].mark.frame));
+        if (evidence[i].mark.capture != c->record->capture)
+            json_object_set_new(item, "capture", json_integer(evidence[i].mark.capture));
+        json_object_set_new(item, "time", time_value(evidence[i].mark.ns));
+        json_object_set_new(item, "note", json_string(mark_text(evidence[i].id)));
+        json_array_append_new(array, item);
+    }
+    return array;
+}
+
+static json_t *lost_request(const struct finding *f, const struct finding_connection *c)
+{
+    const char *retry = view_retry(f, c);
+    if (c->exchange == NULL || retry == NULL || !c->exchange->exchange->request_seen)
+        return json_null();
+    const struct http_exchange *x = c->exchange->exchange;
+    json_t *value = json_object();
+    json_object_set_new(value, "method",
+                        x->request_head ? json_string(http_method_name(x->method)) : json_null());
+    json_object_set_new(value, "path", x->target[0] != '\0' ? untrusted(x->target) : json_null());
+    json_object_set_new(value, "retry", json_string(retry));
+    return value;
+}
+
+static json_t *connection_value(const struct analysis *analysis, const struct finding *f,
+                                const struct finding_connection *c)
+{
+    const struct record *r = c->record;
+    char id[COMMUNITY_ID_BYTES];
+    community_id(&r->tuple, id);
+    int64_t closed;
+    json_t *value = json_object();
+    json_object_set_new(value, "network", json_pack("{s:s}", "community_id", id));
+    json_object_set_new(value, "capture", json_integer(r->capture));
+    json_object_set_new(value, "tcp_stream", json_integer(r->tcp_stream));
+    json_object_set_new(value, "client", endpoint(r, ROLE_CLIENT, true));
+    json_object_set_new(value, "server", endpoint(r, ROLE_SERVER, true));
+    json_object_set_new(value, "opened", r->open_seen ? time_value(r->first_ns) : json_null());
+    json_object_set_new(value, "closed", view_closed(r, &closed) ? time_value(closed) : json_null());
+    json_object_set_new(value, "open_seen", json_boolean(r->open_seen));
+    json_t *close = json_object();
+    json_object_set_new(close, "by", string_or_null(close_by_name((enum close_by)r->close_by)));
+    json_object_set_new(close, "how", string_or_null(close_how_name((enum close_how)r->close_how)));
+    json_object_set_new(close, "phase",
+                        string_or_null(close_phase_name((enum close_phase)r->close_phase)));
+    json_object_set_new(value, "close", close);
+    json_object_set_new(
+        value, "tcp",
+        json_pack("{s:s, s:s, s:s, s:s}", "client_state",
+                  tcp_state_name((enum tcp_state)r->state[ROLE_CLIENT]), "server_state",
+                  tcp_state_name((enum tcp_state)r->state[ROLE_SERVER]), "history", r->history,
+                  "conn_state", record_conn_state(r)));
+    json_t *http = json_object();
+    json_object_set_new(http, "exchanges", json_integer(r->exchanges));
+    json_object_set_new(http, "lost_request", lost_request(f, c));
+    json_object_set_new(value, "http", http);
+    json_object_set_new(value, "also", rule_ids(analysis, &c->also));
+    json_object_set_new(value, "evidence", evidence_value(f, c));
+    return value;
+}
+
+/* The object without its closing brace, for members that are streamed. */
+static void dump_open(FILE *out, json_t *object)
+{
+    char *text = json_dumps(object, DUMP_FLAGS);
+    if (text != NULL)
+        fwrite(text, 1, strlen(text) - 1, out);
+    free(text);
+    json_decref(object);
+}
+
+static void write_finding(const struct analysis *analysis, const struct finding *f,
+                          const struct report_options *options, FILE *out)
+{
+    size_t most = options->max_connections > 0 ? (size_t)options->max_connections : f->count;
+    dump_open(out, finding_value(analysis, f));
+    fputs(",\"connections\":[", out);
+    for (size_t i = 0; i < f->count && i < most; i++) {
+        fputs(i == 0 ? "\n  " : ",\n  ", out);
+        dump(out, connection_value(analysis, f, &f->connections[i]));
+    }
+    fputs("]}", out);
+}
+
+void report_json(const struct analysis *analysis, const struct report_options *options, FILE *out)
+{
+    fputs("{\"schema\":\"hangup.report/1\",\n\"hangup\":", out);
+    dump(out, json_pack("{s:s}", "version", PACKAGE_VERSION));
+    fputs(",\n\"captures\":[", out);
+    for (size_t i = 0; i < capture_set_count(analysis->captures); i++) {
+        fputs(i == 0 ? "\n " : ",\n ", out);
+        dump(out, capture_value(analysis, i));
+    }
+    fputs("],\n\"summary\":", out);
+    dump(out, summary_value(analysis));
+    fputs(",\n\"findings\":[", out);
+    const struct finding *findings;
+    size_t shown = view_findings(analysis, options, &findings);
+    for (size_t i = 0; i < shown; i++) {
+        fputs(i == 0 ? "\n " : ",\n ", out);
+        write_finding(analysis, &findings[i], options, out);
+    }
+    fputs("]}\n", out);
+}

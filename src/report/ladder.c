@@ -1,0 +1,185 @@
+/*
+ * ladder - the life of one connection as arrows between client and server.
+ */
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "report/text.h"
+
+#define ARROW_WIDTH 34 /* with both bars */
+#define SILENCE_NS (500 * NS_PER_MS) /* longer pauses get a line of their own */
+
+static const char *reset_meaning(const struct record *r, enum end_role role)
+{
+    switch ((enum tcp_reset_kind)r->rst_kind[role]) {
+    case TCP_RESET_REFUSING:
+        return "refuses: nobody listens";
+    case TCP_RESET_ANSWERING:
+        return "no such connection here";
+    case TCP_RESET_ABORTING:
+        return "aborts the connection";
+    case TCP_RESET_FOREIGN:
+        return "does not fit this end";
+    case TCP_RESET_NONE:
+        break;
+    }
+    return "resets";
+}
+
+static const char *meaning(const struct record *r, const struct timeline_entry *e,
+                           enum end_role role)
+{
+    bool client = role == ROLE_CLIENT;
+    switch ((enum timeline_kind)e->kind) {
+    case TIMELINE_SYN:
+        return "client opens";
+    case TIMELINE_SYN_ACK:
+        return "server's kernel accepts";
+    case TIMELINE_HANDSHAKE_DONE:
+        return "established";
+    case TIMELINE_REQUEST:
+        return e->info != 0 ? "request" : "request goes on";
+    case TIMELINE_RESPONSE:
+        return e->info >= 200 ? "response" : e->info >= 100 ? "interim response" : "response bytes";
+    case TIMELINE_DATA:
+        return "data";
+    case TIMELINE_KEEP_ALIVE:
+        return "TCP keep-alive probe";
+    case TIMELINE_RETRANSMISSION:
+        return "sent again";
+    case TIMELINE_ZERO_WINDOW:
+        return "its buffer is full";
+    case TIMELINE_FIN:
+        return client ? "client closes" : "server closes";
+    case TIMELINE_ACK_OF_FIN:
+        return client ? "client has the FIN" : "server has the FIN";
+    case TIMELINE_RST:
+        return reset_meaning(r, role);
+    }
+    return "";
+}
+
+/* What stands on the arrow. */
+static void label(struct strbuf *out, const struct timeline_entry *e, const char *target)
+{
+    static const char *const names[] = {
+        [TIMELINE_SYN] = "SYN",
+        [TIMELINE_SYN_ACK] = "SYN, ACK",
+        [TIMELINE_HANDSHAKE_DONE] = "ACK",
+        [TIMELINE_KEEP_ALIVE] = "ACK",
+        [TIMELINE_RETRANSMISSION] = "retransmission",
+        [TIMELINE_ZERO_WINDOW] = "window 0",
+        [TIMELINE_FIN] = "FIN, ACK",
+        [TIMELINE_ACK_OF_FIN] = "ACK",
+        [TIMELINE_RST] = "RST",
+    };
+    if (e->kind == TIMELINE_REQUEST && e->info > 1 && e->info <= UINT8_MAX)
+        strbuf_addf(out, "%s%s%s, ", http_method_name((uint8_t)(e->info - 1)),
+                    target != NULL ? " " : "", target != NULL ? target : "");
+    else if (e->kind == TIMELINE_RESPONSE && e->info != 0)
+        strbuf_addf(out, "%u, ", e->info);
+    if (e->bytes > 0) {
+        text_count(out, e->bytes);
+        strbuf_adds(out, " B");
+    } else if (e->kind == TIMELINE_FIN && !(e->flags & TCP_ACK)) {
+        strbuf_adds(out, "FIN");
+    } else if (e->kind == TIMELINE_RST && e->flags & TCP_ACK) {
+        strbuf_adds(out, "RST, ACK");
+    } else if (names[e->kind] != NULL) {
+        strbuf_adds(out, names[e->kind]);
+    }
+    if (e->count > 1)
+        strbuf_addf(out, " in %u", e->count);
+}
+
+static void arrow(FILE *out, const char *text, bool to_right)
+{
+    char line[ARROW_WIDTH + 1];
+    size_t room = ARROW_WIDTH - 8, length = strlen(text);
+    memset(line, '-', ARROW_WIDTH);
+    line[0] = line[ARROW_WIDTH - 1] = '|';
+    line[ARROW_WIDTH] = '\0';
+    line[to_right ? ARROW_WIDTH - 2 : 1] = to_right ? '>' : '<';
+    char cut[ARROW_WIDTH];
+    if (length > room) {
+        memcpy(cut, text, room - 3);
+        memcpy(cut + room - 3, "...", 4);
+        text = cut;
+        length = room;
+    }
+    size_t at = (ARROW_WIDTH - length) / 2;
+    line[at - 1] = ' ';
+    memcpy(line + at, text, length);
+    line[at + length] = ' ';
+    fputs(line, out);
+}
+
+/* The target of the request that the finding is about, on the entry that shows it. */
+static const char *target_of(const struct finding_connection *connection,
+                             const struct timeline_entry *e)
+{
+    if (connection->exchange == NULL || e->kind != TIMELINE_REQUEST)
+        return NULL;
+    const struct http_exchange *x = connection->exchange->exchange;
+    bool shows = x->request.first_frame >= e->frame && x->request.first_frame <= e->last_frame;
+    return shows && x->target[0] != '\0' ? x->target : NULL;
+}
+
+static bool proves(const struct view_evidence *evidence, size_t count,
+                   const struct timeline_entry *e)
+{
+    for (size_t i = 0; i < count; i++)
+        if (evidence[i].mark.frame >= e->frame && evidence[i].mark.frame <= e->last_frame &&
+            evidence[i].mark.capture == e->capture)
+            return true;
+    return false;
+}
+
+void text_ladder(FILE *out, const struct finding *finding,
+                 const struct finding_connection *connection)
+{
+    const struct record *r = connection->record;
+    const struct timeline *timeline = r->timeline;
+    struct view_evidence evidence[MARKS];
+    size_t evidence_count = view_evidence(finding, connection, evidence);
+    struct strbuf text = { 0 };
+    strbuf_addf(&text, "  Timeline of tcp.stream eq %" PRIu32
+                ": seconds since its first packet; * marks the proof", r->tcp_stream);
+    fprintf(out, "%s\n\n", strbuf_text(&text));
+    strbuf_clear(&text);
+    view_endpoint(&text, r, ROLE_CLIENT);
+    fprintf(out, "    %10s  %-*s", "", ARROW_WIDTH / 2 + 2, strbuf_text(&text));
+    strbuf_clear(&text);
+    view_endpoint(&text, r, ROLE_SERVER);
+    fprintf(out, "%*s\n", ARROW_WIDTH / 2 - 2, strbuf_text(&text));
+    int64_t before = r->first_ns;
+    for (unsigned i = 0; i < timeline_kept(timeline); i++) {
+        const struct timeline_entry *e = timeline_at(timeline, i);
+        enum end_role role = e->from == r->client ? ROLE_CLIENT : ROLE_SERVER;
+        if (i == TIMELINE_FIRST && timeline_dropped(timeline) > 0)
+            fprintf(out, "    %10s  |%*s|  (%" PRIu32 " more events)\n", "", ARROW_WIDTH - 2, "",
+                    timeline_dropped(timeline));
+        if (e->ts_ns - before >= SILENCE_NS) {
+            strbuf_clear(&text);
+            text_duration(&text, e->ts_ns - before);
+            fprintf(out, "    %10s  |%*s|  ... %s\n", "", ARROW_WIDTH - 2, "",
+                    strbuf_text(&text));
+        }
+        before = e->ts_ns;
+        strbuf_clear(&text);
+        const char *target = target_of(connection, e);
+        struct strbuf safe = { 0 };
+        if (target != NULL)
+            text_untrusted(&safe, target, strlen(target));
+        label(&text, e, target != NULL ? strbuf_text(&safe) : NULL);
+        strbuf_free(&safe);
+        int64_t since = e->ts_ns - r->first_ns;
+        fprintf(out, "  %c %3" PRId64 ".%06" PRId64 "  ", proves(evidence, evidence_count, e) ? '*' : ' ',
+                since / NS_PER_S, (since < 0 ? -since : since) % NS_PER_S / 1000);
+        arrow(out, strbuf_text(&text), role == ROLE_CLIENT);
+        fprintf(out, " #%-4" PRIu32 " %s\n", e->frame, meaning(r, e, role));
+    }
+    fputc('\n', out);
+    strbuf_free(&text);
+}

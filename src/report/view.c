@@ -1,0 +1,183 @@
+#include "report/view.h"
+
+#include <arpa/inet.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+
+size_t view_findings(const struct analysis *analysis, const struct report_options *options,
+                     const struct finding **findings)
+{
+    size_t count, shown = 0;
+    *findings = engine_findings(analysis->engine, &count);
+    while (shown < count && (*findings)[shown].rule->severity >= options->min_severity)
+        shown++;
+    return shown;
+}
+
+void view_address(struct strbuf *out, const struct record *record, enum end_role role)
+{
+    char text[INET6_ADDRSTRLEN] = "?";
+    inet_ntop(record->tuple.ipv6 ? AF_INET6 : AF_INET, record_address(record, role)->bytes, text,
+              sizeof text);
+    strbuf_adds(out, text);
+}
+
+void view_endpoint(struct strbuf *out, const struct record *record, enum end_role role)
+{
+    if (record->tuple.ipv6)
+        strbuf_addc(out, '[');
+    view_address(out, record, role);
+    strbuf_addf(out, "%s:%u", record->tuple.ipv6 ? "]" : "", record_port(record, role));
+}
+
+/* A rule about exchanges proves with its own exchange, others with the connection's last one. */
+static struct mark evidence_mark(const struct finding_connection *connection, enum mark_id id)
+{
+    const struct exchange_facts *facts = connection->exchange;
+    if (facts == NULL)
+        return connection->record->mark[id];
+    const struct http_span *q = &facts->exchange->request, *p = &facts->exchange->response;
+    switch (id) {
+    case MARK_REQUEST:
+        return (struct mark){ q->first_ns, q->first_frame, q->first_capture };
+    case MARK_REQUEST_END:
+        return (struct mark){ q->last_ns, q->last_frame, q->last_capture };
+    case MARK_RESPONSE:
+        return (struct mark){ p->first_ns, p->first_frame, p->first_capture };
+    case MARK_RESPONSE_END:
+        return (struct mark){ p->last_ns, p->last_frame, p->last_capture };
+    default:
+        return connection->record->mark[id];
+    }
+}
+
+static int by_time(const void *a, const void *b)
+{
+    const struct view_evidence *x = a, *y = b;
+    if (x->mark.ns != y->mark.ns)
+        return x->mark.ns < y->mark.ns ? -1 : 1;
+    if (x->mark.frame != y->mark.frame)
+        return x->mark.frame < y->mark.frame ? -1 : 1;
+    return (int)x->id - (int)y->id;
+}
+
+size_t view_evidence(const struct finding *finding, const struct finding_connection *connection,
+                     struct view_evidence evidence[MARKS])
+{
+    size_t count = 0;
+    for (int id = 0; id < MARKS; id++) {
+        struct mark mark = evidence_mark(connection, (enum mark_id)id);
+        if (finding->rule->evidence & 1u << id && mark.frame != 0)
+            evidence[count++] = (struct view_evidence){ (enum mark_id)id, mark };
+    }
+    qsort(evidence, count, sizeof *evidence, by_time);
+    return count;
+}
+
+/* Below this, the halves of a round trip say nothing: loopback, or clock resolution. */
+#define SHORTEST_TELLING_RTT_NS (100 * 1000)
+
+const char *view_vantage(const struct analysis *analysis, size_t capture)
+{
+    size_t count, client = 0, server = 0, middle = 0;
+    struct record *const *records = tracker_records(analysis->tracker, &count);
+    for (size_t i = 0; i < count; i++) {
+        const struct record *r = records[i];
+        if (r->capture != capture || r->rtt == NS_UNKNOWN || r->rtt < SHORTEST_TELLING_RTT_NS)
+            continue;
+        if (r->client_rtt * 5 < r->rtt)
+            client++;
+        else if (r->client_rtt * 5 > r->rtt * 4)
+            server++;
+        else
+            middle++;
+    }
+    size_t all = client + server + middle;
+    if (all == 0)
+        return "unknown";
+    return client * 3 > all * 2 ? "client" : server * 3 > all * 2 ? "server"
+           : middle * 3 > all * 2                                 ? "middle"
+                                                                  : "unknown";
+}
+
+void view_limits(const struct analysis *analysis, size_t capture, struct view_limits *limits)
+{
+    const struct capture_info *info = capture_set_info(analysis->captures, capture);
+    const struct tracker_counts *counts = tracker_counts(analysis->tracker);
+    *limits = (struct view_limits){ .count = 0 };
+    struct strbuf text = { 0 };
+#define CLAUSE(n, format)                                                                        \
+    do {                                                                                         \
+        strbuf_clear(&text);                                                                     \
+        text_count(&text, (uint64_t)(n));                                                        \
+        snprintf(limits->clause[limits->count++], sizeof limits->clause[0], format,              \
+                 strbuf_text(&text));                                                            \
+    } while (0)
+    if (info->dropped_packets > 0)
+        CLAUSE(info->dropped_packets, "%s packets were dropped by the capturing program");
+    if (info->truncated_packets > 0)
+        CLAUSE(info->truncated_packets, "%s packets were cut by the snap length");
+    if (info->untimed_packets > 0)
+        CLAUSE(info->untimed_packets, "%s packets have no time of their own");
+    size_t records_count, one_sided = 0;
+    struct record *const *records = tracker_records(analysis->tracker, &records_count);
+    uint64_t lost = 0;
+    for (size_t i = 0; i < records_count; i++) {
+        if (records[i]->capture != capture)
+            continue;
+        lost += records[i]->lost_bytes;
+        one_sided += records[i]->one_sided;
+    }
+    if (lost > 0)
+        CLAUSE(lost, "%s payload bytes were sent but are not in the capture");
+    if (one_sided > 0)
+        CLAUSE(one_sided, "%s connections show one direction only");
+    if (counts->limited_segments > 0)
+        CLAUSE(counts->limited_segments, "%s out-of-order segments were given up (limit)");
+#undef CLAUSE
+    strbuf_free(&text);
+}
+
+const char *view_retry(const struct finding *finding, const struct finding_connection *connection)
+{
+    switch (finding->rule->retry) {
+    case RETRY_SAFE:
+        return "safe";
+    case RETRY_UNSAFE:
+        return "unsafe";
+    case RETRY_BY_METHOD:
+        if (connection->exchange == NULL || !connection->exchange->exchange->request_head)
+            return "unknown";
+        return http_method_is_idempotent(connection->exchange->exchange->method) ? "safe"
+                                                                                 : "unsafe";
+    case RETRY_NONE:
+        break;
+    }
+    return NULL;
+}
+
+void view_count(const struct analysis *analysis, size_t counts[SEVERITIES])
+{
+    size_t count;
+    const struct finding *findings = engine_findings(analysis->engine, &count);
+    memset(counts, 0, SEVERITIES * sizeof *counts);
+    for (size_t i = 0; i < count; i++)
+        counts[findings[i].rule->severity]++;
+}
+
+bool view_closed(const struct record *r, int64_t *ns)
+{
+    static const enum mark_id closes[] = { MARK_CLIENT_FIN, MARK_SERVER_FIN, MARK_CLIENT_RST,
+                                           MARK_SERVER_RST };
+    bool closed = false;
+    for (size_t i = 0; i < sizeof closes / sizeof *closes; i++) {
+        const struct mark *mark = &r->mark[closes[i]];
+        if (mark->frame != 0 && (!closed || mark->ns < *ns)) {
+            *ns = mark->ns;
+            closed = true;
+        }
+    }
+    return closed && r->close_how != HOW_OPEN;
+}

@@ -1,0 +1,41 @@
+package main
+
+import (
+	"flag"
+	"io"
+	"log"
+	"net/http"
+	"time"
+)
+
+// server answers every path with "ok" after the time that -handler tells, without a look at the
+// request's context: a client that has left does not stop it. /now answers at once, /panic dies.
+func server(args []string) {
+	options := flag.NewFlagSet("server", flag.ExitOnError)
+	listen := options.String("listen", ":8080", "address to listen on")
+	read := options.Duration("read", 0, "ReadTimeout")
+	write := options.Duration("write", 0, "WriteTimeout")
+	idle := options.Duration("idle", 0, "IdleTimeout")
+	handler := options.Duration("handler", 0, "how long a request takes")
+	options.Parse(args)
+
+	http.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		io.Copy(io.Discard, r.Body)
+		time.Sleep(*handler)
+		io.WriteString(w, "ok\n")
+	})
+	http.HandleFunc("/now", func(w http.ResponseWriter, r *http.Request) {
+		io.Copy(io.Discard, r.Body)
+		io.WriteString(w, "ok\n")
+	})
+	http.HandleFunc("/panic", func(w http.ResponseWriter, r *http.Request) {
+		io.Copy(io.Discard, r.Body)
+		panic("a bug in the handler")
+	})
+	log.Fatal((&http.Server{
+		Addr:         *listen,
+		ReadTimeout:  *read,
+		WriteTimeout: *write,
+		IdleTimeout:  *idle,
+	}).ListenAndServe())
+}

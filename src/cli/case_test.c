@@ -1,0 +1,217 @@
+#include "cli/case_test.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "capture/conv.h"
+#include "rules/analysis.h"
+
+/* ---- what was found ------------------------------------------------------------------------- */
+
+static const struct finding *find_finding(const struct analysis *analysis, const char *rule)
+{
+    size_t count;
+    const struct finding *findings = engine_findings(analysis->engine, &count);
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(findings[i].rule->id, rule) == 0)
+            return &findings[i];
+    return NULL;
+}
+
+/* Connections that the rule flags, over all of its findings. */
+static long count_connections(const struct analysis *analysis, const char *rule)
+{
+    size_t count;
+    long connections = 0;
+    const struct finding *findings = engine_findings(analysis->engine, &count);
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(findings[i].rule->id, rule) == 0)
+            connections += (long)findings[i].count;
+    return connections;
+}
+
+static bool is_explained(const struct analysis *analysis, const char *rule)
+{
+    size_t count;
+    const struct finding *findings = engine_findings(analysis->engine, &count);
+    for (size_t i = 0; i < count; i++)
+        for (size_t r = 0; r < analysis->rules->count; r++)
+            if (rule_bits_has(&findings[i].also, r) &&
+                strcmp(analysis->rules->items[r]->id, rule) == 0)
+                return true;
+    return false;
+}
+
+static bool is_undecided(const struct analysis *analysis, const char *rule)
+{
+    size_t count;
+    const struct undecided *undecided = engine_undecided(analysis->engine, &count);
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(undecided[i].rule->id, rule) == 0)
+            return true;
+    return false;
+}
+
+/* ---- what was seen, in the notation of .conv files -------------------------------------------- */
+
+static void print_payload(const struct segment *s, struct strbuf *out)
+{
+    strbuf_addc(out, '"');
+    for (uint32_t i = 0; i < s->payload_caplen && i < 60; i++) {
+        char c = (char)s->payload[i];
+        if (c == '\r')
+            strbuf_adds(out, "\\r");
+        else if (c == '\n')
+            strbuf_adds(out, "\\n");
+        else if (c == '"' || c == '\\')
+            strbuf_addf(out, "\\%c", c);
+        else if (c < ' ' || c > '~')
+            strbuf_addf(out, "\\x%02x", (unsigned char)c);
+        else
+            strbuf_addc(out, c);
+    }
+    strbuf_adds(out, s->payload_caplen > 60 ? "...\"" : "\"");
+}
+
+static void print_packets(const char *name, const char *text, size_t length, struct strbuf *out)
+{
+    struct err err = { "" };
+    struct capture *capture = conv_open(name, text, length, &err);
+    struct packet packet;
+    size_t count;
+    int64_t before = 0;
+    uint32_t shown = 0;
+    while (capture != NULL && shown++ < 60 && capture_read(capture, &packet, 1, &count, &err) &&
+           count == 1) {
+        struct segment s;
+        if (decode_packet(&packet, &s) != DECODED_TCP)
+            continue;
+        int64_t delta = before == 0 ? 0 : s.ts_ns - before;
+        before = s.ts_ns;
+        strbuf_addf(out, "    +%" PRId64 ".%06" PRId64 " %u>%u ", delta / NS_PER_S,
+                    delta % NS_PER_S / 1000, s.src_port, s.dst_port);
+        static const char letters[] = "FSRP.";
+        for (int i = 0; letters[i] != '\0'; i++)
+            if (s.flags & 1 << i)
+                strbuf_addc(out, letters[i]);
+        strbuf_addf(out, " seq=%" PRIu32 " ack=%" PRIu32, s.seq, s.ack);
+        if (s.payload_len > 0) {
+            strbuf_addc(out, ' ');
+            print_payload(&s, out);
+        }
+        strbuf_addc(out, '\n');
+    }
+    capture_close(capture);
+}
+
+static void print_found(const struct analysis *analysis, struct strbuf *out)
+{
+    size_t count;
+    const struct finding *findings = engine_findings(analysis->engine, &count);
+    for (size_t i = 0; i < count; i++)
+        strbuf_addf(out, "    found: expect %s count=%zu    # %s\n", findings[i].rule->id,
+                    findings[i].count, findings[i].what);
+    for (size_t i = 0; i < analysis->rules->count; i++)
+        if (is_explained(analysis, analysis->rules->items[i]->id))
+            strbuf_addf(out, "    found: expect also %s\n", analysis->rules->items[i]->id);
+    const struct undecided *undecided = engine_undecided(analysis->engine, &count);
+    for (size_t i = 0; i < count; i++)
+        strbuf_addf(out, "    found: expect undecided %s    # because %s\n",
+                    undecided[i].rule->id, undecided[i].because);
+}
+
+/* ---- expectations ------------------------------------------------------------------------------ */
+
+static bool is_expected(const struct conv_expectations *expectations, const char *rule)
+{
+    for (size_t i = 0; i < expectations->count; i++)
+        if (!expectations->items[i].undecided && !expectations->items[i].also &&
+            strcmp(expectations->items[i].rule, rule) == 0)
+            return true;
+    return false;
+}
+
+static bool check_line(const struct analysis *analysis,
+                       const struct conv_expectations *expectations,
+                       const struct conv_expectation *e, struct strbuf *why)
+{
+    bool ok = true;
+    if (strcmp(e->rule, "nothing") == 0 || strcmp(e->rule, "nothing-else") == 0) {
+        size_t count;
+        const struct finding *findings = engine_findings(analysis->engine, &count);
+        for (size_t i = 0; i < count; i++)
+            if (!is_expected(expectations, findings[i].rule->id)) {
+                strbuf_addf(why, "  line %u: nothing%s was expected, but %s was found\n", e->line,
+                            strcmp(e->rule, "nothing") == 0 ? "" : " else", findings[i].rule->id);
+                ok = false;
+            }
+        return ok;
+    }
+    if (rules_find(analysis->rules, e->rule) == NULL) {
+        strbuf_addf(why, "  line %u: there is no rule '%s'\n", e->line, e->rule);
+        return false;
+    }
+    if (e->undecided)
+        ok = is_undecided(analysis, e->rule) && find_finding(analysis, e->rule) == NULL;
+    else if (e->also)
+        ok = is_explained(analysis, e->rule);
+    else if (e->count >= 0)
+        ok = count_connections(analysis, e->rule) == e->count;
+    else
+        ok = find_finding(analysis, e->rule) != NULL;
+    if (!ok)
+        strbuf_addf(why, "  line %u: expected%s %s, not found%s\n", e->line,
+                    e->undecided ? " undecided" : e->also ? " also" : "", e->rule,
+                    e->count >= 0 ? " on that many connections" : "");
+    return ok;
+}
+
+static bool check_kind(const struct analysis *analysis, const struct case_expectation *expectation,
+                       struct strbuf *why)
+{
+    if (expectation->rule == NULL)
+        return true;
+    bool fires = find_finding(analysis, expectation->rule) != NULL ||
+                 is_explained(analysis, expectation->rule);
+    bool undecided = is_undecided(analysis, expectation->rule);
+    bool ok = expectation->kind == CASE_FIRES    ? fires
+              : expectation->kind == CASE_SILENT ? !fires && !undecided
+                                                 : !fires && undecided;
+    static const char *const wanted[] = { "fire", "stay silent", "be undecided" };
+    if (!ok)
+        strbuf_addf(why, "  %s should %s, but %s\n", expectation->rule,
+                    wanted[expectation->kind],
+                    fires ? "fires" : undecided ? "is undecided" : "stays silent");
+    return ok;
+}
+
+bool case_test(const struct rules *rules, const char *name, const char *text, size_t length,
+               const struct case_expectation *expectation, struct strbuf *why)
+{
+    struct err err = { "" };
+    struct capture *capture = conv_open(name, text, length, &err);
+    const struct conv_expectations *expectations =
+        capture != NULL ? conv_expectations(capture) : NULL;
+    struct capture_set *set = capture != NULL ? capture_set_of(capture, &err) : NULL;
+    const struct tracker_options options = { 0 };
+    struct analysis *analysis =
+        set != NULL ? analysis_run(set, rules, &options, NULL, &err) : NULL;
+    if (analysis == NULL) {
+        strbuf_addf(why, "  %s\n", err.text);
+        return false;
+    }
+    bool ok = check_kind(analysis, expectation, why);
+    for (size_t i = 0; i < expectations->count; i++)
+        ok &= check_line(analysis, expectations, &expectations->items[i], why);
+    if (expectation->rule == NULL && expectations->count == 0) {
+        strbuf_adds(why, "  it expects nothing: an 'expect' line is missing\n");
+        ok = false;
+    }
+    if (!ok) {
+        print_packets(name, text, length, why);
+        print_found(analysis, why);
+    }
+    analysis_free(analysis);
+    return ok;
+}

@@ -1,0 +1,84 @@
+#include "cli/cli.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "capture/live.h"
+#include "cli/commands.h"
+
+int complain(const struct err *err)
+{
+    fprintf(stderr, "hangup: %s\n", err->text[0] != '\0' ? err->text : "failed");
+    return EXIT_USAGE;
+}
+
+bool load_rules(const struct options *options, struct rules *rules, struct err *err)
+{
+    *rules = (struct rules){ 0 };
+    if (!rules_add_builtin(rules, err))
+        return false;
+    for (size_t i = 0; i < options->rule_path_count; i++)
+        if (!rules_add_path(rules, options->rule_paths[i], err))
+            return false;
+    for (size_t i = 0; i < options->setting_count; i++)
+        if (!rules_set(rules, options->settings[i], err))
+            return false;
+    if (!rules_select(rules, options->only_rules, options->only_rule_count, options->no_rules,
+                      options->no_rule_count, err))
+        return false;
+    rules_link(rules);
+    return true;
+}
+
+static void list_interface(void *context, const char *name, const char *description)
+{
+    (void)context;
+    printf("%s%s%s\n", name, description[0] != '\0' ? "  " : "", description);
+}
+
+static int list_interfaces(void)
+{
+    struct err err = { "" };
+    return live_interfaces(list_interface, NULL, &err) ? EXIT_ANALYSED : complain(&err);
+}
+
+static int dispatch(const struct options *options, const struct cli_signals *signals)
+{
+    if (options->help) {
+        options_help(stdout);
+        return EXIT_ANALYSED;
+    }
+    if (options->version) {
+        printf("hangup %s\n", PACKAGE_VERSION);
+        return EXIT_ANALYSED;
+    }
+    if (options->list_interfaces)
+        return list_interfaces();
+    const char *first = options->argument_count > 0 ? options->arguments[0] : "";
+    if (strcmp(first, "rules") == 0)
+        return run_rules(options);
+    if (strcmp(first, "fields") == 0)
+        return run_fields();
+    if (options->interface == NULL && options->argument_count == 0) {
+        options_help(stderr);
+        return EXIT_USAGE;
+    }
+    return run_analysis(options, signals);
+}
+
+int cli_main(int argc, char **argv, const struct cli_signals *signals)
+{
+    struct arena arena = { 0 };
+    struct options options;
+    struct err err = { "" };
+    int status = options_parse(&options, &arena, argc, argv, &err)
+                     ? dispatch(&options, signals)
+                     : complain(&err);
+    arena_free(&arena);
+    /* Lists and help end up in a pipe as well as reports do. */
+    if (fflush(stdout) != 0 && status != EXIT_USAGE) {
+        err_set(&err, "standard output: cannot write");
+        status = complain(&err);
+    }
+    return status;
+}

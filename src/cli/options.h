@@ -1,0 +1,52 @@
+/*
+ * options - what the user asked for.
+ */
+#ifndef HANGUP_CLI_OPTIONS_H
+#define HANGUP_CLI_OPTIONS_H
+
+#include <stdio.h>
+
+#include "report/report.h"
+
+enum output_format { OUTPUT_TEXT, OUTPUT_JSON };
+
+struct output {
+    enum output_format format;
+    const char *path; /* NULL: standard output */
+};
+
+enum when { WHEN_AUTO, WHEN_ALWAYS, WHEN_NEVER };
+
+#define OPTIONS_MAX_OUTPUTS 8
+
+/* Arrays hold as many as the command line can. Strings are argv's. */
+struct options {
+    const char *interface;       /* live: -i */
+    const char *filter;
+    int snaplen, buffer_kib;
+    bool promiscuous;
+    uint64_t max_packets;
+    int64_t duration_ns;
+    bool list_interfaces, help, version;
+    struct output outputs[OPTIONS_MAX_OUTPUTS];
+    size_t output_count;
+    const char **rule_paths, **only_rules, **no_rules, **settings;
+    size_t rule_path_count, only_rule_count, no_rule_count, setting_count;
+    struct server_hint *servers;
+    size_t server_count;
+    bool show_query, has_fail_on;
+    enum severity min_severity, fail_on;
+    long max_connections;        /* -1: default */
+    enum when progress, color;
+    const char **arguments;      /* what is no option */
+    size_t argument_count;
+};
+
+/* Parses argv; memory comes from the arena. */
+bool options_parse(struct options *options, struct arena *arena, int argc, char **argv,
+                   struct err *err) WARN_UNUSED;
+
+/* --help */
+void options_help(FILE *out);
+
+#endif

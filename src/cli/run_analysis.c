@@ -1,0 +1,156 @@
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "capture/live.h"
+#include "cli/commands.h"
+#include "cli/privileges.h"
+
+/* Where the reports go: opened before the analysis, so that a mistake shows at once and no
+ * privilege is needed later. */
+struct outputs {
+    FILE *file[OPTIONS_MAX_OUTPUTS];
+};
+
+static bool open_outputs(const struct options *options, struct outputs *outputs, struct err *err)
+{
+    for (size_t i = 0; i < options->output_count; i++) {
+        const char *path = options->outputs[i].path;
+        outputs->file[i] = path == NULL ? stdout : fopen(path, "we");
+        if (outputs->file[i] == NULL)
+            return err_set(err, "%s: cannot write: %s", path, strerror(errno));
+    }
+    return true;
+}
+
+static bool close_outputs(const struct options *options, struct outputs *outputs, struct err *err)
+{
+    bool ok = true;
+    for (size_t i = 0; i < options->output_count; i++) {
+        FILE *file = outputs->file[i];
+        if (file == NULL)
+            continue;
+        errno = 0;
+        bool written = !ferror(file) && fflush(file) == 0;
+        int cause = errno;
+        if (file != stdout && fclose(file) != 0)
+            written = false;
+        if (!written)
+            ok = err_set(err, "%s: cannot write the report%s%s",
+                         options->outputs[i].path != NULL ? options->outputs[i].path
+                                                          : "standard output",
+                         cause != 0 ? ": " : "", cause != 0 ? strerror(cause) : "");
+        outputs->file[i] = NULL;
+    }
+    return ok;
+}
+
+static bool wants_color(const struct options *options, const struct output *output)
+{
+    const char *no_color = getenv("NO_COLOR"); /* https://no-color.org */
+    if (options->color != WHEN_AUTO)
+        return options->color == WHEN_ALWAYS;
+    return output->path == NULL && isatty(STDOUT_FILENO) &&
+           (no_color == NULL || no_color[0] == '\0');
+}
+
+static void write_reports(const struct options *options, const struct outputs *outputs,
+                          const struct analysis *analysis)
+{
+    for (size_t i = 0; i < options->output_count; i++) {
+        const struct output *output = &options->outputs[i];
+        const struct report_options report = {
+            .min_severity = options->min_severity,
+            .max_connections = options->max_connections,
+            .color = wants_color(options, output),
+        };
+        if (output->format == OUTPUT_JSON)
+            report_json(analysis, &report, outputs->file[i]);
+        else
+            report_text(analysis, &report, outputs->file[i]);
+    }
+}
+
+static struct capture_set *open_live(const struct options *options,
+                                     const struct cli_signals *signals, struct err *err)
+{
+    const struct live_options live = {
+        .interface = options->interface,
+        .filter = options->filter,
+        .snaplen = options->snaplen,
+        .buffer_kib = options->buffer_kib,
+        .promiscuous = options->promiscuous,
+        .max_packets = options->max_packets,
+        .max_duration_ns = options->duration_ns,
+        .stopped = signals->interrupted,
+    };
+    struct capture *capture = live_open(&live, err);
+    if (capture == NULL)
+        return NULL;
+    if (!privileges_drop(err)) {
+        capture_close(capture);
+        return NULL;
+    }
+    signals->catch_interrupts();
+    fprintf(stderr, "hangup: listening on %s, Ctrl-C ends and reports\n", options->interface);
+    return capture_set_of(capture, err);
+}
+
+static void show_progress(void *context, uint64_t packets)
+{
+    (void)context;
+    fprintf(stderr, "\rhangup: %" PRIu64 " packets", packets);
+}
+
+static int analyse(const struct options *options, const struct rules *rules,
+                   const struct outputs *outputs, const struct cli_signals *signals,
+                   struct err *err)
+{
+    struct capture_set *captures =
+        options->interface != NULL
+            ? open_live(options, signals, err)
+            : capture_set_open(options->arguments, options->argument_count, err);
+    if (captures == NULL)
+        return EXIT_USAGE;
+    const struct tracker_options tracker = {
+        .show_query = options->show_query,
+        .servers = options->servers,
+        .server_count = options->server_count,
+    };
+    bool progress = options->progress == WHEN_ALWAYS ||
+                    (options->progress == WHEN_AUTO && isatty(STDERR_FILENO));
+    const struct analysis_progress reporter = { show_progress, NULL };
+    struct analysis *analysis =
+        analysis_run(captures, rules, &tracker, progress ? &reporter : NULL, err);
+    if (progress)
+        fputs("\r\033[K", stderr);
+    if (analysis == NULL)
+        return EXIT_USAGE;
+    write_reports(options, outputs, analysis);
+    size_t count;
+    const struct finding *findings = engine_findings(analysis->engine, &count);
+    /* Findings come worst first. */
+    bool found = options->has_fail_on && count > 0 &&
+                 findings[0].rule->severity >= options->fail_on;
+    analysis_free(analysis);
+    return found ? EXIT_FOUND : EXIT_ANALYSED;
+}
+
+int run_analysis(const struct options *given, const struct cli_signals *signals)
+{
+    struct options options = *given;
+    if (options.output_count == 0)
+        options.outputs[options.output_count++] = (struct output){ OUTPUT_TEXT, NULL };
+    struct err err = { "" };
+    struct rules rules;
+    struct outputs outputs = { { NULL } };
+    int status = EXIT_USAGE;
+    if (load_rules(&options, &rules, &err) && open_outputs(&options, &outputs, &err))
+        status = analyse(&options, &rules, &outputs, signals, &err);
+    if (!close_outputs(&options, &outputs, &err))
+        status = EXIT_USAGE;
+    rules_free(&rules);
+    return err.text[0] != '\0' ? complain(&err) : status;
+}

@@ -1,0 +1,159 @@
+#include <errno.h>
+#include <string.h>
+
+#include "cli/case_test.h"
+#include "cli/commands.h"
+
+static int list_rules(const struct rules *rules)
+{
+    for (int severity = SEVERITY_ERROR; severity >= SEVERITY_INFO; severity--)
+        for (size_t i = 0; i < rules->count; i++) {
+            const struct rule *rule = rules->items[i];
+            if (rule->severity == (enum severity)severity)
+                printf("%-7s  %-30s  %s\n", severity_name(rule->severity), rule->id, rule->name);
+        }
+    return EXIT_ANALYSED;
+}
+
+static int show_rule(const struct rules *rules, const struct options *options)
+{
+    struct err err = { "" };
+    if (options->argument_count != 3) {
+        err_set(&err, "rules show wants one ID (`hangup rules list` shows them)");
+        return complain(&err);
+    }
+    const struct rule *rule = rules_find(rules, options->arguments[2]);
+    if (rule == NULL) {
+        err_set(&err, "there is no rule '%s' (`hangup rules list` shows them)",
+                options->arguments[2]);
+        return complain(&err);
+    }
+    printf("# %s\n%s", rule->origin, rule->source);
+    return EXIT_ANALYSED;
+}
+
+/* Each file is compiled by itself; all are tried, also after an error. */
+static int check_rules(const struct options *options)
+{
+    int status = EXIT_ANALYSED;
+    if (options->argument_count < 3) {
+        struct err err = { "" };
+        err_set(&err, "rules check wants rule files");
+        return complain(&err);
+    }
+    for (size_t i = 2; i < options->argument_count; i++) {
+        struct rules rules = { 0 };
+        struct err err = { "" };
+        if (rules_add_path(&rules, options->arguments[i], &err)) {
+            for (size_t r = 0; r < rules.count; r++)
+                printf("%s: ok, %s\n", rules.items[r]->origin, rules.items[r]->id);
+        } else {
+            fprintf(stderr, "%s\n", err.text);
+            status = EXIT_USAGE;
+        }
+        rules_free(&rules);
+    }
+    return status;
+}
+
+struct tally {
+    unsigned passed, failed;
+};
+
+static void count_case(struct tally *tally, const char *title, bool ok, const struct strbuf *why)
+{
+    printf("%s %s\n", ok ? "ok" : "FAILED", title);
+    if (!ok)
+        fputs(strbuf_text(why), stdout);
+    tally->passed += ok;
+    tally->failed += !ok;
+}
+
+static void test_rule(const struct rules *rules, const struct rule *rule, struct tally *tally)
+{
+    static const char *const kinds[] = { "fires", "silent", "undecided" };
+    for (int kind = 0; kind < CASE_KINDS; kind++)
+        for (const struct rule_case *c = rule->cases[kind]; c != NULL; c = c->next) {
+            char title[160];
+            snprintf(title, sizeof title, "%s %s (line %u)", rule->id, kinds[kind], c->line);
+            struct strbuf why = { 0 };
+            const struct case_expectation expectation = { rule->id, (enum case_kind)kind };
+            bool ok = case_test(rules, title, c->conversation, strlen(c->conversation),
+                                &expectation, &why);
+            count_case(tally, title, ok, &why);
+            strbuf_free(&why);
+        }
+}
+
+static bool test_file(const struct rules *rules, const char *path, struct tally *tally,
+                      struct err *err)
+{
+    struct strbuf text = { 0 }, why = { 0 };
+    char block[8192];
+    size_t n;
+    FILE *file = fopen(path, "rb");
+    if (file == NULL)
+        return err_set(err, "%s: cannot open: %s", path, strerror(errno));
+    while ((n = fread(block, 1, sizeof block, file)) > 0)
+        strbuf_add(&text, block, n);
+    fclose(file);
+    const struct case_expectation own = { NULL, CASE_FIRES };
+    bool ok = case_test(rules, path, strbuf_text(&text), text.length, &own, &why);
+    count_case(tally, path, ok, &why);
+    strbuf_free(&text);
+    strbuf_free(&why);
+    return true;
+}
+
+static bool is_conversation(const char *name)
+{
+    size_t length = strlen(name);
+    return length > 5 && strcmp(name + length - 5, ".conv") == 0;
+}
+
+static int test_rules(const struct rules *rules, const struct options *options)
+{
+    struct tally tally = { 0, 0 };
+    struct err err = { "" };
+    if (options->argument_count == 2)
+        for (size_t i = 0; i < rules->count; i++)
+            test_rule(rules, rules->items[i], &tally);
+    for (size_t i = 2; i < options->argument_count; i++) {
+        const char *what = options->arguments[i];
+        const struct rule *rule = rules_find(rules, what);
+        if (rule != NULL)
+            test_rule(rules, rule, &tally);
+        else if (!is_conversation(what))
+            err_set(&err, "'%s' is neither a rule nor a .conv file", what);
+        else
+            test_file(rules, what, &tally, &err);
+        if (err.text[0] != '\0')
+            return complain(&err);
+    }
+    printf("%u passed, %u failed\n", tally.passed, tally.failed);
+    return tally.failed > 0 ? EXIT_FOUND : EXIT_ANALYSED;
+}
+
+int run_rules(const struct options *options)
+{
+    struct err err = { "" };
+    const char *verb = options->argument_count > 1 ? options->arguments[1] : "";
+    if (strcmp(verb, "check") == 0)
+        return check_rules(options);
+    struct rules rules;
+    int status;
+    if (!load_rules(options, &rules, &err)) {
+        status = complain(&err);
+    } else if (strcmp(verb, "list") == 0) {
+        status = list_rules(&rules);
+    } else if (strcmp(verb, "show") == 0) {
+        status = show_rule(&rules, options);
+    } else if (strcmp(verb, "test") == 0) {
+        status = test_rules(&rules, options);
+    } else {
+        err_set(&err, "rules wants list, show ID, check FILE... or test [ID|FILE.conv...]");
+        status = complain(&err);
+    }
+    rules_free(&rules);
+    return status;
+}

@@ -198,6 +198,7 @@ static bool next_stream(struct tracker *t, uint16_t capture, uint32_t *number)
         t->streams.items[t->streams.count++] = 0;
     }
     *number = t->streams.items[capture]++;
+    t->counts.tcp_streams++;
     return true;
 }
 

@@ -8,6 +8,7 @@
 #include "report/text.h"
 
 #define ARROW_WIDTH 34 /* with both bars */
+#define LADDER_LEFT 16 /* columns left of the arrows */
 #define SILENCE_NS (500 * NS_PER_MS) /* longer pauses get a line of their own */
 
 static const char *reset_meaning(const struct record *r, enum end_role role)
@@ -136,6 +137,19 @@ static bool proves(const struct view_evidence *evidence, size_t count,
     return false;
 }
 
+/* The client above the left bar, the server above the right one. */
+static void ends(FILE *out, const struct record *r)
+{
+    struct strbuf client = { 0 }, server = { 0 };
+    view_endpoint(&client, r, ROLE_CLIENT);
+    view_endpoint(&server, r, ROLE_SERVER);
+    int gap = ARROW_WIDTH - (int)client.length - (int)server.length;
+    fprintf(out, "%*s%s%*s%s\n", LADDER_LEFT, "", strbuf_text(&client), gap > 2 ? gap : 2, "",
+            strbuf_text(&server));
+    strbuf_free(&client);
+    strbuf_free(&server);
+}
+
 void text_ladder(FILE *out, const struct finding *finding,
                  const struct finding_connection *connection)
 {
@@ -147,23 +161,18 @@ void text_ladder(FILE *out, const struct finding *finding,
     strbuf_addf(&text, "  Timeline of tcp.stream eq %" PRIu32
                 ": seconds since its first packet; * marks the proof", r->tcp_stream);
     fprintf(out, "%s\n\n", strbuf_text(&text));
-    strbuf_clear(&text);
-    view_endpoint(&text, r, ROLE_CLIENT);
-    fprintf(out, "    %10s  %-*s", "", ARROW_WIDTH / 2 + 2, strbuf_text(&text));
-    strbuf_clear(&text);
-    view_endpoint(&text, r, ROLE_SERVER);
-    fprintf(out, "%*s\n", ARROW_WIDTH / 2 - 2, strbuf_text(&text));
+    ends(out, r);
     int64_t before = r->first_ns;
     for (unsigned i = 0; i < timeline_kept(timeline); i++) {
         const struct timeline_entry *e = timeline_at(timeline, i);
         enum end_role role = e->from == r->client ? ROLE_CLIENT : ROLE_SERVER;
         if (i == TIMELINE_FIRST && timeline_dropped(timeline) > 0)
-            fprintf(out, "    %10s  |%*s|  (%" PRIu32 " more events)\n", "", ARROW_WIDTH - 2, "",
+            fprintf(out, "%*s|%*s|  (%" PRIu32 " more events)\n", LADDER_LEFT, "", ARROW_WIDTH - 2, "",
                     timeline_dropped(timeline));
         if (e->ts_ns - before >= SILENCE_NS) {
             strbuf_clear(&text);
             text_duration(&text, e->ts_ns - before);
-            fprintf(out, "    %10s  |%*s|  ... %s\n", "", ARROW_WIDTH - 2, "",
+            fprintf(out, "%*s|%*s|  ... %s\n", LADDER_LEFT, "", ARROW_WIDTH - 2, "",
                     strbuf_text(&text));
         }
         before = e->ts_ns;

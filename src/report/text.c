@@ -218,14 +218,13 @@ static void print_connection(FILE *out, const struct analysis *analysis, const s
                        strlen(c->exchange->exchange->target));
         strbuf_addc(&text, ';');
     }
+    uint32_t shown = 0; /* a frame that is two things at once is named once */
     for (size_t i = 0; i < count; i++) {
-        bool same = i + 1 < count && evidence[i + 1].mark.frame == evidence[i].mark.frame;
-        strbuf_addf(&text, " %s", mark_name(evidence[i].id));
-        if (!same)
-            strbuf_addf(&text, " #%" PRIu32 "%s", evidence[i].mark.frame,
-                        i + 1 < count ? "," : "");
-        else
-            strbuf_adds(&text, " and");
+        if (evidence[i].mark.frame == shown)
+            continue;
+        strbuf_addf(&text, "%s %s #%" PRIu32, shown != 0 ? "," : "", mark_name(evidence[i].id),
+                    evidence[i].mark.frame);
+        shown = evidence[i].mark.frame;
     }
     char first[64];
     snprintf(first, sizeof first, "    tcp.stream eq %-4" PRIu32 " ", c->record->tcp_stream);

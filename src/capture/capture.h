@@ -23,6 +23,10 @@
 /* Link types per capture that info names; a capture with more still works. */
 #define CAPTURE_MAX_LINK_TYPES 8
 
+/* Times are clamped to these (years 1896 to 2116), so that no difference of two overflows. */
+#define CAPTURE_MIN_TIME_NS (-(INT64_C(1) << 61))
+#define CAPTURE_MAX_TIME_NS ((INT64_C(1) << 62) - 1)
+
 struct packet {
     int64_t ts_ns;        /* since 1970, UTC */
     const uint8_t *data;  /* caplen bytes, the capture's */

@@ -23,7 +23,7 @@ struct capture_set {
 /* Makes sure that the member has a packet at `next`, or is finished. */
 static bool refill(struct member *member, struct err *err)
 {
-    if (member->finished || member->next < member->count)
+    if (member->finished || member->parked || member->next < member->count)
         return true;
     member->next = 0;
     if (!capture_read(member->capture, member->batch, MEMBER_BATCH, &member->count, err))

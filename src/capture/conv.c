@@ -424,7 +424,8 @@ static bool conn_line(struct conv *conv, const char *p)
         return fail(conv, "write: conn [NAME] ADDRESS:PORT > ADDRESS:PORT");
     c->port[0] = (uint16_t)(c->port[0] + conv->iteration);
     c->isn[0] = 1000000 + 1000003 * (uint32_t)conv->conn_count + 65537 * conv->iteration;
-    c->isn[1] = 4000000000u + 3000017 * (uint32_t)conv->conn_count + 65537 * conv->iteration;
+    /* So close to 2^32 that every response wraps. */
+    c->isn[1] = UINT32_MAX - 9 - (uint32_t)conv->conn_count - conv->iteration % 7;
     conv->conn_count++;
     return true;
 }

@@ -1,13 +1,14 @@
 #include "capture/live.h"
 
 #include <pcap/pcap.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "base/text.h"
 
-/* How long libpcap may wait to hand over several packets at once; also how long Ctrl-C takes. */
+/* How long packets may wait to be handed over together; also how long Ctrl-C takes. */
 #define LIVE_TIMEOUT_MS 100
 
 struct live {
@@ -40,6 +41,14 @@ static void note_drops(struct capture *capture)
         capture->info.dropped_packets = (int64_t)stat.ps_drop + stat.ps_ifdrop;
 }
 
+/* Waiting is done here: libpcap's own may go on without end while no packet comes, and would
+ * neither see an interrupt nor the end of the time. */
+static void wait_for_packet(const struct live *live)
+{
+    struct pollfd fd = { pcap_get_selectable_fd(live->pcap), POLLIN, 0 };
+    poll(&fd, fd.fd >= 0, LIVE_TIMEOUT_MS);
+}
+
 /* One packet a call: libpcap's packet is valid only until it is asked again. */
 static bool live_read(struct capture *capture, struct packet *batch, size_t max, size_t *count,
                       struct err *err)
@@ -52,8 +61,10 @@ static bool live_read(struct capture *capture, struct packet *batch, size_t max,
         struct pcap_pkthdr *header;
         const u_char *data;
         int got = pcap_next_ex(live->pcap, &header, &data);
-        if (got == 0)
+        if (got == 0) {
+            wait_for_packet(live);
             continue;
+        }
         if (got < 0) {
             /* An interface that goes away ends the capture; what was seen still counts. */
             capture_break(capture, "%s: %s", o->interface, pcap_geterr(live->pcap));
@@ -127,6 +138,10 @@ struct capture *live_open(const struct live_options *options, struct err *err)
     }
     if (!activate(pcap, options, &live->nanoseconds, err))
         goto fail;
+    if (pcap_setnonblock(pcap, 1, errbuf) != 0) {
+        err_set(err, "%s: %s", options->interface, errbuf);
+        goto fail;
+    }
     live->pcap = pcap;
     live->options = *options;
     live->link_type = (uint16_t)pcap_datalink(pcap);

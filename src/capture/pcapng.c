@@ -103,9 +103,9 @@ static int64_t to_ns(const struct interface *interface, uint64_t units)
             ns /= 10;
     }
     __int128 total = (__int128)ns + (__int128)interface->offset_s * NS_PER_S;
-    if (total > INT64_MAX)
-        return INT64_MAX;
-    return total < INT64_MIN ? INT64_MIN : (int64_t)total;
+    if (total > CAPTURE_MAX_TIME_NS)
+        return CAPTURE_MAX_TIME_NS;
+    return total < CAPTURE_MIN_TIME_NS ? CAPTURE_MIN_TIME_NS : (int64_t)total;
 }
 
 static bool add_interface(struct capture *capture, const uint8_t *body, size_t length)

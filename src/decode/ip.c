@@ -44,6 +44,10 @@ static enum decoded decode_udp(struct cursor *c)
         return DECODED_TUNNEL_GTP;
     case 1701:
         return DECODED_TUNNEL_L2TP;
+    case 4754:
+        return DECODED_TUNNEL_GRE;
+    case 5072:
+        return DECODED_TUNNEL_AYIYA;
     }
     return destination == 3544 || source == 3544 ? DECODED_TUNNEL_TEREDO : DECODED_NOT_TCP;
 }
@@ -59,7 +63,9 @@ static enum decoded decode_icmp(struct cursor *c, bool v6, struct segment *segme
         return DECODED_NOT_TCP;
     enum decoded inner = v6 ? decode_ipv6(c, c->left, true, segment)
                             : decode_ipv4(c, c->left, true, segment);
-    return inner == DECODED_TCP ? DECODED_ICMP_ABOUT_TCP : DECODED_NOT_TCP;
+    return inner == DECODED_TCP          ? DECODED_ICMP_ABOUT_TCP
+           : inner == DECODED_ICMP_SHORT ? DECODED_ICMP_SHORT
+                                         : DECODED_NOT_TCP;
 }
 
 static enum decoded decode_protocol(uint8_t protocol, struct cursor *c, size_t wire_left,

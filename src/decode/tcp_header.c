@@ -44,8 +44,10 @@ enum decoded decode_tcp(struct cursor *c, size_t wire_left, bool quoted, struct 
     segment->dst_port = cursor_u16(c);
     segment->seq = cursor_u32(c);
     segment->window_scale = -1;
+    if (quoted && c->left < 12) /* RFC 792 asks for 8 bytes only */
+        return c->overrun ? DECODED_TRUNCATED : DECODED_ICMP_SHORT;
     if (quoted)
-        return c->overrun ? DECODED_TRUNCATED : DECODED_TCP;
+        return DECODED_TCP;
     uint32_t ack = cursor_u32(c);
     uint8_t offset = cursor_u8(c) >> 4;
     segment->flags = cursor_u8(c);

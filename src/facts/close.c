@@ -376,8 +376,10 @@ void connection_exchange(const struct connection *c, const struct record *r,
         .to_close = NS_ABSENT,
         .to_response = NS_ABSENT,
     };
-    f->response_unknown = x->response_gap || c->http.stream[!client].lost_bytes ||
-                          c->http.stream[!client].mode == HTTP_MODE_LOST;
+    const struct http_stream *answers = &c->http.stream[!client];
+    f->response_unknown = x->response_seen ? x->response_lost
+                                           : answers->lost_bytes ||
+                                                 answers->mode == HTTP_MODE_LOST;
     if (!x->request_seen)
         return;
     const struct http_exchange *before = c->http.done;

@@ -365,9 +365,9 @@ static void lose_thread(struct http_conn *http, unsigned from)
     if (stream->exchange == NULL)
         return;
     if (stream->is_request)
-        stream->exchange->request_gap = true;
+        stream->exchange->request_lost = true;
     else
-        stream->exchange->response_gap = true;
+        stream->exchange->response_lost = true;
     stream->exchange = NULL;
 }
 
@@ -465,10 +465,6 @@ static void feed_gap(struct http_conn *http, struct http_memory *memory, unsigne
                     : counted        ? stream->parser.content_length
                     : until_close    ? UINT64_MAX
                                      : 0;
-    if (stream->is_request)
-        x->request_gap = true;
-    else
-        x->response_gap = true;
     if (left == 0 || (stream->in_chunk && chunk->length > left)) {
         lose_thread(http, from);
         return;

@@ -60,7 +60,9 @@ struct http_exchange {
     bool chunked, close_delimited;  /* the response's framing */
     bool expect_continue;
     bool upgraded;                  /* 101, or 2xx to CONNECT */
-    bool request_gap, response_gap; /* bytes of it are missing in the capture */
+    /* Bytes of it are missing in the capture, and where it ends is not known any more. (A gap
+     * within a body of known length is bridged and does no harm.) */
+    bool request_lost, response_lost;
     char target[HTTP_TARGET_BYTES]; /* query and userinfo removed unless shown */
     char host[HTTP_TOKEN_BYTES];
 };

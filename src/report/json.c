@@ -147,6 +147,8 @@ static json_t *summary_value(const struct analysis *analysis)
     json_object_set_new(value, "packets", json_integer((json_int_t)counts->packets));
     json_object_set_new(value, "tcp_packets", json_integer((json_int_t)counts->tcp_packets));
     json_object_set_new(value, "connections", json_integer((json_int_t)counts->connections));
+    json_object_set_new(value, "icmp_about_tcp_packets",
+                        json_integer((json_int_t)counts->kinds[DECODED_ICMP_ABOUT_TCP]));
     json_object_set_new(value, "tcp_streams", json_integer((json_int_t)counts->tcp_streams));
     json_object_set_new(value, "http_exchanges", json_integer((json_int_t)counts->exchanges));
     json_object_set_new(value, "protocols", protocols);

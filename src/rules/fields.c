@@ -114,7 +114,7 @@ ON_EXCHANGE(request_method, x->request_head ? value_text(http_method_name(x->met
 ON_EXCHANGE(request_path, x->request_seen && x->target[0] ? value_text(x->target) : value_absent())
 ON_EXCHANGE(request_host, x->host[0] ? value_text(x->host) : value_absent())
 ON_EXCHANGE(request_seen, value_bool(x->request_seen))
-ON_EXCHANGE(request_complete, !x->request_complete && x->request_gap
+ON_EXCHANGE(request_complete, !x->request_complete && x->request_lost
                                   ? value_unknown(bytes_missing)
                                   : value_bool(x->request_complete))
 ON_EXCHANGE(request_idempotent, x->request_head ? value_bool(http_method_is_idempotent(x->method))

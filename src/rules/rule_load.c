@@ -191,7 +191,13 @@ static bool compile_text(struct loader *l, const yaml_node_t *node, const struct
         return fail_node(l, node, "a text is expected here");
     struct expr_context context = finding_context(l);
     struct expr_error error = { 0 };
-    *out = template_compile(&l->rules->arena, source, &context, &error);
+    size_t length = strlen(source); /* folded scalars end with a newline */
+    while (length > 0 && strchr(" \n", source[length - 1]) != NULL)
+        length--;
+    const char *text = arena_strndup(&l->rules->arena, source, length);
+    if (text == NULL)
+        return err_no_memory(l->err);
+    *out = template_compile(&l->rules->arena, text, &context, &error);
     return *out != NULL || fail_expr(l, node, &error);
 }
 

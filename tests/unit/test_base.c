@@ -1,0 +1,131 @@
+/* Sequence arithmetic, texts, slabs. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/arena.h"
+#include "base/seq.h"
+#include "base/slab.h"
+#include "base/text.h"
+
+static void seq_wraps(void **state)
+{
+    (void)state;
+    assert_true(seq_lt(0xfffffff0u, 0x10u));
+    assert_false(seq_lt(0x10u, 0xfffffff0u));
+    assert_true(seq_leq(7, 7));
+    assert_int_equal(seq_diff(5, 0xfffffffbu), 10);
+    assert_int_equal(seq_max(0xffffffffu, 3), 3);
+}
+
+static void expect_time(int64_t ns, const char *text)
+{
+    struct strbuf out = { 0 };
+    text_time(&out, ns);
+    assert_string_equal(strbuf_text(&out), text);
+    strbuf_free(&out);
+}
+
+static void times(void **state)
+{
+    (void)state;
+    expect_time(0, "1970-01-01T00:00:00.000000000Z");
+    expect_time(951782400 * NS_PER_S, "2000-02-29T00:00:00.000000000Z");
+    expect_time(1767225599 * NS_PER_S + 999999999, "2025-12-31T23:59:59.999999999Z");
+    expect_time(-1, "1969-12-31T23:59:59.999999999Z");
+}
+
+static void expect_duration(int64_t ns, const char *text)
+{
+    struct strbuf out = { 0 };
+    text_duration(&out, ns);
+    assert_string_equal(strbuf_text(&out), text);
+    strbuf_free(&out);
+}
+
+static void durations(void **state)
+{
+    (void)state;
+    expect_duration(0, "0 s");
+    expect_duration(85 * 1000, "85 us");
+    expect_duration(1200 * 1000, "1.20 ms");
+    expect_duration(250 * NS_PER_MS, "250 ms");
+    expect_duration(10 * NS_PER_S + 300000, "10.000 s");
+    expect_duration(-3 * NS_PER_S, "-3.000 s");
+    expect_duration(7260 * NS_PER_S, "2 h 1 min");
+}
+
+static void expect_untrusted(const char *bytes, size_t length, const char *text)
+{
+    struct strbuf out = { 0 };
+    text_untrusted(&out, bytes, length);
+    assert_string_equal(strbuf_text(&out), text);
+    strbuf_free(&out);
+}
+
+static void strangers_text(void **state)
+{
+    (void)state;
+    expect_untrusted("plain", 5, "plain");
+    expect_untrusted("a\x1b[31m\n", 7, "a\\x1b[31m\\x0a");
+    expect_untrusted("caf\xc3\xa9", 5, "caf\xc3\xa9");
+    expect_untrusted("\xc3", 1, "\\xc3");           /* cut */
+    expect_untrusted("\xc0\xaf", 2, "\\xc0\\xaf");  /* overlong */
+    expect_untrusted("\xed\xa0\x80", 3, "\\xed\\xa0\\x80"); /* surrogate */
+    expect_untrusted("\xc2\x9b", 2, "\\xc2\\x9b");  /* C1 control: CSI */
+    expect_untrusted("\0x", 2, "\\x00x");
+}
+
+static void counts(void **state)
+{
+    (void)state;
+    struct strbuf out = { 0 };
+    text_count(&out, 1234567);
+    assert_string_equal(strbuf_text(&out), "1,234,567");
+    strbuf_free(&out);
+}
+
+static void slab_reuses(void **state)
+{
+    (void)state;
+    struct slab slab;
+    slab_init(&slab, 24);
+    char *first = slab_take(&slab);
+    memset(first, 'x', 24);
+    slab_give(&slab, first);
+    char *again = slab_take(&slab);
+    assert_ptr_equal(first, again);
+    for (int i = 0; i < 24; i++)
+        assert_int_equal(again[i], 0);
+    for (int i = 0; i < 1000; i++)
+        assert_non_null(slab_take(&slab));
+    assert_int_equal(slab.live, 1001);
+    slab_free(&slab);
+}
+
+static void arena_holds(void **state)
+{
+    (void)state;
+    struct arena arena = { 0 };
+    char *large = arena_alloc(&arena, 1000000);
+    large[999999] = 1;
+    assert_string_equal(arena_printf(&arena, "%d-%s", 7, "x"), "7-x");
+    assert_string_equal(arena_strndup(&arena, "abcdef", 3), "abc");
+    arena_free(&arena);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(seq_wraps),      cmocka_unit_test(times),
+        cmocka_unit_test(durations),      cmocka_unit_test(strangers_text),
+        cmocka_unit_test(counts),         cmocka_unit_test(slab_reuses),
+        cmocka_unit_test(arena_holds),
+    };
+    cmocka_set_message_output(CM_OUTPUT_TAP);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -162,13 +162,16 @@ static void durations(const struct connection *c, const struct view *v, int64_t 
     const struct mark *open = c->handshake_done.frame != 0 ? &c->handshake_done
                               : r->mark[MARK_SYN_ACK].frame != 0 ? &r->mark[MARK_SYN_ACK]
                                                                  : &r->mark[MARK_SYN];
-    r->since_open = !c->open_seen || open->frame == 0 ? NS_UNKNOWN : at - open->ns;
+    r->since_open = !c->open_seen || open->frame == 0 ? NS_UNKNOWN
+                    : at < open->ns                   ? 0
+                                                      : at - open->ns;
 }
 
 static bool lost_thread(const struct http_conn *http)
 {
     return http->protocol == HTTP_PROTOCOL_HTTP1 &&
-           (http->stream[0].lost_bytes || http->stream[1].lost_bytes);
+           (http->stream[0].lost_bytes || http->stream[1].lost_bytes ||
+            http->stream[0].mode == HTTP_MODE_LOST || http->stream[1].mode == HTTP_MODE_LOST);
 }
 
 /* The client sent its FIN with a request outstanding, and still took the whole response. */
@@ -198,12 +201,19 @@ static void fill_close(const struct connection *c, unsigned client, struct recor
     r->close_by = closer == 2 ? BY_BOTH : closer == client ? BY_CLIENT : BY_SERVER;
     r->close_how = (uint8_t)a->how;
     struct view view = { seen_from != client, a->seq, a->ack, a->ack_known };
-    bool connecting = !r->established && c->open_seen;
+    bool connecting = c->open_seen && (!r->established || (c->handshake_done.frame != 0 &&
+                                                           a->mark.ns < c->handshake_done.ns));
     r->close_phase = (uint8_t)(connecting ? PHASE_CONNECTING : phase_of(c, &view));
     if (lost_thread(&c->http) && r->close_phase != PHASE_TUNNEL)
         r->close_phase = PHASE_UNKNOWN;
     durations(c, &view, a->mark.ns, r);
     r->half_closed = half_closed(c, client, r);
+    if (r->one_sided) {
+        /* What the unseen end sent, and whether it closed first, nobody can tell. */
+        r->close_by = BY_UNKNOWN;
+        r->close_phase = PHASE_UNKNOWN;
+        r->since_request = r->since_response = r->since_activity = NS_UNKNOWN;
+    }
 }
 
 static void fill_fin_wait_2(const struct connection *c, unsigned client, int64_t end_ns,
@@ -300,6 +310,7 @@ void connection_record(const struct connection *c, int client_end, bool role_gue
     r->first_ns = c->first_ns;
     r->last_ns = c->last_ns;
     r->lost_thread = lost_thread(&c->http);
+    r->upgraded = c->http.stream[0].mode == HTTP_MODE_TUNNEL;
     r->exchanges = c->http.exchanges;
     r->requests = c->http.requests;
     r->longest_reuse_idle = c->longest_reuse_idle;
@@ -378,7 +389,7 @@ void connection_exchange(const struct connection *c, const struct record *r,
     };
     const struct http_stream *answers = &c->http.stream[!client];
     f->response_unknown = x->response_seen ? x->response_lost
-                                           : answers->lost_bytes ||
+                                           : answers->lost_bytes || r->one_sided ||
                                                  answers->mode == HTTP_MODE_LOST;
     if (!x->request_seen)
         return;

@@ -152,13 +152,25 @@ static void on_data(void *context, struct tcp_conn *conn, unsigned from,
     http_input(&feeding->connection->http, &feeding->shared->http, from, chunk);
 }
 
-static void note_reset(struct connection *c, unsigned from, const struct segment *s)
+/* Does this reset answer data? Without the ACK flag its number is the ACK number of the segment that
+ * it answers; with it (Windows), the end had sent its FIN and data beyond that came. */
+static bool answers_data(const struct tcp_end *end, const struct tcp_end *peer,
+                         const struct segment *s)
+{
+    if (peer->data_segments == 0)
+        return false;
+    if (s->flags & TCP_ACK)
+        return end->fin_seen && seq_lt(end->fin_ack, peer->data_end);
+    return s->seq == peer->data_ack && end->ack_known && seq_lt(end->ack, peer->data_end);
+}
+
+static void note_reset(struct connection *c, unsigned from, const struct segment *s,
+                       unsigned notes)
 {
     const struct tcp_end *end = &c->tcp.end[from], *peer = &c->tcp.end[!from];
-    mark_once(&c->end_mark[from][END_RST], s);
-    bool answering = end->rst_kind == TCP_RESET_ANSWERING || !(s->flags & TCP_ACK);
-    bool data_waits = peer->base_known && end->ack_known && seq_lt(end->ack, peer->data_end);
-    if (answering && data_waits && c->reset_on_data_by < 0) {
+    if (notes & TCP_NOTE_RST_FITS)
+        c->end_mark[from][END_RST] = mark_of(s);
+    if (c->reset_on_data_by < 0 && answers_data(end, peer, s)) {
         c->reset_on_data_by = (int8_t)from;
         c->reset_on_data_after_fin = end->fin_seen;
         c->offender = c->end_mark[!from][END_DATA];
@@ -217,7 +229,7 @@ void connection_input(struct connection *c, unsigned from, const struct segment 
     if (notes & TCP_NOTE_ACK_OF_FIN)
         mark_once(&c->end_mark[!from][END_FIN_ACKED], s);
     if (notes & TCP_NOTE_RST) {
-        note_reset(c, from, s);
+        note_reset(c, from, s, notes);
         begin_close(c);
     }
     history_note(c, from, s, notes);

@@ -73,6 +73,7 @@ struct record {
     bool established;
     bool half_closed;            /* the client closed its side and still took the whole response */
     bool fin_wait_2_open;        /* still in FIN_WAIT_2 when the capture ended */
+    bool upgraded;               /* 101 or CONNECT: not HTTP any more */
     bool lost_thread;            /* HTTP could not be followed throughout */
     bool one_sided;              /* one direction has no packet at all */
     bool evicted;                /* given up early: too many connections at once */

@@ -131,6 +131,9 @@ static void span_extend(struct http_stream *stream, uint32_t end_seq)
     if (span == NULL)
         return;
     span->end_seq = end_seq;
+    /* Bytes that waited behind a hole are older than those that filled it. */
+    if (span->last_frame != 0 && stream->chunk->ts_ns < span->last_ns)
+        return;
     span->last_frame = stream->chunk->frame;
     span->last_capture = stream->chunk->capture;
     span->last_ns = stream->chunk->ts_ns;
@@ -226,10 +229,13 @@ static enum body response_head_complete(struct http_stream *stream)
         return BODY_NONE;
     if (status == 204 || status == 304)
         return BODY_NONE;
+    /* RFC 9112 section 6.3: Transfer-Encoding overrides Content-Length; without a last coding
+     * chunked the body ends with the connection. */
     x->chunked = parser->flags & F_CHUNKED;
-    if (!x->chunked && parser->flags & F_CONTENT_LENGTH)
+    bool announced = parser->flags & F_CONTENT_LENGTH && !(parser->flags & F_TRANSFER_ENCODING);
+    if (!x->chunked && announced)
         x->response_body = (int64_t)(parser->content_length & INT64_MAX);
-    x->close_delimited = !x->chunked && !(parser->flags & F_CONTENT_LENGTH);
+    x->close_delimited = !x->chunked && !announced;
     return BODY_AS_FRAMED;
 }
 
@@ -376,7 +382,10 @@ static void refuse(struct http_conn *http, unsigned from)
 {
     struct http_stream *stream = &http->stream[from];
     http->errors++;
-    if (http->exchanges == 0 && !stream->head_done && http->requests <= 1 && !http->mid_stream) {
+    bool http_seen = http->exchanges > 0 || http->mid_stream || stream->head_done ||
+                     (http->first != NULL && (http->first->request_head ||
+                                              http->first->response_head));
+    if (!http_seen) {
         http->protocol = HTTP_PROTOCOL_OPAQUE;
         http->stream[0].mode = http->stream[1].mode = HTTP_MODE_OPAQUE;
         return;

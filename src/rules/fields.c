@@ -7,13 +7,14 @@
 /* Clauses for "could not be judged, because ..." */
 static const char no_handshake[] = "the handshake was not captured";
 static const char bytes_missing[] = "bytes of the conversation are missing in the capture";
+static const char one_direction[] = "one direction of the connection is not in the capture";
 static const char no_round_trip[] = "the handshake was not captured, so the path's delay is "
                                     "not known";
 static const char not_in_clear[] = "the conversation is not HTTP/1 in the clear, or began before "
                                    "the capture";
 
 static const char *const protocol_names[] = { "none", "http1", "tls", "http2", "opaque", NULL };
-static const char *const by_names[] = { "client", "server", "both", "network", "unknown", NULL };
+static const char *const by_names[] = { "client", "server", "both", "network", NULL };
 static const char *const how_names[] = { "fin", "rst", "timeout", NULL };
 static const char *const phase_names[] = { "connecting", "fresh", "request", "waiting",
                                            "response",   "idle",  "tunnel",  "done", NULL };
@@ -31,6 +32,11 @@ static struct value duration(int64_t ns, const char *because)
 {
     return ns == NS_ABSENT ? value_absent() : ns == NS_UNKNOWN ? value_unknown(because)
                                                                : value_duration(ns);
+}
+
+static const char *phase_missing(const struct record *r)
+{
+    return r->one_sided ? one_direction : r->lost_thread ? bytes_missing : not_in_clear;
 }
 
 /* One getter each: the value in terms of the record r, the exchange facts f, the exchange x or
@@ -63,15 +69,16 @@ ON_RECORD(exchanges, r->open_seen ? value_number(r->exchanges) : value_unknown(n
 ON_RECORD(requests, r->open_seen ? value_number(r->requests) : value_unknown(no_handshake))
 ON_RECORD(rtt, duration(r->rtt, no_round_trip))
 ON_RECORD(lost_bytes, value_number((double)r->lost_bytes))
-ON_RECORD(close_by, value_text(close_by_name((enum close_by)r->close_by)))
+ON_RECORD(upgraded, value_bool(r->upgraded))
+ON_RECORD(close_by, r->close_by == BY_UNKNOWN ? value_unknown(one_direction) : value_text(close_by_name((enum close_by)r->close_by)))
 ON_RECORD(close_how, value_text(close_how_name((enum close_how)r->close_how)))
 ON_RECORD(close_phase,
           r->close_phase == PHASE_UNKNOWN
-              ? value_unknown(r->lost_thread ? bytes_missing : not_in_clear)
+              ? value_unknown(phase_missing(r))
               : value_text(close_phase_name((enum close_phase)r->close_phase)))
 ON_RECORD(mid_exchange,
           r->close_phase == PHASE_UNKNOWN
-              ? value_unknown(r->lost_thread ? bytes_missing : not_in_clear)
+              ? value_unknown(phase_missing(r))
               : value_bool(r->close_phase == PHASE_REQUEST || r->close_phase == PHASE_WAITING ||
                            r->close_phase == PHASE_RESPONSE))
 ON_RECORD(since_open, duration(r->since_open, no_handshake))

@@ -39,7 +39,8 @@ struct tcp_end {
     uint32_t ack;         /* highest ACK number that it sent: the other end's SND.UNA */
     uint32_t deliver_nxt; /* first byte not handed on yet */
     uint32_t fin_seq, fin_ack; /* of its first FIN: the FIN's own number, and the ACK number */
-    uint32_t rst_seq, rst_ack; /* of its first reset; rst_ack 0 without the ACK flag */
+    uint32_t rst_seq, rst_ack; /* of that reset (rst_kind); rst_ack 0 without the ACK flag */
+    uint32_t data_ack;         /* ACK number of its last payload segment */
     uint32_t last_seq, last_ack, last_len; /* of its last segment, to recognise duplicates */
     int64_t last_ts_ns;
     uint64_t payload_bytes;    /* each byte once */
@@ -56,7 +57,8 @@ struct tcp_end {
     uint16_t last_ip_id;
     int8_t window_scale;       /* -1: not offered or not seen */
     uint8_t state;             /* enum tcp_state */
-    uint8_t rst_kind;          /* enum tcp_reset_kind of its first reset */
+    uint8_t rst_kind;          /* enum tcp_reset_kind of its first reset that fits */
+    uint8_t state_before_rst[2]; /* of this end and of the other */
     uint8_t last_flags;
     bool base_known;           /* isn and snd_nxt mean something */
     bool ack_known;
@@ -101,6 +103,7 @@ enum tcp_note {
     TCP_NOTE_FIN = 1 << 6,            /* first FIN of this end */
     TCP_NOTE_ACK_OF_FIN = 1 << 7,     /* first ACK that covers the other end's FIN */
     TCP_NOTE_RST = 1 << 8,
+    TCP_NOTE_RST_FITS = 1 << 12,      /* and it is the one that rst_kind tells of */
     TCP_NOTE_ZERO_WINDOW = 1 << 9,    /* the window has just become zero */
     TCP_NOTE_DUPLICATE = 1 << 10,     /* the same packet captured again */
     TCP_NOTE_STRANGE = 1 << 11,       /* sequence number far out of range; ignored */

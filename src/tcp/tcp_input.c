@@ -64,20 +64,42 @@ static enum tcp_reset_kind classify_reset(const struct tcp_end *end, const struc
         return distance >= -RESET_SEQ_SLACK && distance <= RESET_SEQ_SLACK ? TCP_RESET_ABORTING
                                                                           : TCP_RESET_FOREIGN;
     }
-    if (peer->ack_known)
-        return seq_leq(s->seq, peer->ack) && (!end->base_known || seq_lt(end->isn, s->seq))
-                   ? TCP_RESET_ANSWERING
-                   : TCP_RESET_FOREIGN;
-    return end->base_known && s->seq != end->snd_nxt ? TCP_RESET_FOREIGN : TCP_RESET_ANSWERING;
+    if (peer->segments > 0 && s->seq == peer->last_ack)
+        return TCP_RESET_ANSWERING;
+    if (end->base_known && (seq_leq(s->seq, end->isn) || seq_lt(end->snd_nxt, s->seq)))
+        return TCP_RESET_FOREIGN;
+    /* Some stacks and load balancers abort without the ACK flag, at the next sequence number. */
+    return !peer->ack_known || seq_leq(s->seq, peer->ack) ? TCP_RESET_ANSWERING
+                                                          : TCP_RESET_ABORTING;
+}
+
+/* An end that goes on after its reset did not send that reset: somebody on the path did. */
+static void disown_reset(struct tcp_end *end, struct tcp_end *peer, const struct segment *s)
+{
+    if (end->resets == 0 || end->rst_kind == TCP_RESET_FOREIGN)
+        return;
+    bool more = s->payload_len > 0 || (s->flags & TCP_FIN && end->rst_kind == TCP_RESET_ABORTING &&
+                                       !end->fin_seen);
+    bool goes_on = s->flags & TCP_SYN || (more && end->base_known && seq_leq(end->rst_seq, s->seq) &&
+                                          seq_leq(end->data_end, s->seq));
+    if (!goes_on)
+        return;
+    end->rst_kind = TCP_RESET_FOREIGN;
+    end->state = end->state_before_rst[0];
+    peer->state = end->state_before_rst[1];
 }
 
 static unsigned take_reset(struct tcp_end *end, struct tcp_end *peer, const struct segment *s)
 {
     enum tcp_reset_kind kind = classify_reset(end, peer, s);
-    if (end->resets++ == 0) {
+    unsigned notes = TCP_NOTE_RST;
+    if (end->resets++ == 0 || end->rst_kind == TCP_RESET_FOREIGN) {
+        notes |= TCP_NOTE_RST_FITS;
         end->rst_kind = (uint8_t)kind;
         end->rst_seq = s->seq;
         end->rst_ack = s->ack;
+        end->state_before_rst[0] = end->state;
+        end->state_before_rst[1] = peer->state;
     }
     if (s->flags & TCP_ACK && kind == TCP_RESET_ABORTING &&
         (!end->ack_known || seq_lt(end->ack, s->ack))) {
@@ -86,12 +108,21 @@ static unsigned take_reset(struct tcp_end *end, struct tcp_end *peer, const stru
     }
     if (kind != TCP_RESET_FOREIGN)
         end->state = peer->state = TCP_CLOSED;
-    return TCP_NOTE_RST;
+    return notes;
 }
 
-static unsigned take_syn(struct tcp_end *end, const struct segment *s)
+static unsigned take_syn(struct tcp_end *end, const struct tcp_end *peer, const struct segment *s)
 {
+    bool syn_ack = s->flags & TCP_ACK;
+    /* A SYN-ACK for another SYN (an old one, or a forged one) opens nothing. */
+    if (syn_ack && peer->syn_seen &&
+        (seq_leq(s->ack, peer->isn) || seq_lt(peer->snd_nxt, s->ack)))
+        return TCP_NOTE_STRANGE;
+    /* Until one is acknowledged, a second SYN-ACK may be the true one. */
+    bool another = syn_ack && end->syn_seen && end->isn != s->seq && peer->state == TCP_SYN_SENT;
     end->window_scale = s->window_scale;
+    if (another)
+        set_base(end, s->seq);
     if (end->syn_seen)
         return TCP_NOTE_RETRANSMISSION;
     end->syn_seen = true;
@@ -162,6 +193,7 @@ static unsigned take_payload(struct tcp_conn *conn, unsigned from, const struct 
         return 0;
     unsigned notes = 0;
     end->data_segments++;
+    end->data_ack = s->ack;
     if (seq_lt(seq, end->snd_nxt) && seq_lt(seq, end->data_end)) {
         /* Below what was sent already: it fills a hole, or it was sent before. */
         notes = seq_lt(end->deliver_nxt, end_seq) ? TCP_NOTE_OUT_OF_ORDER
@@ -224,14 +256,17 @@ unsigned tcp_input(struct tcp_conn *conn, unsigned from, const struct segment *s
         remember(end, s);
         return notes;
     }
+    disown_reset(end, peer, s);
     if (s->flags & TCP_SYN)
-        notes |= take_syn(end, s);
+        notes |= take_syn(end, peer, s);
     else if (!end->base_known)
         set_base(end, s->seq - 1);
     int32_t distance = seq_diff(s->seq, end->snd_nxt);
-    if (distance > SANE_SEQ_DISTANCE || distance < -SANE_SEQ_DISTANCE) {
+    if (distance > SANE_SEQ_DISTANCE || distance < -SANE_SEQ_DISTANCE)
+        notes |= TCP_NOTE_STRANGE;
+    if (notes & TCP_NOTE_STRANGE) {
         remember(end, s);
-        return notes | TCP_NOTE_STRANGE;
+        return notes;
     }
     if (s->flags & TCP_ACK)
         notes |= take_ack(conn, from, s, budget, sink);

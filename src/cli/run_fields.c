@@ -11,7 +11,7 @@ static void print_wrapped(const char *text, int indent)
             printf("\n%*s", indent, "");
             column = indent;
         }
-        printf("%.*s ", (int)length, text);
+        printf("%s%.*s", column > indent ? " " : "", (int)length, text);
         column += (int)length + 1;
         text += length;
         text += strspn(text, " ");

@@ -394,14 +394,32 @@ static bool load_evidence(struct loader *l, yaml_node_t *node)
     return each_item(l, node, take_mark, NULL);
 }
 
+/* Programs read these two: each is one of a few words, whatever it depends on. */
+struct word_set {
+    const char *const *words;
+    size_t count;
+};
+
+static bool check_word(struct loader *l, yaml_node_t *item, void *context)
+{
+    const struct word_set *set = context;
+    unsigned index;
+    yaml_node_t *text = item->type == YAML_MAPPING_NODE ? find_key(l, item, "text") : item;
+    return text == NULL || load_word(l, text, set->words, set->count, &index);
+}
+
 static bool load_confidence(struct loader *l, yaml_node_t *node)
 {
-    return load_choices(l, node, &l->rule->confidence);
+    static const char *const words[] = { "certain", "likely", "possible" };
+    struct word_set set = { words, COUNT(words) };
+    return each_item(l, node, check_word, &set) && load_choices(l, node, &l->rule->confidence);
 }
 
 static bool load_accountable(struct loader *l, yaml_node_t *node)
 {
-    return load_choices(l, node, &l->rule->accountable);
+    static const char *const words[] = { "client", "server", "network", "unclear" };
+    struct word_set set = { words, COUNT(words) };
+    return each_item(l, node, check_word, &set) && load_choices(l, node, &l->rule->accountable);
 }
 
 static bool load_what(struct loader *l, yaml_node_t *node)

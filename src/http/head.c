@@ -1,23 +1,31 @@
 #include "http/head.h"
 
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
+/* Field names are ASCII (RFC 9110 section 5.1); no locale has a say. */
+static char lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
+}
+
 void head_add_name(struct http_head *head, const char *at, size_t length)
 {
-    if (head->in_value) {
-        head->in_value = false;
-        head->name_length = head->value_length = 0;
+    if (head->name_length == 0 && length > 0)
+        head->ignored = strchr("hHuUcCeEsSkK", at[0]) == NULL; /* the fields below */
+    if (head->ignored) {
+        head->name_length = 1;
+        return;
     }
     for (size_t i = 0; i < length && head->name_length < HEAD_NAME_BYTES - 1; i++)
-        head->name[head->name_length++] = (char)tolower((unsigned char)at[i]);
+        head->name[head->name_length++] = lower(at[i]);
 }
 
 void head_add_value(struct http_head *head, const char *at, size_t length)
 {
-    head->in_value = true;
+    if (head->ignored)
+        return;
     size_t room = HEAD_VALUE_BYTES - 1u - head->value_length;
     if (length > room)
         length = room;
@@ -112,10 +120,9 @@ void head_take_field(struct http_head *head, bool is_request, struct http_exchan
 {
     head->name[head->name_length] = '\0';
     head->value[head->value_length] = '\0';
-    if (is_request)
+    if (!head->ignored && is_request)
         request_field(head->name, head->value, exchange, software);
-    else
+    else if (!head->ignored)
         response_field(head->name, head->value, exchange, software);
     head->name_length = head->value_length = 0;
-    head->in_value = false;
 }

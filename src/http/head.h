@@ -16,7 +16,7 @@ struct http_head {
     char value[HEAD_VALUE_BYTES];
     uint8_t name_length, value_length;
     uint8_t target_length;
-    bool in_value;
+    bool ignored;    /* no field of interest begins like this one */
     bool target_cut; /* the query has begun */
 };
 

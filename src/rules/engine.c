@@ -114,7 +114,7 @@ static void on_exchange(void *context, struct connection *c, const struct http_e
     bool ready = false;
     for (size_t i = 0; i < engine->rules->count; i++) {
         const struct rule *rule = engine->rules->items[i];
-        if (rule->scope != SCOPE_EXCHANGE)
+        if (rule->scope != SCOPE_EXCHANGE || !rule->judges_open)
             continue;
         if (!ready) {
             int client = c->http.client;

@@ -39,7 +39,13 @@ static struct value logic(const struct expr *e, const struct scene *scene)
     return left;
 }
 
-/* -1, 0, 1 */
+/* Names of an enumeration often are the very same string. */
+static int order_text(const char *a, const char *b)
+{
+    return a == b ? 0 : a[0] != b[0] ? (unsigned char)a[0] - (unsigned char)b[0] : strcmp(a, b);
+}
+
+/* negative, 0, positive */
 static int order(enum value_type type, const struct value *a, const struct value *b)
 {
     switch (type) {
@@ -51,7 +57,7 @@ static int order(enum value_type type, const struct value *a, const struct value
         return (a->ns > b->ns) - (a->ns < b->ns);
     case TYPE_ENUM:
     case TYPE_STRING:
-        return strcmp(a->text, b->text);
+        return order_text(a->text, b->text);
     case TYPE_SPAN:
         break;
     }
@@ -336,6 +342,23 @@ static struct value evaluate(const struct expr *e, const struct scene *scene)
         return call(e, scene);
     }
     return value_absent();
+}
+
+bool expr_may_hold_while_open(const struct expr *e)
+{
+    switch (e->op) {
+    case EXPR_AND:
+        return expr_may_hold_while_open(e->left) && expr_may_hold_while_open(e->right);
+    case EXPR_EQ:
+    case EXPR_IN:
+    case EXPR_LT:
+    case EXPR_LE:
+    case EXPR_GT:
+    case EXPR_GE:
+        return e->left->op != EXPR_FIELD || strncmp(e->left->field->name, "close.", 6) != 0;
+    default:
+        return true;
+    }
 }
 
 struct value expr_value(const struct expr *expr, const struct subject *subject)

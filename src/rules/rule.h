@@ -57,6 +57,7 @@ struct rule {
     enum retry retry;
     struct parameter *parameters;
     const struct expr *when;      /* GROUP: about the members */
+    bool judges_open;             /* EXCHANGE: may hold before the connection's close is known */
     const struct expr *members;   /* GROUP: which connections */
     struct reference_list references; /* none: no deadline is sought */
     bool deadline_only;           /* GROUP: list only the connections that the timer explains */

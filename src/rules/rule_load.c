@@ -334,7 +334,10 @@ static bool load_when(struct loader *l, yaml_node_t *node)
     struct expr_context context = finding_context(l);
     if (l->rule->scope != SCOPE_GROUP)
         context.scope = l->rule->scope;
-    return compile_condition(l, node, &context, &l->rule->when);
+    if (!compile_condition(l, node, &context, &l->rule->when))
+        return false;
+    l->rule->judges_open = expr_may_hold_while_open(l->rule->when);
+    return true;
 }
 
 static bool load_members(struct loader *l, yaml_node_t *node)

@@ -10,11 +10,19 @@
 
 /* A connection with both ends closed waits this long for stragglers (answering resets,
  * retransmissions) before its verdict is final. Late data within a round trip is the case that
- * matters; 5 s is far above any path. Later packets still find its record. */
-#define LINGER_NS (5 * NS_PER_S)
+ * matters; 2 s is far above any path. Where very many wait, half a second has to do, so that memory
+ * follows the connections that are open. Later packets still find its record. */
+#define LINGER_NS (2 * NS_PER_S)
+#define SHORT_LINGER_NS (NS_PER_S / 2)
+#define MANY_CLOSING 10000
+
+/* Packets whose memory accesses overlap: enough to hide a miss, few enough to stay cached. */
+#define TRACKER_BATCH 16
+#define CACHE_LINE 64
 
 struct list {
     struct connection *oldest, *newest;
+    size_t count;
 };
 
 struct tracker {
@@ -83,10 +91,12 @@ static void list_add(struct list *list, struct connection *c)
     else
         list->oldest = c;
     list->newest = c;
+    list->count++;
 }
 
 static void list_remove(struct list *list, struct connection *c)
 {
+    list->count--;
     if (c->older != NULL)
         c->older->newer = c->newer;
     else
@@ -257,10 +267,10 @@ static bool opens_anew(const struct tcp_tuple *tuple, unsigned from, const struc
     return r->ghost || ((s->flags & (TCP_SYN | TCP_ACK)) == TCP_SYN && r->isn[from] != s->seq);
 }
 
-static bool take_segment(struct tracker *t, const struct segment *s, struct err *err)
+static bool take_segment(struct tracker *t, const struct segment *s, uint32_t hash,
+                         struct err *err)
 {
     unsigned from = 0;
-    uint32_t hash = tcp_table_hash(&t->table, s);
     struct tcp_tuple *tuple = tcp_table_find(&t->table, s, hash, &from);
     struct connection *c = NULL;
     if (tuple != NULL && !opens_anew(tuple, from, s)) {
@@ -297,10 +307,10 @@ static bool take_segment(struct tracker *t, const struct segment *s, struct err 
 }
 
 /* An ICMP error belongs to the stream that it quotes, or makes one, as in Wireshark. */
-static bool take_quoted(struct tracker *t, const struct segment *s, struct err *err)
+static bool take_quoted(struct tracker *t, const struct segment *s, uint32_t hash,
+                        struct err *err)
 {
     unsigned from;
-    uint32_t hash = tcp_table_hash(&t->table, s);
     if (tcp_table_find(&t->table, s, hash, &from) != NULL)
         return true;
     struct record *ghost = slab_take(&t->records);
@@ -312,28 +322,76 @@ static bool take_quoted(struct tracker *t, const struct segment *s, struct err *
     return tcp_table_put(&t->table, &ghost->tuple, hash) || err_no_memory(err);
 }
 
-bool tracker_packet(struct tracker *t, const struct packet *packet, struct err *err)
+static int64_t linger(const struct tracker *t)
 {
-    struct segment segment;
-    enum decoded kind = decode_packet(packet, &segment);
+    return t->closing.count > MANY_CLOSING ? SHORT_LINGER_NS : LINGER_NS;
+}
+
+static bool take_packet(struct tracker *t, const struct packet *packet, enum decoded kind,
+                        const struct segment *segment, uint32_t hash, struct err *err)
+{
     t->counts.packets++;
     t->counts.kinds[kind]++;
     if (t->counts.packets == 1)
         t->now_ns = packet->ts_ns;
     if (packet->ts_ns > t->now_ns)
         t->now_ns = packet->ts_ns;
-    while (t->closing.oldest != NULL && t->closing.oldest->last_ns + LINGER_NS < t->now_ns)
+    while (t->closing.oldest != NULL && t->closing.oldest->last_ns + linger(t) < t->now_ns)
         if (!finalise(t, t->closing.oldest, false, err))
             return false;
     if (kind == DECODED_TCP) {
         t->counts.tcp_packets++;
-        return take_segment(t, &segment, err);
+        return take_segment(t, segment, hash, err);
     }
     if (kind == DECODED_ICMP_ABOUT_TCP)
-        return take_quoted(t, &segment, err);
+        return take_quoted(t, segment, hash, err);
     if (kind == DECODED_LINK_TYPE)
         t->counts.unknown_link_types[packet->link_type / 64] |= UINT64_C(1)
                                                                 << packet->link_type % 64;
+    return true;
+}
+
+/* Asks for the lines of a connection that every packet touches. */
+static void prefetch_connection(const struct tcp_tuple *tuple)
+{
+    const char *p = (const char *)tuple;
+    for (size_t at = 0; at < sizeof(struct tcp_conn); at += CACHE_LINE)
+        __builtin_prefetch(p + at);
+    for (size_t at = offsetof(struct connection, older); at < sizeof(struct connection);
+         at += CACHE_LINE)
+        __builtin_prefetch(p + at);
+}
+
+/* With many connections the time goes into waiting for memory. So a batch is decoded first, its places
+ * in the table are asked for, then its connections, and only then each segment is accounted for:
+ * the waits overlap. */
+bool tracker_packets(struct tracker *t, const struct packet *packets, size_t count,
+                     struct err *err)
+{
+    struct segment segments[TRACKER_BATCH];
+    enum decoded kinds[TRACKER_BATCH];
+    uint32_t hashes[TRACKER_BATCH];
+    while (count > 0) {
+        size_t n = count < TRACKER_BATCH ? count : TRACKER_BATCH;
+        for (size_t i = 0; i < n; i++) {
+            kinds[i] = decode_packet(&packets[i], &segments[i]);
+            hashes[i] = 0;
+            if (kinds[i] != DECODED_TCP && kinds[i] != DECODED_ICMP_ABOUT_TCP)
+                continue;
+            hashes[i] = tcp_table_hash(&t->table, &segments[i]);
+            __builtin_prefetch(tcp_table_home(&t->table, hashes[i]));
+        }
+        for (size_t i = 0; i < n; i++) {
+            const struct tcp_table_slot *slot = tcp_table_home(&t->table, hashes[i]);
+            if (slot->tuple != NULL && slot->hash == hashes[i])
+                prefetch_connection(slot->tuple);
+        }
+        for (size_t i = 0; i < n; i++)
+            if (!take_packet(t, &packets[i], kinds[i], &segments[i], hashes[i], err))
+                return false;
+        packets += n;
+        count -= n;
+    }
     return true;
 }
 

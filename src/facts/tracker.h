@@ -58,9 +58,9 @@ struct tracker;
 struct tracker *tracker_new(const struct tracker_options *options,
                             const struct tracker_sink *sink, struct err *err) WARN_UNUSED;
 
-/* One packet. false: out of memory. */
-bool tracker_packet(struct tracker *tracker, const struct packet *packet,
-                    struct err *err) WARN_UNUSED;
+/* The next packets, in order. false: out of memory. */
+bool tracker_packets(struct tracker *tracker, const struct packet *packets, size_t count,
+                     struct err *err) WARN_UNUSED;
 
 /* No more packets: what is open becomes records too. */
 bool tracker_finish(struct tracker *tracker, struct err *err) WARN_UNUSED;

@@ -14,9 +14,8 @@ static bool read_all(struct analysis *analysis, const struct analysis_progress *
     do {
         if (!capture_set_read(analysis->captures, batch, BATCH_PACKETS, &count, err))
             return false;
-        for (size_t i = 0; i < count; i++)
-            if (!tracker_packet(analysis->tracker, &batch[i], err))
-                return false;
+        if (!tracker_packets(analysis->tracker, batch, count, err))
+            return false;
         packets += count;
         if (progress != NULL && packets - told >= PROGRESS_PACKETS) {
             progress->report(progress->context, packets);

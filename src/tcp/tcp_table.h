@@ -39,6 +39,13 @@ void tcp_table_free(struct tcp_table *table);
 
 uint32_t tcp_table_hash(const struct tcp_table *table, const struct segment *segment);
 
+/* The first place that a hash leads to: to be fetched into the cache ahead of its use. */
+static inline const struct tcp_table_slot *tcp_table_home(const struct tcp_table *table,
+                                                          uint32_t hash)
+{
+    return &table->slots[hash & (table->capacity - 1)];
+}
+
 /* The tuple that the segment belongs to, or NULL. *from: which end sent it, 0 or 1. */
 struct tcp_tuple *tcp_table_find(const struct tcp_table *table, const struct segment *segment,
                                  uint32_t hash, unsigned *from);

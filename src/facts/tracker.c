@@ -298,10 +298,12 @@ static bool take_segment(struct tracker *t, const struct segment *s, uint32_t ha
     if (s->capture != c->capture && !count_in_other_file(t, c->id, s->capture))
         return err_no_memory(err);
     connection_input(c, from, s, &t->shared);
-    if (!c->in_closing && tcp_both_closed(&c->tcp)) {
-        list_remove(&t->open, c);
-        list_add(&t->closing, c);
-        c->in_closing = true;
+    /* A forged reset can make a connection look closed that is not. */
+    bool closed = tcp_both_closed(&c->tcp);
+    if (closed != c->in_closing) {
+        list_remove(closed ? &t->open : &t->closing, c);
+        list_add(closed ? &t->closing : &t->open, c);
+        c->in_closing = closed;
     }
     return true;
 }

@@ -263,11 +263,13 @@ static bool take_payload(struct conv *conv, const char **p, struct strbuf *paylo
         return fail(conv, "a payload is written in double quotes");
     struct strbuf once = { 0 };
     bool ok = true;
-    while (**p != '"' && ok) {
-        char ch = *(*p)++;
-        if (ch == '\0') {
+    while (ok && **p != '"') {
+        if (**p == '\0' || (**p == '\\' && (*p)[1] == '\0')) {
             ok = fail(conv, "the payload has no closing quote");
-        } else if (ch == '\\') {
+            break;
+        }
+        char ch = *(*p)++;
+        if (ch == '\\') {
             char escape = *(*p)++;
             char digits[3] = "";
             switch (escape) {

@@ -20,6 +20,7 @@ enum option_id {
     OPTION_SHOW_QUERY,
     OPTION_SERVER,
     OPTION_MAX_CONNECTIONS,
+    OPTION_MAX_OPEN,
     OPTION_PROGRESS,
     OPTION_COLOR,
     OPTION_VERSION,
@@ -51,6 +52,8 @@ static const struct option_row {
     { OPTION_SERVER, "server", "WHO", "HOST:PORT, PORT or CIDR: the server where no handshake tells" },
     { OPTION_MAX_CONNECTIONS, "max-connections", "N",
       "list N connections a finding; 0: all (text: 20, json: all)" },
+    { OPTION_MAX_OPEN, "max-open", "N",
+      "follow N connections at once (2000000); the oldest is given up" },
     { OPTION_PROGRESS, "progress", "WHEN", "auto, always, never: packets read, on stderr" },
     { OPTION_COLOR, "color", "WHEN", "auto, always, never; NO_COLOR is honoured" },
     { 'h', "help", NULL, "show this help" },
@@ -273,6 +276,11 @@ static bool take_option(struct options *o, int id, const char *value, struct err
         return parse_server(&o->servers[o->server_count++], value, err);
     case OPTION_MAX_CONNECTIONS:
         return parse_integer(value, "max-connections", 0, INT32_MAX, &o->max_connections, err);
+    case OPTION_MAX_OPEN:
+        if (!parse_integer(value, "max-open", 1, INT32_MAX, &number, err))
+            return false;
+        o->max_open = (size_t)number;
+        return true;
     case OPTION_PROGRESS:
         return parse_when(value, "progress", &o->progress, err);
     case OPTION_COLOR:

@@ -118,6 +118,7 @@ static int analyse(const struct options *options, const struct rules *rules,
         .show_query = options->show_query,
         .servers = options->servers,
         .server_count = options->server_count,
+        .max_open = options->max_open,
     };
     bool progress = options->progress == WHEN_ALWAYS ||
                     (options->progress == WHEN_AUTO && isatty(STDERR_FILENO));

@@ -87,9 +87,9 @@ const char *view_vantage(const struct analysis *analysis, size_t capture)
         const struct record *r = records[i];
         if (r->capture != capture || r->rtt == NS_UNKNOWN || r->rtt < SHORTEST_TELLING_RTT_NS)
             continue;
-        if (r->client_rtt * 5 < r->rtt)
+        if (r->client_rtt < r->rtt / 5)
             client++;
-        else if (r->client_rtt * 5 > r->rtt * 4)
+        else if (r->client_rtt > r->rtt / 5 * 4)
             server++;
         else
             middle++;

@@ -82,7 +82,11 @@ bool capture_read(struct capture *capture, struct packet *batch, size_t max, siz
         return false;
     struct capture_info *info = &capture->info;
     for (size_t i = 0; i < *count; i++) {
-        const struct packet *p = &batch[i];
+        struct packet *p = &batch[i];
+        if (p->ts_ns > CAPTURE_MAX_TIME_NS)
+            p->ts_ns = CAPTURE_MAX_TIME_NS;
+        if (p->ts_ns < CAPTURE_MIN_TIME_NS)
+            p->ts_ns = CAPTURE_MIN_TIME_NS;
         if (info->packets == 0 || p->ts_ns < info->first_ns)
             info->first_ns = p->ts_ns;
         if (info->packets == 0 || p->ts_ns > info->last_ns)

@@ -14,7 +14,8 @@
 
 #define LINKTYPE_RAW 101
 #define MAX_CONNECTIONS 64
-#define MAX_PAYLOAD (1024 * 1024)
+#define MAX_PAYLOAD 65535
+#define MAX_TEXT_BYTES (1024 * 1024)
 #define MAX_REPEAT 100000
 #define MAX_PACKETS (4 * 1000 * 1000)
 /* 2026-01-01T00:00:00Z: any date will do, this one reads well. */
@@ -296,7 +297,9 @@ static bool take_payload(struct conv *conv, const char **p, struct strbuf *paylo
     }
     if (ok) {
         ++*p;
-        if (once.length > 0 && times > MAX_PAYLOAD / once.length)
+        if (once.length == 0)
+            times = 0;
+        if (times > 0 && times > (MAX_PAYLOAD - payload->length) / once.length)
             ok = fail(conv, "the payload is longer than %d bytes", MAX_PAYLOAD);
         for (uint64_t i = 0; ok && i < times; i++)
             strbuf_add(payload, strbuf_text(&once), once.length);
@@ -373,6 +376,8 @@ static bool packet_line(struct conv *conv, const char *p)
     int64_t delay;
     if (!take_seconds(&p, &delay))
         return fail(conv, "a packet line begins with +SECONDS");
+    if (delay > CAPTURE_MAX_TIME_NS - conv->now_ns)
+        return fail(conv, "the time is out of range");
     conv->now_ns += delay;
     struct conversation *c = find_conversation(conv, &p);
     if (c == NULL)
@@ -478,6 +483,8 @@ static bool repeat_line(struct conv *conv, const char *p)
     const char *start = conv->text;
     unsigned start_line = conv->line;
     int64_t start_ns = conv->now_ns;
+    if (every > (CAPTURE_MAX_TIME_NS - start_ns) / (int64_t)times)
+        return fail(conv, "the time is out of range");
     conv->repeating = true;
     for (conv->iteration = 0; conv->iteration < times; conv->iteration++) {
         conv->text = start;
@@ -634,11 +641,11 @@ bool conv_file_open(struct capture *capture, struct source *source, struct err *
 {
     struct strbuf text = { 0 };
     const uint8_t *p;
-    while ((p = source_need(source, 1)) != NULL && text.length <= MAX_PAYLOAD) {
+    while ((p = source_need(source, 1)) != NULL && text.length <= MAX_TEXT_BYTES) {
         strbuf_add(&text, (const char *)p, source_left(source));
         source_step(source, source_left(source));
     }
-    bool ok = text.length <= MAX_PAYLOAD ||
+    bool ok = text.length <= MAX_TEXT_BYTES ||
               err_set(err, "%s: is too large for a conversation", capture->info.file);
     ok = ok && fill(capture, capture->info.file, strbuf_text(&text), text.length, err);
     strbuf_free(&text);

@@ -125,7 +125,9 @@ struct deadline deadline_infer(const struct record *const *records, size_t count
 
 bool deadline_is_round(int64_t ns)
 {
-    const int64_t slack = 15 * NS_PER_MS;
-    int64_t rest = (ns + slack) % NS_PER_S;
-    return ns >= NS_PER_S - slack && rest <= 2 * slack;
+    /* Timers fire late rather than early. */
+    const int64_t early = 2 * NS_PER_MS, late = 10 * NS_PER_MS;
+    if (ns < NS_PER_S - early || ns > CAPTURE_MAX_TIME_NS)
+        return false;
+    return (ns + early) % NS_PER_S <= early + late;
 }

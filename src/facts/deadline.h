@@ -63,7 +63,8 @@ struct reference_list {
 struct deadline deadline_infer(const struct record *const *records, size_t count,
                                const struct reference_list *references, int64_t *times);
 
-/* A whole number of seconds (within 15 ms, and 1 s or more), as people configure timers. */
+/* A whole number of seconds, 1 s or more, as people configure timers; up to 2 ms early or 10 ms late,
+ * so that one time in eighty is round by chance. */
 bool deadline_is_round(int64_t ns);
 
 #endif

@@ -1,5 +1,6 @@
 #include "http/head.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -33,35 +34,41 @@ void head_add_value(struct http_head *head, const char *at, size_t length)
     head->value_length = (uint8_t)(head->value_length + length);
 }
 
-/* Userinfo in an absolute target (RFC 9110 section 4.2.4) may be a password. */
-static void remove_userinfo(char *target)
-{
-    char *authority = strstr(target, "://");
-    if (authority == NULL || authority > strchr(target, '/'))
-        return;
-    authority += 3;
-    size_t length = strcspn(authority, "/?");
-    char *at = memchr(authority, '@', length);
-    if (at != NULL)
-        memmove(authority, at + 1, strlen(at + 1) + 1);
-}
-
-void head_add_target(struct http_head *head, struct http_exchange *exchange, const char *at,
-                     size_t length, bool show_query)
+void head_add_target(struct http_head *head, const char *at, size_t length, bool show_query)
 {
     for (size_t i = 0; i < length && !head->target_cut; i++) {
-        if (head->target_length >= HTTP_TARGET_BYTES - 5) {
-            memcpy(exchange->target + head->target_length, "...", 3);
-            head->target_cut = true;
-        } else if (at[i] == '?' && !show_query) {
-            memcpy(exchange->target + head->target_length, "?...", 4);
+        const char *ending = head->target_length >= HTTP_TARGET_BYTES - 5 ? "..."
+                             : at[i] == '?' && !show_query                ? "?..."
+                                                                          : NULL;
+        if (ending != NULL) {
+            memcpy(head->target + head->target_length, ending, strlen(ending));
             head->target_cut = true;
         } else {
-            exchange->target[head->target_length++] = at[i];
+            head->target[head->target_length++] = at[i];
         }
     }
-    remove_userinfo(exchange->target);
-    head->target_length = (uint8_t)strlen(exchange->target);
+}
+
+/* Userinfo in an absolute target (RFC 9110 section 4.2.4) may be a password; it ends with the last @ of
+ * the authority. Where the authority's end was cut off, nothing of it is shown. */
+void head_take_target(const struct http_head *head, struct http_exchange *exchange)
+{
+    const char *target = head->target, *authority = strstr(target, "://");
+    size_t before = 0;
+    if (authority != NULL && authority < target + strcspn(target, "/?")  + 1) {
+        authority += 3;
+        before = (size_t)(authority - target);
+        size_t length = strcspn(authority, "/?");
+        bool cut = head->target_cut && authority[length] == '\0';
+        for (size_t i = length; i > 0 && !cut; i--)
+            if (authority[i - 1] == '@') {
+                authority += i;
+                break;
+            }
+        target = cut ? "..." : authority;
+    }
+    memcpy(exchange->target, head->target, before);
+    snprintf(exchange->target + before, sizeof exchange->target - before, "%s", target);
 }
 
 static void copy_token(char token[HTTP_TOKEN_BYTES], const char *value)

@@ -17,13 +17,16 @@ struct http_head {
     uint8_t name_length, value_length;
     uint8_t target_length;
     bool ignored;    /* no field of interest begins like this one */
-    bool target_cut; /* the query has begun */
+    bool target_cut; /* the query has begun, or there is no more room */
+    char target[HTTP_TARGET_BYTES]; /* kept here until it is whole: it may hold a password */
 };
 
 void head_add_name(struct http_head *head, const char *at, size_t length);
 void head_add_value(struct http_head *head, const char *at, size_t length);
-void head_add_target(struct http_head *head, struct http_exchange *exchange, const char *at,
-                     size_t length, bool show_query);
+void head_add_target(struct http_head *head, const char *at, size_t length, bool show_query);
+
+/* The target is complete: takes it into the exchange, without userinfo. */
+void head_take_target(const struct http_head *head, struct http_exchange *exchange);
 
 /* The field is complete: takes what is of interest into the exchange and the software. */
 void head_take_field(struct http_head *head, bool is_request, struct http_exchange *exchange,

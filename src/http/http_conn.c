@@ -39,6 +39,7 @@ static struct http_exchange *new_exchange(struct http_conn *http, struct http_me
     struct http_exchange *x = slab_take(&memory->exchanges);
     if (x == NULL)
         return NULL;
+    http->outstanding++;
     x->request_body = x->response_body = -1;
     x->keep_alive_timeout_s = -1;
     if (http->last != NULL)
@@ -61,6 +62,7 @@ static void free_exchange(struct http_conn *http, struct http_memory *memory,
 /* The oldest exchange has its complete response: it becomes the last complete one. */
 static void retire(struct http_conn *http, struct http_memory *memory, struct http_exchange *x)
 {
+    http->outstanding--;
     struct http_exchange **at = &http->first, *before = NULL;
     while (*at != x) {
         before = *at;
@@ -156,8 +158,16 @@ static int on_target(llhttp_t *parser, const char *at, size_t length)
 {
     const struct feeding *feeding = parser->data;
     struct http_stream *stream = feeding->stream;
-    if (stream->exchange != NULL && stream->head != NULL)
-        head_add_target(stream->head, stream->exchange, at, length, feeding->memory->show_query);
+    if (stream->head != NULL)
+        head_add_target(stream->head, at, length, feeding->memory->show_query);
+    return 0;
+}
+
+static int on_target_complete(llhttp_t *parser)
+{
+    struct http_stream *stream = stream_of(parser);
+    if (stream->head != NULL && stream->exchange != NULL)
+        head_take_target(stream->head, stream->exchange);
     return 0;
 }
 
@@ -285,6 +295,7 @@ static llhttp_settings_t parser_settings(void)
     llhttp_settings_t settings;
     llhttp_settings_init(&settings);
     settings.on_url = on_target;
+    settings.on_url_complete = on_target_complete;
     settings.on_header_field = on_field_name;
     settings.on_header_value = on_field_value;
     settings.on_header_value_complete = on_field_complete;
@@ -431,6 +442,11 @@ static void feed_messages(struct http_conn *http, struct http_memory *memory, un
                 at++;
             if (at == chunk->length)
                 return;
+            if (http->outstanding >= HTTP_MAX_OUTSTANDING) {
+                http->errors++;
+                lose_thread(http, from);
+                return;
+            }
             begin_message(http, memory, from, chunk->seq + (uint32_t)at);
         }
         at += feed(http, memory, from, chunk->bytes + at, chunk->length - at);
@@ -442,20 +458,20 @@ static void feed_messages(struct http_conn *http, struct http_memory *memory, un
     }
 }
 
-static const uint8_t nothing[16 * 1024];
-
-/* Bytes of a body that were not captured: llhttp only counts them, so any bytes do. */
+/* Bytes of a body that were not captured. llhttp only counts body bytes: all but the last are taken off
+ * its count, and any byte stands for the last, which may end the message. */
 static void bridge(struct http_conn *http, struct http_memory *memory, unsigned from,
-                   uint64_t length)
+                   uint64_t length, bool counted)
 {
     struct http_stream *stream = &http->stream[from];
-    while (length > 0 && stream->in_message && stream->mode == HTTP_MODE_MESSAGES) {
-        size_t part = length < sizeof nothing ? (size_t)length : sizeof nothing;
-        feed(http, memory, from, nothing, part);
-        length -= part;
-        if (message_ended(stream))
-            return;
-    }
+    uint64_t skipped = length - 1;
+    if (counted)
+        stream->parser.content_length -= skipped;
+    if (stream->in_chunk)
+        stream->chunk_left -= skipped;
+    if (!stream->is_request && stream->exchange != NULL)
+        stream->exchange->response_body_seen += skipped;
+    feed(http, memory, from, (const uint8_t *)"x", 1);
 }
 
 static void feed_gap(struct http_conn *http, struct http_memory *memory, unsigned from)
@@ -479,7 +495,7 @@ static void feed_gap(struct http_conn *http, struct http_memory *memory, unsigne
         return;
     }
     uint64_t within = chunk->length < left ? chunk->length : left;
-    bridge(http, memory, from, within);
+    bridge(http, memory, from, within, !until_close || stream->in_chunk);
     span_extend(stream, chunk->seq + (uint32_t)within);
     if (!message_ended(stream))
         return;
@@ -500,8 +516,13 @@ static void become_opaque(struct http_conn *http, enum http_protocol protocol)
 static void start(struct http_conn *http, unsigned from, const struct tcp_chunk *chunk)
 {
     struct http_stream *stream = &http->stream[from];
-    bool request = detect_request(chunk->bytes, chunk->length);
-    bool response = detect_response(chunk->bytes, chunk->length);
+    size_t empty = 0; /* empty lines before a message, RFC 9112 section 2.2 */
+    while (empty < chunk->length && (chunk->bytes[empty] == '\r' || chunk->bytes[empty] == '\n'))
+        empty++;
+    if (empty == chunk->length)
+        return;
+    bool request = detect_request(chunk->bytes + empty, chunk->length - empty);
+    bool response = detect_response(chunk->bytes + empty, chunk->length - empty);
     if (http->client < 0 && (request != response))
         http->client = (int8_t)(request ? from : !from);
     bool fits = http->client == (int)from ? request : response;

@@ -33,6 +33,9 @@ const char *http_protocol_name(enum http_protocol protocol);
 #define HTTP_TARGET_BYTES 128
 #define HTTP_TOKEN_BYTES 48
 
+/* More requests than this without a response are an attack; the thread is lost then. */
+#define HTTP_MAX_OUTSTANDING 1000
+
 /* Where a message lies. */
 struct http_span {
     uint32_t seq, end_seq;          /* first byte, and after the last byte seen so far */
@@ -123,6 +126,7 @@ struct http_conn {
     uint32_t requests;              /* begun */
     uint32_t unsolicited;           /* responses with no request outstanding */
     uint32_t errors;                /* messages that llhttp refused */
+    uint32_t outstanding;           /* exchanges in the list */
 };
 
 /* Shared by the connections of one analysis. */

@@ -47,7 +47,16 @@ struct expr_context {
     enum scope scope;   /* GROUP: about `members`, whose fields stand within functions */
     enum scope members; /* GROUP: CONNECTION or EXCHANGE */
     const struct parameter *parameters;
+    bool constant;      /* a plain value: no fields */
 };
+
+/* A parameter's value, as a rule file or --set gives it: a number, a duration, true or false. */
+struct expr_error;
+bool expr_constant(struct arena *arena, const char *source, enum value_type *type,
+                   struct value *value, struct expr_error *error);
+
+/* Longer expressions are refused: their tree would be deep. */
+#define EXPR_MAX_LENGTH 4096
 
 /* Where an error lies within the source. */
 struct expr_error {

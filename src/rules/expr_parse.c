@@ -322,6 +322,8 @@ static const struct expr *parse_call(struct parser *p, size_t offset, size_t len
 static const struct expr *parse_field(struct parser *p, const struct field *field, size_t offset)
 {
     const struct expr_context *c = p->context;
+    if (c->constant)
+        return fail(p, offset, "'%s' is a field, but a plain value is expected here", field->name);
     bool in_group = c->scope == SCOPE_GROUP && !p->in_member;
     enum scope scope = c->scope == SCOPE_GROUP ? c->members : c->scope;
     if (in_group && field->scope != SCOPE_GROUP)
@@ -510,6 +512,10 @@ static bool comparable(struct parser *p, enum expr_op op, size_t offset, const s
              value_type_name(b->type), unit ? " (a duration has a unit: 5s, 250ms)" : "");
         return false;
     }
+    if (a->type == TYPE_ENUM && a->names != b->names) {
+        fail(p, b->offset, "these two have different sets of values");
+        return false;
+    }
     if (a->type == TYPE_SPAN || (ordered && !is_scalar(a->type))) {
         fail(p, offset, "values of type %s cannot be compared like this",
              value_type_name(a->type));
@@ -641,6 +647,9 @@ const struct expr *expr_compile(struct arena *arena, const char *source,
                                 const struct expr_context *context, struct expr_error *error)
 {
     struct parser p = { .arena = arena, .source = source, .context = context, .error = error };
+    if (strlen(source) > EXPR_MAX_LENGTH)
+        return fail(&p, EXPR_MAX_LENGTH, "the expression is longer than %d characters",
+                    EXPR_MAX_LENGTH);
     const struct expr *root = parse_or(&p);
     if (root == NULL)
         return NULL;
@@ -649,6 +658,23 @@ const struct expr *expr_compile(struct arena *arena, const char *source,
         return fail(&p, p.at, "'%.*s' was not expected here",
                     word_length(&p) > 0 ? (int)word_length(&p) : 1, source + p.at);
     return root;
+}
+
+bool expr_constant(struct arena *arena, const char *source, enum value_type *type,
+                   struct value *value, struct expr_error *error)
+{
+    const struct expr_context context = { .scope = SCOPE_CONNECTION, .constant = true };
+    const struct expr *expr = expr_compile(arena, source, &context, error);
+    if (expr == NULL)
+        return false;
+    *type = expr->type;
+    *value = expr_value(expr, &(struct subject){ NULL, NULL, NULL });
+    if (value->state == VALUE_KNOWN && (is_scalar(*type) || *type == TYPE_BOOL))
+        return true;
+    error->offset = 0;
+    snprintf(error->text, sizeof error->text,
+             "a number, a duration, true or false is expected here");
+    return false;
 }
 
 enum value_type expr_type(const struct expr *expr)

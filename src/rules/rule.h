@@ -16,6 +16,10 @@ bool severity_find(const char *name, enum severity *severity);
 /* More rules than this at once are a mistake; sets of rules are bitmaps of this size. */
 #define RULES_MAX 256
 
+/* A rule is a page or two; libyaml's time grows with the square of size and nesting. */
+#define RULE_MAX_BYTES (64u * 1024)
+#define RULE_MAX_NESTING 64
+
 struct rule_set_bits {
     uint64_t words[RULES_MAX / 64];
 };

@@ -316,13 +316,9 @@ static bool load_parameters(struct loader *l, yaml_node_t *node)
         const char *source = scalar(value);
         if (source == NULL)
             return fail_node(l, value, "a number, a duration, true or false is expected here");
-        struct expr_context context = { .scope = SCOPE_CONNECTION };
         struct expr_error error = { 0 };
-        const struct expr *expr = expr_compile(&l->rules->arena, source, &context, &error);
-        if (expr == NULL)
+        if (!expr_constant(&l->rules->arena, source, &parameter->type, &parameter->value, &error))
             return fail_expr(l, value, &error);
-        parameter->type = expr_type(expr);
-        parameter->value = expr_value(expr, &(struct subject){ 0 });
         parameter->next = l->rule->parameters;
         l->rule->parameters = parameter;
     }
@@ -591,6 +587,17 @@ static bool parse(struct loader *l)
     return ok;
 }
 
+/* Depth of brackets; quotes are not looked at, which no sane rule comes near. */
+static int nesting(const char *text)
+{
+    int depth = 0, deepest = 0;
+    for (; *text != '\0'; text++) {
+        depth += (*text == '[' || *text == '{') - (*text == ']' || *text == '}');
+        deepest = depth > deepest ? depth : deepest;
+    }
+    return deepest;
+}
+
 bool rules_add(struct rules *rules, const char *origin, const char *text, size_t length,
                struct err *err)
 {
@@ -602,6 +609,8 @@ bool rules_add(struct rules *rules, const char *origin, const char *text, size_t
         return err_no_memory(err);
     if (strlen(l.text) != length)
         return err_set(err, "%s: is not a text file", origin);
+    if (length > RULE_MAX_BYTES || nesting(l.text) > RULE_MAX_NESTING)
+        return err_set(err, "%s: is too large or too deeply nested for a rule file", origin);
     l.rule->origin = l.origin;
     l.rule->source = l.text;
     if (!parse(&l))

@@ -9,9 +9,6 @@
 #include "rules/builtin.h"
 #include "rules/rule.h"
 
-/* A rule is a page; anything much larger is another file. */
-#define MAX_RULE_FILE_BYTES (1024 * 1024)
-
 static const char *const severity_names[SEVERITIES] = { "info", "warning", "error" };
 
 const char *severity_name(enum severity severity)
@@ -36,7 +33,7 @@ static bool read_file(const char *path, struct strbuf *text, struct err *err)
         return err_set(err, "%s: cannot open: %s", path, strerror(errno));
     char block[8192];
     size_t n;
-    while ((n = fread(block, 1, sizeof block, file)) > 0 && text->length <= MAX_RULE_FILE_BYTES)
+    while ((n = fread(block, 1, sizeof block, file)) > 0 && text->length <= RULE_MAX_BYTES)
         strbuf_add(text, block, n);
     bool ok = !ferror(file);
     if (!ok)
@@ -44,8 +41,6 @@ static bool read_file(const char *path, struct strbuf *text, struct err *err)
     fclose(file);
     if (ok && text->failed)
         return err_no_memory(err);
-    if (ok && text->length > MAX_RULE_FILE_BYTES)
-        return err_set(err, "%s: is too large for a rule file", path);
     return ok;
 }
 
@@ -144,15 +139,15 @@ bool rules_set(struct rules *rules, const char *assignment, struct err *err)
     for (struct parameter *p = rule->parameters; p != NULL; p = p->next) {
         if (strlen(p->name) != length || strncmp(p->name, dot + 1, length) != 0)
             continue;
-        struct expr_context context = { .scope = SCOPE_CONNECTION };
         struct expr_error error = { 0 };
-        const struct expr *value = expr_compile(&rules->arena, equals + 1, &context, &error);
-        if (value == NULL)
+        enum value_type type;
+        struct value value;
+        if (!expr_constant(&rules->arena, equals + 1, &type, &value, &error))
             return err_set(err, "--set %s: %s", assignment, error.text);
-        if (expr_type(value) != p->type)
+        if (type != p->type)
             return err_set(err, "--set %s: %s is a %s, not a %s", assignment, p->name,
-                           value_type_name(p->type), value_type_name(expr_type(value)));
-        p->value = expr_value(value, &(struct subject){ 0 });
+                           value_type_name(p->type), value_type_name(type));
+        p->value = value;
         return true;
     }
     return err_set(err, "--set %s: rule '%s' has no parameter '%.*s'", assignment, rule->id,

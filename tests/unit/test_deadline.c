@@ -85,7 +85,9 @@ static void round_values(void **state)
     (void)state;
     assert_true(deadline_is_round(5000 * MS));
     assert_true(deadline_is_round(5001 * MS));
-    assert_true(deadline_is_round(4990 * MS));
+    assert_true(deadline_is_round(4999 * MS));
+    assert_false(deadline_is_round(4990 * MS));
+    assert_false(deadline_is_round(INT64_MAX));
     assert_true(deadline_is_round(1000 * MS));
     assert_false(deadline_is_round(5100 * MS));
     assert_false(deadline_is_round(0));

@@ -26,6 +26,7 @@ static void catch_interrupts(void)
     const struct sigaction stop = { .sa_handler = on_interrupt, .sa_flags = (int)SA_RESETHAND };
     sigaction(SIGINT, &stop, NULL);
     sigaction(SIGTERM, &stop, NULL);
+    sigaction(SIGHUP, &stop, NULL);
 }
 
 int main(int argc, char **argv)

@@ -60,7 +60,7 @@ void text_duration(struct strbuf *out, int64_t ns)
         strbuf_addf(out, "%.2f ms", (double)ns / 1e6);
     else if (ns < 100 * NS_PER_MS)
         strbuf_addf(out, "%.1f ms", (double)ns / 1e6);
-    else if (ns < NS_PER_S)
+    else if (ns < NS_PER_S - NS_PER_MS / 2) /* what rounds to 1000 ms is a second */
         strbuf_addf(out, "%.0f ms", (double)ns / 1e6);
     else if (ns < 600 * NS_PER_S)
         strbuf_addf(out, "%.3f s", (double)ns / 1e9);

@@ -1,7 +1,7 @@
 #include "capture/capture_set.h"
 
 #include <stdlib.h>
-#include <string.h>
+#include <sys/stat.h>
 
 #define MEMBER_BATCH 256
 
@@ -50,7 +50,9 @@ static bool first_look(struct member *member, bool alone, struct err *err)
         return true;
     if (!refill(member, err))
         return false;
-    if (!member->finished && strcmp(member->path, "-") != 0) {
+    struct stat st;
+    bool can_reopen = stat(member->path, &st) == 0 && S_ISREG(st.st_mode);
+    if (!member->finished && can_reopen) {
         capture_close(member->capture);
         member->capture = NULL;
         member->count = member->next = 0;

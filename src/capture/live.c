@@ -18,6 +18,7 @@ struct live {
     uint16_t link_type;
     uint32_t frame;
     int64_t started_ns; /* monotonic */
+    int64_t stop_ns;    /* monotonic: when reading ends; 0: nobody asked yet */
 };
 
 static int64_t monotonic_ns(void)
@@ -31,6 +32,14 @@ static bool time_is_up(const struct live *live)
 {
     return live->options.max_duration_ns > 0 &&
            monotonic_ns() - live->started_ns >= live->options.max_duration_ns;
+}
+
+/* What the kernel has captured and not handed over yet is read before the end. */
+static bool is_over(struct live *live)
+{
+    if (live->stop_ns == 0 && (live->options.stopped(live->options.context) || time_is_up(live)))
+        live->stop_ns = monotonic_ns() + 3 * LIVE_TIMEOUT_MS / 2 * NS_PER_MS;
+    return live->stop_ns != 0 && monotonic_ns() >= live->stop_ns;
 }
 
 static void note_drops(struct capture *capture)
@@ -56,8 +65,7 @@ static bool live_read(struct capture *capture, struct packet *batch, size_t max,
     (void)max;
     struct live *live = capture->state;
     const struct live_options *o = &live->options;
-    while (!o->stopped(o->context) && !time_is_up(live) &&
-           (o->max_packets == 0 || live->frame < o->max_packets)) {
+    while (!is_over(live) && (o->max_packets == 0 || live->frame < o->max_packets)) {
         struct pcap_pkthdr *header;
         const u_char *data;
         int got = pcap_next_ex(live->pcap, &header, &data);
@@ -118,8 +126,9 @@ static bool activate(pcap_t *pcap, const struct live_options *options, bool *nan
     int rc = pcap_activate(pcap);
     if (rc < 0) {
         const char *detail = pcap_geterr(pcap);
+        bool more = detail[0] != '\0' && strcmp(detail, pcap_statustostr(rc)) != 0;
         return err_set(err, "%s: %s%s%s%s", options->interface, pcap_statustostr(rc),
-                       detail[0] != '\0' ? ": " : "", detail,
+                       more ? ": " : "", more ? detail : "",
                        rc == PCAP_ERROR_PERM_DENIED ? " (run as root, or give hangup the "
                                                       "capability cap_net_raw)" : "");
     }

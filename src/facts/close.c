@@ -120,12 +120,17 @@ static enum close_phase phase_of(const struct connection *c, const struct view *
     if (open != NULL) {
         if (!sees_request_end(v, open))
             return PHASE_REQUEST;
+        /* After an announced close nothing more is answered (RFC 9112 section 9.6). */
+        if (http->done != NULL && http->done != open && http->done->response_close)
+            return PHASE_DONE;
         return sees_response_start(v, open) ? PHASE_RESPONSE : PHASE_WAITING;
     }
     if (last == NULL)
         return c->open_seen ? PHASE_FRESH : PHASE_UNKNOWN;
-    return last->response_close || last->request_close || last->close_delimited ? PHASE_DONE
-                                                                                : PHASE_IDLE;
+    if (last->response_close || last->request_close || last->close_delimited)
+        return PHASE_DONE;
+    /* Answered early, and the request still incomplete. */
+    return last->request_seen && !last->request_complete ? PHASE_REQUEST : PHASE_IDLE;
 }
 
 /* Times from events that the closing end knew of to its close. */
@@ -159,7 +164,7 @@ static void durations(const struct connection *c, const struct view *v, int64_t 
     if (r->lost_thread) {
         r->since_request = r->since_response = NS_UNKNOWN;
     }
-    const struct mark *open = c->handshake_done.frame != 0 ? &c->handshake_done
+    const struct mark *open = c->handshake_done.frame != 0 && c->handshake_timed ? &c->handshake_done
                               : r->mark[MARK_SYN_ACK].frame != 0 ? &r->mark[MARK_SYN_ACK]
                                                                  : &r->mark[MARK_SYN];
     r->since_open = !c->open_seen || open->frame == 0 ? NS_UNKNOWN
@@ -167,10 +172,14 @@ static void durations(const struct connection *c, const struct view *v, int64_t 
                                                       : at - open->ns;
 }
 
-static bool lost_thread(const struct http_conn *http)
+static bool lost_thread(const struct connection *c)
 {
+    const struct http_conn *http = &c->http;
+    /* Its start was captured but for the SYN or the SYN-ACK: what that end sent until it was first seen
+     * is missing, and nobody knows how much. */
+    bool start_missing = c->open_seen && (!c->tcp.end[0].syn_seen || !c->tcp.end[1].syn_seen);
     return http->protocol == HTTP_PROTOCOL_HTTP1 &&
-           (http->stream[0].lost_bytes || http->stream[1].lost_bytes ||
+           (start_missing || http->stream[0].lost_bytes || http->stream[1].lost_bytes ||
             http->stream[0].mode == HTTP_MODE_LOST || http->stream[1].mode == HTTP_MODE_LOST);
 }
 
@@ -204,7 +213,7 @@ static void fill_close(const struct connection *c, unsigned client, struct recor
     bool connecting = c->open_seen && (!r->established || (c->handshake_done.frame != 0 &&
                                                            a->mark.ns < c->handshake_done.ns));
     r->close_phase = (uint8_t)(connecting ? PHASE_CONNECTING : phase_of(c, &view));
-    if (lost_thread(&c->http) && r->close_phase != PHASE_TUNNEL)
+    if (r->lost_thread && r->close_phase != PHASE_TUNNEL)
         r->close_phase = PHASE_UNKNOWN;
     durations(c, &view, a->mark.ns, r);
     r->half_closed = half_closed(c, client, r);
@@ -224,14 +233,13 @@ static void fill_fin_wait_2(const struct connection *c, unsigned client, int64_t
         const struct mark *acked = &c->end_mark[e][END_FIN_ACKED];
         const struct tcp_end *peer = &c->tcp.end[!e];
         /* Simultaneous or second closers go other ways. */
-        if (acked->frame == 0 || c->end_mark[e][END_RST].frame != 0)
-            if (acked->frame == 0 || c->end_mark[e][END_RST].ns <= acked->ns)
-                continue;
+        const struct mark *own_rst = &c->end_mark[e][END_RST];
+        if (acked->frame == 0 || (own_rst->frame != 0 && own_rst->ns <= acked->ns))
+            continue;
         const struct mark *fin = &c->end_mark[!e][END_FIN], *rst = &c->end_mark[!e][END_RST];
         if ((fin->frame != 0 && fin->ns <= acked->ns) || (rst->frame != 0 && rst->ns <= acked->ns))
             continue;
         int64_t ends = end_ns;
-        const struct mark *own_rst = &c->end_mark[e][END_RST];
         if (own_rst->frame != 0 && own_rst->ns < ends)
             ends = own_rst->ns;
         if (fin->frame != 0 && fin->ns < ends)
@@ -309,7 +317,7 @@ void connection_record(const struct connection *c, int client_end, bool role_gue
     r->protocol = c->http.protocol;
     r->first_ns = c->first_ns;
     r->last_ns = c->last_ns;
-    r->lost_thread = lost_thread(&c->http);
+    r->lost_thread = lost_thread(c);
     r->upgraded = c->http.stream[0].mode == HTTP_MODE_TUNNEL;
     r->exchanges = c->http.exchanges;
     r->requests = c->http.requests;
@@ -333,7 +341,8 @@ void connection_record(const struct connection *c, int client_end, bool role_gue
     fill_marks(c, client, r);
     const struct mark *syn = &r->mark[MARK_SYN], *syn_ack = &r->mark[MARK_SYN_ACK];
     r->client_rtt = r->rtt = NS_UNKNOWN;
-    if (syn->frame != 0 && syn_ack->frame != 0 && c->handshake_done.frame != 0) {
+    if (syn->frame != 0 && syn_ack->frame != 0 && c->handshake_done.frame != 0 &&
+        c->handshake_timed) {
         r->client_rtt = c->handshake_done.ns - syn_ack->ns;
         r->rtt = c->handshake_done.ns - syn->ns;
     }
@@ -359,8 +368,10 @@ static int64_t fin_known_for(const struct tcp_end *server, const struct record *
 {
     if (!server->fin_seen)
         return NS_ABSENT;
+    if (x->request.ack == 0)
+        return NS_UNKNOWN; /* its first transmission was not captured */
     if (seq_leq(x->request.ack, server->fin_seq))
-        return x->request.ack == 0 ? NS_UNKNOWN : 0;
+        return 0;
     int64_t at_most = x->request.first_ns - r->mark[MARK_SERVER_FIN].ns;
     int64_t at_least = r->mark[MARK_SERVER_FIN_ACK].frame != 0
                            ? x->request.first_ns - r->mark[MARK_SERVER_FIN_ACK].ns
@@ -390,6 +401,7 @@ void connection_exchange(const struct connection *c, const struct record *r,
     const struct http_stream *answers = &c->http.stream[!client];
     f->response_unknown = x->response_seen ? x->response_lost
                                            : answers->lost_bytes || r->one_sided ||
+                                                 (c->open_seen && !server->syn_seen) ||
                                                  answers->mode == HTTP_MODE_LOST;
     if (!x->request_seen)
         return;

@@ -13,6 +13,7 @@ void connection_init(struct connection *c, const struct segment *s, uint32_t has
     c->last_ns = s->ts_ns;
     c->reset_on_data_by = -1;
     c->longest_reuse_idle = NS_ABSENT;
+    c->handshake_timed = true;
 }
 
 static struct mark mark_of(const struct segment *s)
@@ -170,7 +171,8 @@ static void note_reset(struct connection *c, unsigned from, const struct segment
     const struct tcp_end *end = &c->tcp.end[from], *peer = &c->tcp.end[!from];
     if (notes & TCP_NOTE_RST_FITS)
         c->end_mark[from][END_RST] = mark_of(s);
-    if (c->reset_on_data_by < 0 && answers_data(end, peer, s)) {
+    if (c->reset_on_data_by < 0 && end->rst_kind != TCP_RESET_FOREIGN &&
+        answers_data(end, peer, s)) {
         c->reset_on_data_by = (int8_t)from;
         c->reset_on_data_after_fin = end->fin_seen;
         c->offender = c->end_mark[!from][END_DATA];
@@ -214,8 +216,12 @@ void connection_input(struct connection *c, unsigned from, const struct segment 
         if (c->http.client < 0)
             c->http.client = (int8_t)(s->flags & TCP_ACK ? !from : from);
     }
-    if (notes & TCP_NOTE_HANDSHAKE_DONE)
+    if (notes & TCP_NOTE_HANDSHAKE_DONE) {
         mark_once(&c->handshake_done, s);
+        c->handshake_timed &= s->payload_len == 0 && !(s->flags & TCP_FIN);
+    }
+    if (s->flags & TCP_SYN && !(notes & TCP_NOTE_SYN))
+        c->handshake_timed = false;
     if (notes & TCP_NOTE_DATA)
         c->end_mark[from][END_DATA] = mark_of(s);
     if (c->http.notes & HTTP_NOTE_REQUEST)
@@ -228,6 +234,11 @@ void connection_input(struct connection *c, unsigned from, const struct segment 
     }
     if (notes & TCP_NOTE_ACK_OF_FIN)
         mark_once(&c->end_mark[!from][END_FIN_ACKED], s);
+    if (notes & TCP_NOTE_RST_DISOWNED) {
+        c->end_mark[from][END_RST] = (struct mark){ 0 };
+        if (c->reset_on_data_by == (int8_t)from)
+            c->reset_on_data_by = -1;
+    }
     if (notes & TCP_NOTE_RST) {
         note_reset(c, from, s, notes);
         begin_close(c);

@@ -74,7 +74,8 @@ static bool better(const struct cluster *a, const struct cluster *b)
 
 static bool as_good(const struct cluster *other, const struct cluster *best)
 {
-    return other->samples * 10 >= best->samples * 9 &&
+    /* Shares, not numbers: where a time is not known, it does not speak against the reference. */
+    return other->samples * best->total * 10 >= best->samples * other->total * 9 &&
            other->high_ns - other->low_ns <=
                3 * (best->high_ns - best->low_ns) + 2 * NS_PER_MS;
 }

@@ -14,6 +14,7 @@
  * follows the connections that are open. Later packets still find its record. */
 #define LINGER_NS (2 * NS_PER_S)
 #define SHORT_LINGER_NS (NS_PER_S / 2)
+#define RESET_LINGER_NS (60 * NS_PER_S)
 #define MANY_CLOSING 10000
 
 /* Packets whose memory accesses overlap: enough to hide a miss, few enough to stay cached. */
@@ -34,6 +35,7 @@ struct tracker {
     struct slab connections, records, timelines;
     struct arena texts;
     struct list open, closing;
+    struct list reset; /* closed by a reset alone, which may be forged: wait longer */
     struct {
         struct record **items;
         size_t count, capacity;
@@ -164,10 +166,15 @@ static void drop_details(struct record *r)
     r->server_software = r->client_software = "";
 }
 
+static struct list *list_of(struct tracker *t, const struct connection *c)
+{
+    return !c->in_closing ? &t->open : c->reset_only ? &t->reset : &t->closing;
+}
+
 /* The connection is over, as far as this capture tells. */
 static bool finalise(struct tracker *t, struct connection *c, bool evicted, struct err *err)
 {
-    list_remove(c->in_closing ? &t->closing : &t->open, c);
+    list_remove(list_of(t, c), c);
     struct record *r = slab_take(&t->records);
     if (r == NULL || !VEC_ROOM(&t->done))
         return err_no_memory(err);
@@ -182,6 +189,9 @@ static bool finalise(struct tracker *t, struct connection *c, bool evicted, stru
     t->done.items[t->done.count++] = r;
     t->counts.connections++;
     t->counts.protocols[r->protocol]++;
+    t->counts.requests += r->requests;
+    t->counts.unanswered += r->open_seen && r->mark[MARK_SYN_ACK].frame == 0 && !r->established &&
+                            r->resets[0] + r->resets[1] == 0;
     t->counts.lost_bytes += r->lost_bytes;
     for (int i = 0; i < 2; i++) {
         t->counts.duplicates += c->tcp.end[i].duplicates;
@@ -213,9 +223,17 @@ static bool next_stream(struct tracker *t, uint16_t capture, uint32_t *number)
 }
 
 /* A connection that goes on in another file has a number there too, which no other may get. */
-static bool count_in_other_file(struct tracker *t, uint64_t id, uint16_t capture)
+static bool count_in_other_file(struct tracker *t, struct connection *c, uint16_t capture)
 {
-    uint64_t pair = id << 16 | capture;
+    c->last_capture = capture;
+    int distance = capture - c->capture;
+    uint32_t unused;
+    if (distance > 0 && distance < 64) {
+        bool seen = c->captures_seen >> distance & 1;
+        c->captures_seen |= UINT64_C(1) << distance;
+        return seen || next_stream(t, capture, &unused);
+    }
+    uint64_t pair = c->id << 16 | capture;
     for (size_t i = t->seen_in.count; i > 0; i--)
         if (t->seen_in.items[i - 1] == pair)
             return true;
@@ -249,7 +267,7 @@ static struct connection *open_connection(struct tracker *t, const struct segmen
     else if (!next_stream(t, s->capture, &c->tcp_stream))
         return NULL;
     c->id = t->next_id++;
-    c->capture = s->capture;
+    c->capture = c->last_capture = s->capture;
     list_add(&t->open, c);
     if (before != NULL)
         tcp_table_replace(&t->table, before, &c->tcp.tuple, hash);
@@ -286,6 +304,7 @@ static bool take_segment(struct tracker *t, const struct segment *s, uint32_t ha
         if (t->connections.live >= t->options.max_open) {
             t->counts.evicted++;
             struct connection *oldest = t->closing.oldest != NULL ? t->closing.oldest
+                                        : t->reset.oldest != NULL ? t->reset.oldest
                                                                   : t->open.oldest;
             if (!finalise(t, oldest, true, err))
                 return false;
@@ -295,15 +314,18 @@ static bool take_segment(struct tracker *t, const struct segment *s, uint32_t ha
             return err_no_memory(err);
         from = 0;
     }
-    if (s->capture != c->capture && !count_in_other_file(t, c->id, s->capture))
+    if (s->capture != c->last_capture && s->capture != c->capture &&
+        !count_in_other_file(t, c, s->capture))
         return err_no_memory(err);
     connection_input(c, from, s, &t->shared);
     /* A forged reset can make a connection look closed that is not. */
     bool closed = tcp_both_closed(&c->tcp);
     if (closed != c->in_closing) {
-        list_remove(closed ? &t->open : &t->closing, c);
-        list_add(closed ? &t->closing : &t->open, c);
+        list_remove(list_of(t, c), c);
         c->in_closing = closed;
+        c->reset_only = !c->tcp.end[0].fin_seen && !c->tcp.end[1].fin_seen &&
+                        c->tcp.end[0].syn_seen && c->tcp.end[1].syn_seen;
+        list_add(list_of(t, c), c);
     }
     return true;
 }
@@ -324,9 +346,15 @@ static bool take_quoted(struct tracker *t, const struct segment *s, uint32_t has
     return tcp_table_put(&t->table, &ghost->tuple, hash) || err_no_memory(err);
 }
 
-static int64_t linger(const struct tracker *t)
+/* The connections of a list that have waited long enough. */
+static bool finalise_waiting(struct tracker *t, struct list *list, int64_t linger_ns,
+                             struct err *err)
 {
-    return t->closing.count > MANY_CLOSING ? SHORT_LINGER_NS : LINGER_NS;
+    int64_t wait = list->count > MANY_CLOSING ? SHORT_LINGER_NS : linger_ns;
+    while (list->oldest != NULL && list->oldest->last_ns + wait < t->now_ns)
+        if (!finalise(t, list->oldest, false, err))
+            return false;
+    return true;
 }
 
 static bool take_packet(struct tracker *t, const struct packet *packet, enum decoded kind,
@@ -338,9 +366,9 @@ static bool take_packet(struct tracker *t, const struct packet *packet, enum dec
         t->now_ns = packet->ts_ns;
     if (packet->ts_ns > t->now_ns)
         t->now_ns = packet->ts_ns;
-    while (t->closing.oldest != NULL && t->closing.oldest->last_ns + linger(t) < t->now_ns)
-        if (!finalise(t, t->closing.oldest, false, err))
-            return false;
+    if (!finalise_waiting(t, &t->closing, LINGER_NS, err) ||
+        !finalise_waiting(t, &t->reset, RESET_LINGER_NS, err))
+        return false;
     if (kind == DECODED_TCP) {
         t->counts.tcp_packets++;
         return take_segment(t, segment, hash, err);
@@ -405,12 +433,11 @@ static int by_id(const void *a, const void *b)
 
 bool tracker_finish(struct tracker *t, struct err *err)
 {
-    while (t->closing.oldest != NULL)
-        if (!finalise(t, t->closing.oldest, false, err))
-            return false;
-    while (t->open.oldest != NULL)
-        if (!finalise(t, t->open.oldest, false, err))
-            return false;
+    struct list *lists[] = { &t->closing, &t->reset, &t->open };
+    for (int i = 0; i < 3; i++)
+        while (lists[i]->oldest != NULL)
+            if (!finalise(t, lists[i]->oldest, false, err))
+                return false;
     t->counts.limited_segments = t->shared.budget.limited;
     if (t->done.count > 0)
         qsort(t->done.items, t->done.count, sizeof *t->done.items, by_id);
@@ -432,8 +459,8 @@ void tracker_free(struct tracker *t)
 {
     if (t == NULL)
         return;
-    struct list *lists[] = { &t->open, &t->closing };
-    for (int i = 0; i < 2; i++)
+    struct list *lists[] = { &t->open, &t->closing, &t->reset };
+    for (int i = 0; i < 3; i++)
         while (lists[i]->oldest != NULL) {
             struct connection *c = lists[i]->oldest;
             lists[i]->oldest = c->newer;

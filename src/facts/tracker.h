@@ -44,6 +44,8 @@ struct tracker_counts {
     uint64_t kinds[DECODED_KINDS];
     uint64_t unknown_link_types[65536 / 64]; /* bit set: which ones */
     uint64_t connections, exchanges;
+    uint64_t requests;
+    uint64_t unanswered;        /* SYN, and nothing came back */
     uint64_t tcp_streams;       /* as Wireshark counts them, over all files */
     uint64_t evicted;           /* connections given up: too many at once */
     uint64_t limited_segments;  /* out-of-order bytes given up */

@@ -294,10 +294,10 @@ static void dump_open(FILE *out, json_t *object)
 static void write_finding(const struct analysis *analysis, const struct finding *f,
                           const struct report_options *options, FILE *out)
 {
-    size_t most = options->max_connections > 0 ? (size_t)options->max_connections : f->count;
+    size_t most = options->max_connections > 0 ? (size_t)options->max_connections : f->entries;
     dump_open(out, finding_value(analysis, f));
     fputs(",\"connections\":[", out);
-    for (size_t i = 0; i < f->count && i < most; i++) {
+    for (size_t i = 0; i < f->entries && i < most; i++) {
         fputs(i == 0 ? "\n  " : ",\n  ", out);
         dump(out, connection_value(analysis, f, &f->connections[i]));
     }

@@ -236,12 +236,12 @@ static void print_connections(FILE *out, const struct analysis *analysis, const 
                               size_t most)
 {
     fputs("\n  Connections: Wireshark filter, client, frames\n", out);
-    size_t shown = most == 0 || f->count < most ? f->count : most;
+    size_t shown = most == 0 || f->entries < most ? f->entries : most;
     for (size_t i = 0; i < shown; i++)
         print_connection(out, analysis, f, &f->connections[i]);
-    if (shown < f->count) {
+    if (shown < f->entries) {
         fputs("    ... and ", out);
-        print_count(out, f->count - shown, "more connection");
+        print_count(out, f->entries - shown, "more connection");
         fputs(" (--max-connections 0 lists all)\n", out);
     }
     fputc('\n', out);
@@ -257,7 +257,7 @@ static void print_finding(FILE *out, const struct analysis *analysis, const stru
     print_connections(out, analysis, f,
                       options->max_connections < 0 ? DEFAULT_CONNECTIONS
                                                    : (size_t)options->max_connections);
-    for (size_t i = 0; i < f->count; i++)
+    for (size_t i = 0; i < f->entries; i++)
         if (f->connections[i].record->timeline != NULL) {
             text_ladder(out, f, &f->connections[i]);
             return;

@@ -140,18 +140,25 @@ void view_limits(const struct analysis *analysis, size_t capture, struct view_li
     strbuf_free(&text);
 }
 
+static const char *by_method(const struct finding_connection *connection)
+{
+    if (connection->exchange == NULL || !connection->exchange->exchange->request_head)
+        return "unknown";
+    return http_method_is_idempotent(connection->exchange->exchange->method) ? "safe" : "unsafe";
+}
+
 const char *view_retry(const struct finding *finding, const struct finding_connection *connection)
 {
     switch (finding->rule->retry) {
     case RETRY_SAFE:
-        return "safe";
+        /* Only if nothing of the request had reached the server's kernel when it closed. */
+        if (connection->exchange == NULL || connection->exchange->covered <= 0)
+            return "safe";
+        return by_method(connection);
     case RETRY_UNSAFE:
         return "unsafe";
     case RETRY_BY_METHOD:
-        if (connection->exchange == NULL || !connection->exchange->exchange->request_head)
-            return "unknown";
-        return http_method_is_idempotent(connection->exchange->exchange->method) ? "safe"
-                                                                                 : "unsafe";
+        return by_method(connection);
     case RETRY_NONE:
         break;
     }

@@ -13,6 +13,8 @@
 struct hit {
     const struct record *record;
     const struct exchange_facts *exchange;
+    const struct deadline *deadline; /* of a group rule's group, before it was narrowed down */
+    uint64_t number;                 /* order of judgement: ties are broken by it */
     uint16_t rule;
     bool explained; /* another finding tells it */
     struct rule_set_bits also;
@@ -100,8 +102,9 @@ static void add_hit(struct engine *engine, size_t rule, const struct record *rec
         engine->failed = true;
         return;
     }
-    engine->hits.items[engine->hits.count++] =
-        (struct hit){ .record = record, .exchange = exchange, .rule = (uint16_t)rule };
+    size_t n = engine->hits.count++;
+    engine->hits.items[n] = (struct hit){ .record = record, .exchange = exchange, .number = n,
+                                          .rule = (uint16_t)rule };
 }
 
 /* Exchanges are judged when they are complete: their connection's close is not known then, and
@@ -223,10 +226,7 @@ static int by_record(const struct hit *a, const struct hit *b)
 {
     if (a->record->id != b->record->id)
         return a->record->id < b->record->id ? -1 : 1;
-    /* Several exchanges of one connection: in the order of their requests' first frames. */
-    uint32_t x = a->exchange != NULL ? a->exchange->exchange->request.first_frame : 0;
-    uint32_t y = b->exchange != NULL ? b->exchange->exchange->request.first_frame : 0;
-    return (x > y) - (x < y);
+    return (a->number > b->number) - (a->number < b->number);
 }
 
 /* Rule, server, record: the grouping of rules that do not tell clients apart. */
@@ -251,12 +251,10 @@ static int by_pair(const void *a, const void *b)
     return order != 0 ? order : by_record(x, y);
 }
 
-static int by_record_then_rule(const void *a, const void *b)
+static int by_record_only(const void *a, const void *b)
 {
     const struct hit *x = a, *y = b;
-    if (x->record->id != y->record->id)
-        return x->record->id < y->record->id ? -1 : 1;
-    return (int)x->rule - (int)y->rule;
+    return by_record(x, y);
 }
 
 /* Length of the group that begins at `start` in the sorted hits. */
@@ -298,9 +296,11 @@ static struct deadline group_deadline(struct engine *engine, const struct rule *
     if (records == NULL || times == NULL) {
         engine->failed = true;
     } else {
+        size_t distinct = 0; /* several exchanges of one connection are one close */
         for (size_t i = 0; i < count; i++)
-            records[i] = hits[i].record;
-        deadline = deadline_infer(records, count, &rule->references, times);
+            if (i == 0 || hits[i].record != hits[i - 1].record)
+                records[distinct++] = hits[i].record;
+        deadline = deadline_infer(records, distinct, &rule->references, times);
     }
     free(records);
     free(times);
@@ -330,50 +330,85 @@ static bool group_holds(struct engine *engine, const struct rule *rule, const st
     return v.state == VALUE_KNOWN && v.truth;
 }
 
-/* Drops the members of group rules that do not hold, and members that the timer does not
- * explain where the rule is about these only. */
+/* Moves the members that the timer explains to the front; returns how many. */
+static size_t narrow_down(struct hit *hits, size_t count, const struct deadline *deadline)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < count; i++) {
+        int64_t since = record_since(hits[i].record, deadline->from);
+        if (since >= deadline->cluster.low_ns && since <= deadline->cluster.high_ns)
+            hits[kept++] = hits[i];
+    }
+    return kept;
+}
+
+/* Drops the members of group rules that do not hold. Where a rule is about the connections of one timer
+ * only, it is judged on these. */
 static void judge_groups(struct engine *engine)
 {
     struct hit *hits = engine->hits.items;
     size_t kept = 0;
     for (size_t start = 0; start < engine->hits.count;) {
-        size_t length = group_length(engine, start);
+        size_t length = group_length(engine, start), members = length;
         const struct rule *rule = engine->rules->items[hits[start].rule];
-        bool holds = true;
-        struct deadline deadline = { 0 };
         if (rule->scope == SCOPE_GROUP) {
-            deadline = group_deadline(engine, rule, hits + start, length);
-            holds = group_holds(engine, rule, hits + start, length, &deadline);
+            struct deadline *deadline = arena_alloc(&engine->arena, sizeof *deadline);
+            if (deadline == NULL) {
+                engine->failed = true;
+                return;
+            }
+            *deadline = group_deadline(engine, rule, hits + start, length);
+            if (deadline->found && rule->deadline_only)
+                members = narrow_down(hits + start, length, deadline);
+            if (!group_holds(engine, rule, hits + start, members, deadline))
+                members = 0;
+            for (size_t i = start; i < start + members; i++)
+                hits[i].deadline = deadline;
         }
-        for (size_t i = start; i < start + length && holds; i++) {
-            int64_t since = deadline.found ? record_since(hits[i].record, deadline.from) : 0;
-            bool outside = deadline.found && rule->deadline_only &&
-                           (since < deadline.cluster.low_ns || since > deadline.cluster.high_ns);
-            if (!outside)
-                hits[kept++] = hits[i];
-        }
+        memmove(hits + kept, hits + start, members * sizeof *hits);
+        kept += members;
         start += length;
     }
     engine->hits.count = kept;
 }
 
-/* One incident is told once: on each connection a hit marks those that its rule explains. */
+/* Of the rules that hit one connection: which ones are explained by others? The more severe tell first,
+ * and what is explained explains nothing, so that two rules cannot explain each other away. */
+static struct rule_set_bits explained_rules(const struct rules *rules,
+                                            const struct rule_set_bits *present)
+{
+    struct rule_set_bits explained = { { 0 } };
+    for (int severity = SEVERITY_ERROR; severity >= SEVERITY_INFO; severity--)
+        for (size_t i = 0; i < rules->count; i++) {
+            const struct rule *rule = rules->items[i];
+            if (rule->severity != (enum severity)severity || !rule_bits_has(present, i) ||
+                rule_bits_has(&explained, i))
+                continue;
+            for (size_t w = 0; w < RULES_MAX / 64; w++)
+                explained.words[w] |= rule->explains.words[w] & present->words[w];
+        }
+    return explained;
+}
+
+/* One incident is told once. */
 static void explain(struct engine *engine)
 {
     struct hit *hits = engine->hits.items;
     if (engine->hits.count == 0)
         return;
-    qsort(hits, engine->hits.count, sizeof *hits, by_record_then_rule);
+    qsort(hits, engine->hits.count, sizeof *hits, by_record_only);
     for (size_t start = 0; start < engine->hits.count;) {
         size_t end = start;
-        while (end < engine->hits.count && hits[end].record == hits[start].record)
-            end++;
-        for (size_t a = start; a < end; a++)
-            for (size_t b = start; b < end; b++)
-                if (rule_bits_has(&engine->rules->items[hits[a].rule]->explains, hits[b].rule)) {
-                    hits[b].explained = true;
-                    rule_bits_add(&hits[a].also, hits[b].rule);
-                }
+        struct rule_set_bits present = { { 0 } };
+        for (; end < engine->hits.count && hits[end].record == hits[start].record; end++)
+            rule_bits_add(&present, hits[end].rule);
+        struct rule_set_bits explained = explained_rules(engine->rules, &present);
+        for (size_t i = start; i < end; i++) {
+            hits[i].explained = rule_bits_has(&explained, hits[i].rule);
+            const struct rule *rule = engine->rules->items[hits[i].rule];
+            for (size_t w = 0; w < RULES_MAX / 64 && !hits[i].explained; w++)
+                hits[i].also.words[w] = rule->explains.words[w] & explained.words[w];
+        }
         start = end;
     }
 }
@@ -448,7 +483,8 @@ static void make_finding(struct engine *engine, const struct hit *hits, size_t l
         if (hits[i].explained)
             continue;
         const struct record *r = hits[i].record;
-        size_t n = finding.count++;
+        size_t n = finding.entries++;
+        finding.count += n == 0 || members[n - 1].record != r;
         members[n] = (struct member){ r, hits[i].exchange };
         finding.connections[n] = (struct finding_connection){ r, hits[i].exchange, hits[i].also };
         for (size_t w = 0; w < sizeof finding.also.words / sizeof *finding.also.words; w++)
@@ -460,10 +496,12 @@ static void make_finding(struct engine *engine, const struct hit *hits, size_t l
             finding.last_ns = moment;
         finding.same_client &= compare_ends(members[0].record, r, ROLE_CLIENT, false) == 0;
     }
-    if (finding.count > 0) {
+    if (finding.entries > 0) {
         /* The timer shows in all of its connections, those told elsewhere too. */
-        finding.deadline = group_deadline(engine, finding.rule, hits, length);
-        struct group group = { members, finding.count, &finding.deadline };
+        finding.deadline = hits[0].deadline != NULL
+                               ? *hits[0].deadline
+                               : group_deadline(engine, finding.rule, hits, length);
+        struct group group = { members, finding.entries, &finding.deadline };
         finding.confidence = choose(engine, finding.rule->confidence, &group);
         finding.accountable = choose(engine, finding.rule->accountable, &group);
         finding.what = choose(engine, finding.rule->what, &group);

@@ -27,7 +27,8 @@ struct finding {
     struct deadline deadline;
     bool same_client;                 /* all connections share the client's address */
     struct finding_connection *connections; /* in order of their first packets */
-    size_t count;
+    size_t entries; /* in the array: one for each exchange in rules about these */
+    size_t count;   /* different connections */
     int64_t first_ns, last_ns;        /* of the closes (or openings, while open) */
 };
 

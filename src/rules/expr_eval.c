@@ -64,7 +64,7 @@ static int order(enum value_type type, const struct value *a, const struct value
     return 0;
 }
 
-/* Unknown if either is, absent if either is; otherwise NULL is returned and both are known. */
+/* The one that is absent, else the one that is unknown; NULL: both are known. */
 static const struct value *not_known(const struct value *a, const struct value *b)
 {
     if (a->state == VALUE_ABSENT || b->state == VALUE_ABSENT)
@@ -110,19 +110,25 @@ static struct value in_set(const struct expr *e, const struct scene *scene)
     struct value v = evaluate(e->left, scene);
     if (v.state != VALUE_KNOWN)
         return as_condition(v);
+    struct value otherwise = value_bool(false); /* unknown, if an item is */
     for (const struct expr *item = e->right; item != NULL; item = item->next) {
         if (item->op == EXPR_RANGE) {
             struct value low = evaluate(item->left, scene), high = evaluate(item->right, scene);
+            const struct value *missing = not_known(&low, &high);
+            if (missing != NULL && missing->state == VALUE_UNKNOWN)
+                otherwise = *missing;
             if (low.state == VALUE_KNOWN && high.state == VALUE_KNOWN &&
                 order(e->left->type, &low, &v) <= 0 && order(e->left->type, &v, &high) <= 0)
                 return value_bool(true);
             continue;
         }
         struct value candidate = evaluate(item, scene);
+        if (candidate.state == VALUE_UNKNOWN)
+            otherwise = candidate;
         if (candidate.state == VALUE_KNOWN && order(e->left->type, &v, &candidate) == 0)
             return value_bool(true);
     }
-    return value_bool(false);
+    return otherwise;
 }
 
 static double as_double(enum value_type type, const struct value *v)

@@ -143,6 +143,9 @@ static size_t distance(const char *a, size_t a_length, const char *b)
 
 static const struct expr *unknown_name(struct parser *p, size_t offset, size_t length)
 {
+    if (p->context->constant)
+        return fail(p, offset, "'%.*s' is no number, duration (5s, 250ms), true or false",
+                    (int)length, p->source + offset);
     const char *word = p->source + offset;
     size_t count, best = length / 3 + 1;
     const struct field *fields = fields_all(&count), *nearest = NULL;

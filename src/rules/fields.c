@@ -138,7 +138,8 @@ ON_EXCHANGE(response_head, !x->response_head && f->response_unknown
                                ? value_unknown(bytes_missing)
                                : value_bool(x->response_head))
 ON_EXCHANGE(response_interim, value_number(x->interim))
-ON_EXCHANGE(response_complete, !x->response_complete && f->response_unknown
+/* Of a response without its request nobody knows whether it has a body: HEAD, CONNECT. */
+ON_EXCHANGE(response_complete, !x->response_complete && (f->response_unknown || !x->request_seen)
                                    ? value_unknown(bytes_missing)
                                    : value_bool(x->response_complete))
 ON_EXCHANGE(response_status, x->status == 0 ? value_absent() : value_number(x->status))

@@ -256,6 +256,10 @@ static bool load_id(struct loader *l, yaml_node_t *node)
 
 static bool load_name(struct loader *l, yaml_node_t *node)
 {
+    const char *name = scalar(node);
+    for (size_t i = 0; name != NULL && name[i] != '\0'; i++)
+        if ((unsigned char)name[i] < ' ')
+            return fail_node(l, node, "a name has no control characters");
     return need_text(l, node, &l->rule->name);
 }
 
@@ -530,6 +534,11 @@ static bool check_keys(struct loader *l, const yaml_node_t *root)
         bool known = false;
         for (size_t i = 0; i < COUNT(keys); i++)
             known |= name != NULL && strcmp(keys[i].name, name) == 0;
+        for (yaml_node_pair_t *other = root->data.mapping.pairs.start; other < pair; other++) {
+            const char *before = scalar(node_of(l, other->key));
+            if (known && before != NULL && strcmp(before, name) == 0)
+                return fail_node(l, key, "the key '%s' stands here twice", name);
+        }
         if (!known)
             return fail_node(l, key, "there is no key '%s' (hangup-rules(5) lists them)",
                              name != NULL ? name : "");

@@ -20,7 +20,9 @@ static size_t expression_length(const char *text)
     for (size_t i = 0; text[i] != '\0'; i++) {
         if (text[i] == '{')
             depth++;
-        else if ((text[i] == '}' || text[i] == '|') && depth == 0 && text[i + 1] != '|')
+        else if (text[i] == '|' && text[i + 1] == '|')
+            i++; /* the operator */
+        else if ((text[i] == '}' || text[i] == '|') && depth == 0)
             return i;
         else if (text[i] == '}')
             depth--;

@@ -60,12 +60,20 @@ static void gap_until(struct tcp_conn *conn, unsigned from, uint32_t seq,
     hand_on(conn, from, &gap, sink);
 }
 
+/* What a run costs, even one of which the snap length left nothing. */
+static uint32_t cost_of(uint32_t captured)
+{
+    return (uint32_t)sizeof(struct tcp_pending) + captured;
+}
+
 static void drop_first(struct tcp_conn *conn, unsigned from, struct tcp_budget *budget)
 {
     struct tcp_pending *first = conn->end[from].pending;
     conn->end[from].pending = first->next;
-    conn->pending_bytes -= first->captured;
-    budget->bytes -= first->captured;
+    if (first->next == NULL)
+        conn->end[from].pending_last = NULL;
+    conn->pending_bytes -= cost_of(first->captured);
+    budget->bytes -= cost_of(first->captured);
     free(first);
 }
 
@@ -86,10 +94,14 @@ static void drain(struct tcp_conn *conn, unsigned from, struct tcp_budget *budge
 static bool keep(struct tcp_conn *conn, unsigned from, const struct tcp_chunk *chunk,
                  uint32_t captured, struct tcp_budget *budget)
 {
-    if (conn->pending_bytes + captured > budget->max_conn_bytes ||
-        budget->bytes + captured > budget->max_bytes)
+    if (conn->pending_bytes + cost_of(captured) > budget->max_conn_bytes ||
+        budget->bytes + cost_of(captured) > budget->max_bytes)
         return false;
-    struct tcp_pending **at = &conn->end[from].pending;
+    struct tcp_end *end = &conn->end[from];
+    struct tcp_pending **at = &end->pending;
+    /* Nearly always the new run comes last. */
+    if (end->pending_last != NULL && seq_lt(end->pending_last->chunk.seq, chunk->seq))
+        at = &end->pending_last->next;
     while (*at != NULL && seq_leq((*at)->chunk.seq, chunk->seq)) {
         if ((*at)->chunk.seq == chunk->seq && (*at)->chunk.length >= chunk->length)
             return true; /* the same again */
@@ -104,8 +116,10 @@ static bool keep(struct tcp_conn *conn, unsigned from, const struct tcp_chunk *c
     run->chunk.bytes = run->bytes;
     run->next = *at;
     *at = run;
-    conn->pending_bytes += captured;
-    budget->bytes += captured;
+    if (run->next == NULL)
+        end->pending_last = run;
+    conn->pending_bytes += cost_of(captured);
+    budget->bytes += cost_of(captured);
     return true;
 }
 
@@ -117,7 +131,9 @@ unsigned reassembly_input(struct tcp_conn *conn, unsigned from, const struct seg
         .bytes = segment->payload,
         .length = segment->payload_len,
         .seq = seq,
-        .ack = segment->ack,
+        /* If a later byte was sent before, this is a repetition of a segment that was not captured,
+         * and what its sender knew then is not known. */
+        .ack = seq_lt(seq, end->max_seq) ? 0 : segment->ack,
         .ts_ns = segment->ts_ns,
         .frame = segment->frame,
         .capture = segment->capture,

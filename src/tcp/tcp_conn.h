@@ -65,7 +65,8 @@ struct tcp_end {
     bool syn_seen;             /* SYN or SYN-ACK */
     bool fin_seen;
     bool fin_received;         /* it acknowledged the other end's FIN */
-    struct tcp_pending *pending; /* in sequence order */
+    uint32_t max_seq;            /* highest sequence number that a segment of it began with */
+    struct tcp_pending *pending, *pending_last; /* in sequence order */
 };
 
 struct tcp_conn {
@@ -106,6 +107,7 @@ enum tcp_note {
     TCP_NOTE_RST_FITS = 1 << 12,      /* and it is the one that rst_kind tells of */
     TCP_NOTE_ZERO_WINDOW = 1 << 9,    /* the window has just become zero */
     TCP_NOTE_DUPLICATE = 1 << 10,     /* the same packet captured again */
+    TCP_NOTE_RST_DISOWNED = 1 << 13,  /* its end goes on: somebody else sent that reset */
     TCP_NOTE_STRANGE = 1 << 11,       /* sequence number far out of range; ignored */
 };
 

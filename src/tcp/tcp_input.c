@@ -74,19 +74,20 @@ static enum tcp_reset_kind classify_reset(const struct tcp_end *end, const struc
 }
 
 /* An end that goes on after its reset did not send that reset: somebody on the path did. */
-static void disown_reset(struct tcp_end *end, struct tcp_end *peer, const struct segment *s)
+static unsigned disown_reset(struct tcp_end *end, struct tcp_end *peer, const struct segment *s)
 {
     if (end->resets == 0 || end->rst_kind == TCP_RESET_FOREIGN)
-        return;
+        return 0;
     bool more = s->payload_len > 0 || (s->flags & TCP_FIN && end->rst_kind == TCP_RESET_ABORTING &&
                                        !end->fin_seen);
     bool goes_on = s->flags & TCP_SYN || (more && end->base_known && seq_leq(end->rst_seq, s->seq) &&
                                           seq_leq(end->data_end, s->seq));
     if (!goes_on)
-        return;
+        return 0;
     end->rst_kind = TCP_RESET_FOREIGN;
     end->state = end->state_before_rst[0];
     peer->state = end->state_before_rst[1];
+    return TCP_NOTE_RST_DISOWNED;
 }
 
 static unsigned take_reset(struct tcp_end *end, struct tcp_end *peer, const struct segment *s)
@@ -217,7 +218,7 @@ static unsigned take_fin(struct tcp_end *end, const struct segment *s, uint32_t 
     }
     end->fin_seen = true;
     end->fin_seq = fin_seq;
-    end->fin_ack = end->ack;
+    end->fin_ack = s->flags & TCP_ACK ? s->ack : end->ack;
     end->snd_nxt = seq_max(end->snd_nxt, fin_seq + 1);
     step(end, TCP_EV_SND_FIN);
     return TCP_NOTE_FIN;
@@ -233,7 +234,8 @@ static unsigned take_window(struct tcp_end *end, const struct segment *s)
 
 static void remember(struct tcp_end *end, const struct segment *s)
 {
-    end->segments++;
+    if (end->segments++ == 0 || seq_lt(end->max_seq, s->seq))
+        end->max_seq = s->seq;
     end->last_seq = s->seq;
     end->last_ack = s->ack;
     end->last_len = s->payload_len;
@@ -256,10 +258,14 @@ unsigned tcp_input(struct tcp_conn *conn, unsigned from, const struct segment *s
         remember(end, s);
         return notes;
     }
-    disown_reset(end, peer, s);
+    notes |= disown_reset(end, peer, s);
     if (s->flags & TCP_SYN)
         notes |= take_syn(end, peer, s);
     else if (!end->base_known)
+        set_base(end, s->seq - 1);
+    /* A capture that begins with a keep-alive probe: its number is one below the next byte. */
+    if (!end->syn_seen && end->data_segments == 0 && s->seq == end->snd_nxt + 1 &&
+        peer->ack_known && peer->ack == s->seq)
         set_base(end, s->seq - 1);
     int32_t distance = seq_diff(s->seq, end->snd_nxt);
     if (distance > SANE_SEQ_DISTANCE || distance < -SANE_SEQ_DISTANCE)

@@ -74,10 +74,65 @@ static void print_payload(const struct segment *s, struct strbuf *out)
     strbuf_adds(out, s->payload_caplen > 60 ? "...\"" : "\"");
 }
 
+/* Initial sequence numbers, to print relative ones as .conv files have them. */
+struct seen_ends {
+    struct {
+        uint16_t client_port;
+        bool known[2];
+        uint32_t isn[2];
+    } conns[64];
+    size_t count;
+};
+
+static size_t find_conn(struct seen_ends *seen, const struct segment *s, unsigned *from)
+{
+    for (size_t i = 0; i < seen->count; i++)
+        for (*from = 0; *from < 2; ++*from)
+            if (seen->conns[i].client_port == (*from == 0 ? s->src_port : s->dst_port))
+                return i;
+    *from = 0;
+    if (seen->count == sizeof seen->conns / sizeof *seen->conns)
+        return 0;
+    seen->conns[seen->count].client_port = s->src_port;
+    return seen->count++;
+}
+
+static void print_packet(struct seen_ends *seen, const struct segment *s, int64_t delta,
+                         struct strbuf *out)
+{
+    static const char letters[] = "FSRP.";
+    unsigned from;
+    size_t conn = find_conn(seen, s, &from);
+    uint32_t *isn = seen->conns[conn].isn;
+    bool *known = seen->conns[conn].known;
+    if (!known[from])
+        isn[from] = s->seq - !(s->flags & TCP_SYN);
+    if (s->ack != 0 && !known[!from])
+        isn[!from] = s->ack - 1;
+    known[from] = true;
+    known[!from] |= s->ack != 0;
+    strbuf_addf(out, "    +%" PRId64 ".%06" PRId64 " ", delta / NS_PER_S, delta % NS_PER_S / 1000);
+    if (seen->count > 1)
+        strbuf_addf(out, "c%u: ", seen->conns[conn].client_port);
+    strbuf_addf(out, "%c ", from == 0 ? '>' : '<');
+    for (int i = 0; letters[i] != '\0'; i++)
+        if (s->flags & 1 << i)
+            strbuf_addc(out, letters[i]);
+    if (s->payload_len > 0) {
+        strbuf_addc(out, ' ');
+        print_payload(s, out);
+    }
+    strbuf_addf(out, " seq=%" PRIu32, s->seq - isn[from]);
+    if (s->flags & TCP_ACK)
+        strbuf_addf(out, " ack=%" PRIu32, s->ack - isn[!from]);
+    strbuf_addc(out, '\n');
+}
+
 static void print_packets(const char *name, const char *text, size_t length, struct strbuf *out)
 {
     struct err err = { "" };
     struct capture *capture = conv_open(name, text, length, &err);
+    struct seen_ends seen = { .count = 0 };
     struct packet packet;
     size_t count;
     int64_t before = 0;
@@ -87,20 +142,8 @@ static void print_packets(const char *name, const char *text, size_t length, str
         struct segment s;
         if (decode_packet(&packet, &s) != DECODED_TCP)
             continue;
-        int64_t delta = before == 0 ? 0 : s.ts_ns - before;
+        print_packet(&seen, &s, before == 0 ? 0 : s.ts_ns - before, out);
         before = s.ts_ns;
-        strbuf_addf(out, "    +%" PRId64 ".%06" PRId64 " %u>%u ", delta / NS_PER_S,
-                    delta % NS_PER_S / 1000, s.src_port, s.dst_port);
-        static const char letters[] = "FSRP.";
-        for (int i = 0; letters[i] != '\0'; i++)
-            if (s.flags & 1 << i)
-                strbuf_addc(out, letters[i]);
-        strbuf_addf(out, " seq=%" PRIu32 " ack=%" PRIu32, s.seq, s.ack);
-        if (s.payload_len > 0) {
-            strbuf_addc(out, ' ');
-            print_payload(&s, out);
-        }
-        strbuf_addc(out, '\n');
     }
     capture_close(capture);
 }

@@ -2,22 +2,38 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "capture/live.h"
 #include "cli/commands.h"
 #include "cli/privileges.h"
 
-/* Where the reports go: opened before the analysis, so that a mistake shows at once and no
- * privilege is needed later. */
+/* Where the reports go: opened before the analysis, so that a mistake shows at once, and before
+ * privileges are dropped. */
 struct outputs {
     FILE *file[OPTIONS_MAX_OUTPUTS];
 };
+
+/* A report written onto a capture would destroy it. */
+static bool is_input(const struct options *options, const char *path)
+{
+    struct stat out, in;
+    if (stat(path, &out) != 0)
+        return false;
+    for (size_t i = 0; i < options->argument_count; i++)
+        if (stat(options->arguments[i], &in) == 0 && in.st_dev == out.st_dev &&
+            in.st_ino == out.st_ino && S_ISREG(in.st_mode))
+            return true;
+    return false;
+}
 
 static bool open_outputs(const struct options *options, struct outputs *outputs, struct err *err)
 {
     for (size_t i = 0; i < options->output_count; i++) {
         const char *path = options->outputs[i].path;
+        if (path != NULL && is_input(options, path))
+            return err_set(err, "%s: is both a capture to read and a report to write", path);
         outputs->file[i] = path == NULL ? stdout : fopen(path, "we");
         if (outputs->file[i] == NULL)
             return err_set(err, "%s: cannot write: %s", path, strerror(errno));
@@ -87,15 +103,18 @@ static struct capture_set *open_live(const struct options *options,
         .stopped = signals->interrupted,
     };
     struct capture *capture = live_open(&live, err);
-    if (capture == NULL)
-        return NULL;
-    if (!privileges_drop(err)) {
-        capture_close(capture);
-        return NULL;
-    }
+    return capture == NULL ? NULL : capture_set_of(capture, err);
+}
+
+/* From the first packet on, without the privileges that opening needed. */
+static bool begin_live(const struct options *options, const struct cli_signals *signals,
+                       struct err *err)
+{
+    if (!privileges_drop(err))
+        return false;
     signals->catch_interrupts();
     fprintf(stderr, "hangup: listening on %s, Ctrl-C ends and reports\n", options->interface);
-    return capture_set_of(capture, err);
+    return true;
 }
 
 static void show_progress(void *context, uint64_t packets)
@@ -105,7 +124,7 @@ static void show_progress(void *context, uint64_t packets)
 }
 
 static int analyse(const struct options *options, const struct rules *rules,
-                   const struct outputs *outputs, const struct cli_signals *signals,
+                   struct outputs *outputs, const struct cli_signals *signals,
                    struct err *err)
 {
     struct capture_set *captures =
@@ -114,6 +133,12 @@ static int analyse(const struct options *options, const struct rules *rules,
             : capture_set_open(options->arguments, options->argument_count, err);
     if (captures == NULL)
         return EXIT_USAGE;
+    /* Inputs first: a mistyped name must not empty an old report. */
+    if (!open_outputs(options, outputs, err) ||
+        (options->interface != NULL && !begin_live(options, signals, err))) {
+        capture_set_close(captures);
+        return EXIT_USAGE;
+    }
     const struct tracker_options tracker = {
         .show_query = options->show_query,
         .servers = options->servers,
@@ -148,7 +173,7 @@ int run_analysis(const struct options *given, const struct cli_signals *signals)
     struct rules rules;
     struct outputs outputs = { { NULL } };
     int status = EXIT_USAGE;
-    if (load_rules(&options, &rules, &err) && open_outputs(&options, &outputs, &err))
+    if (load_rules(&options, &rules, &err))
         status = analyse(&options, &rules, &outputs, signals, &err);
     if (!close_outputs(&options, &outputs, &err))
         status = EXIT_USAGE;

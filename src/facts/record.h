@@ -101,6 +101,7 @@ struct record {
     /* For the report; NULL unless some rule may want to show this connection. */
     struct timeline *timeline;
     const char *server_software, *client_software; /* "" or as headers told */
+    const char *request; /* "GET /path", the one that MARK_REQUEST shows; "": none */
 };
 
 /* By role: the record's addresses and ports. */

@@ -156,9 +156,12 @@ static bool keep_details(struct tracker *t, const struct connection *c, struct r
     if (r->timeline == NULL)
         return false;
     *r->timeline = c->timeline;
+    const struct http_exchange *x = c->http.first != NULL ? c->http.first : c->http.done;
+    if (x != NULL && x->request_head)
+        r->request = arena_printf(&t->texts, "%s %s", http_method_name(x->method), x->target);
     r->server_software = keep_text(t, r->server_software);
     r->client_software = keep_text(t, r->client_software);
-    return r->server_software != NULL && r->client_software != NULL;
+    return r->request != NULL && r->server_software != NULL && r->client_software != NULL;
 }
 
 static void drop_details(struct record *r)
@@ -182,6 +185,7 @@ static bool finalise(struct tracker *t, struct connection *c, bool evicted, stru
     int client = c->http.client >= 0 ? c->http.client : guessed_client(&c->tcp.tuple);
     connection_record(c, client, c->http.client < 0, t->now_ns, r);
     r->evicted = evicted;
+    r->request = "";
     /* The connection's own strings, for the time of the rules' judgement. */
     const struct http_software *software = c->http.software;
     r->server_software = software == NULL ? "" : software->server;

@@ -150,6 +150,9 @@ static json_t *summary_value(const struct analysis *analysis)
     json_object_set_new(value, "icmp_about_tcp_packets",
                         json_integer((json_int_t)counts->kinds[DECODED_ICMP_ABOUT_TCP]));
     json_object_set_new(value, "tcp_streams", json_integer((json_int_t)counts->tcp_streams));
+    json_object_set_new(value, "unanswered_connections",
+                        json_integer((json_int_t)counts->unanswered));
+    json_object_set_new(value, "http_requests", json_integer((json_int_t)counts->requests));
     json_object_set_new(value, "http_exchanges", json_integer((json_int_t)counts->exchanges));
     json_object_set_new(value, "protocols", protocols);
     json_object_set_new(value, "not_understood", passed_over);
@@ -233,6 +236,14 @@ static json_t *evidence_value(const struct finding *f, const struct finding_conn
 static json_t *lost_request(const struct finding *f, const struct finding_connection *c)
 {
     const char *retry = view_retry(f, c);
+    const char *kept = c->record->request, *space = strchr(kept, ' ');
+    if (c->exchange == NULL && retry != NULL && space != NULL) {
+        json_t *value = json_object();
+        json_object_set_new(value, "method", json_stringn(kept, (size_t)(space - kept)));
+        json_object_set_new(value, "path", untrusted(space + 1));
+        json_object_set_new(value, "retry", json_string(retry));
+        return value;
+    }
     if (c->exchange == NULL || retry == NULL || !c->exchange->exchange->request_seen)
         return json_null();
     const struct http_exchange *x = c->exchange->exchange;

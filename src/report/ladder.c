@@ -120,8 +120,17 @@ static void arrow(FILE *out, const char *text, bool to_right)
 static const char *target_of(const struct finding_connection *connection,
                              const struct timeline_entry *e)
 {
-    if (connection->exchange == NULL || e->kind != TIMELINE_REQUEST)
+    if (e->kind != TIMELINE_REQUEST)
         return NULL;
+    if (connection->exchange == NULL) {
+        /* A rule about connections: the request that was outstanding, where the mark shows it. */
+        const struct record *r = connection->record;
+        const char *target = strchr(r->request, ' ');
+        const struct mark *mark = &r->mark[MARK_REQUEST];
+        return target != NULL && mark->frame >= e->frame && mark->frame <= e->last_frame
+                   ? target + 1
+                   : NULL;
+    }
     const struct http_exchange *x = connection->exchange->exchange;
     bool shows = x->request.first_frame >= e->frame && x->request.first_frame <= e->last_frame;
     return shows && x->target[0] != '\0' ? x->target : NULL;
@@ -189,6 +198,5 @@ void text_ladder(FILE *out, const struct finding *finding,
         arrow(out, strbuf_text(&text), role == ROLE_CLIENT);
         fprintf(out, " #%-4" PRIu32 " %s\n", e->frame, meaning(r, e, role));
     }
-    fputc('\n', out);
     strbuf_free(&text);
 }

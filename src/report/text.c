@@ -125,7 +125,9 @@ static void print_head(FILE *out, const struct analysis *analysis)
     fputs(", ", out);
     print_count(out, counts->connections, "connection");
     fputs(", ", out);
-    print_count(out, counts->exchanges, "HTTP exchange");
+    print_count(out, counts->requests, "HTTP request");
+    fputs(", ", out);
+    print_count(out, counts->exchanges, "complete exchange");
     fputc('\n', out);
     print_not_understood(out, counts);
     if (counts->evicted > 0) {
@@ -152,8 +154,9 @@ static void print_title(FILE *out, const struct finding *f, bool color)
     const char *label = labels[f->rule->severity];
     int used = (int)(strlen(label) + 2 + columns(f->rule->name, strlen(f->rule->name)));
     int room = TEXT_WIDTH - used;
-    fprintf(out, "%s%s%s  %s%*s\n", color_of(f->rule->severity, color), label,
-            color ? "\033[0m" : "", f->rule->name, room > 0 ? room : 0,
+    bool fits = room >= (int)count.length + 2;
+    fprintf(out, "%s%s%s  %s%s%*s\n", color_of(f->rule->severity, color), label,
+            color ? "\033[0m" : "", f->rule->name, fits ? "" : "\n", fits ? room : TEXT_WIDTH,
             strbuf_text(&count));
     strbuf_free(&count);
 }
@@ -170,7 +173,7 @@ static void print_ends(FILE *out, const struct finding *f)
     } else {
         strbuf_adds(&text, "several clients");
     }
-    strbuf_addf(&text, "; %s; to change: %s", f->confidence, f->accountable);
+    strbuf_addf(&text, "; %s; accountable: %s", f->confidence, f->accountable);
     text_paragraph(out, "  ", strbuf_text(&text));
     strbuf_free(&text);
 }
@@ -202,6 +205,23 @@ static void print_texts(FILE *out, const struct analysis *analysis, const struct
     strbuf_free(&text);
 }
 
+/* When it closed, or when its last packet came: hours to milliseconds, UTC. */
+static void print_moment(struct strbuf *out, const struct record *record)
+{
+    int64_t ns;
+    struct strbuf time = { 0 };
+    text_time(&time, view_closed(record, &ns) ? ns : record->last_ns);
+    strbuf_add(out, strbuf_text(&time) + strlen("2026-01-01T"), strlen("00:00:00.000"));
+    strbuf_adds(out, "Z ");
+    strbuf_free(&time);
+}
+
+/* Is a request part of the evidence? */
+static bool tells_request(const struct finding *f)
+{
+    return f->rule->evidence & (1u << MARK_REQUEST | 1u << MARK_REQUEST_END);
+}
+
 static void print_connection(FILE *out, const struct analysis *analysis, const struct finding *f,
                              const struct finding_connection *c)
 {
@@ -210,8 +230,14 @@ static void print_connection(FILE *out, const struct analysis *analysis, const s
     struct strbuf text = { 0 };
     if (capture_set_count(analysis->captures) > 1)
         strbuf_addf(&text, "[%u] ", c->record->capture + 1u);
+    print_moment(&text, c->record);
     view_endpoint(&text, c->record, ROLE_CLIENT);
     strbuf_addc(&text, ' ');
+    if (c->exchange == NULL && c->record->request[0] != '\0' && tells_request(f)) {
+        strbuf_addc(&text, ' ');
+        text_untrusted(&text, c->record->request, strlen(c->record->request));
+        strbuf_addc(&text, ';');
+    }
     if (c->exchange != NULL && c->exchange->exchange->request_head) {
         strbuf_addf(&text, " %s ", http_method_name(c->exchange->exchange->method));
         text_untrusted(&text, c->exchange->exchange->target,
@@ -235,7 +261,7 @@ static void print_connection(FILE *out, const struct analysis *analysis, const s
 static void print_connections(FILE *out, const struct analysis *analysis, const struct finding *f,
                               size_t most)
 {
-    fputs("\n  Connections: Wireshark filter, client, frames\n", out);
+    fputs("\n  Connections: Wireshark filter, time of the close (UTC), client, frames\n", out);
     size_t shown = most == 0 || f->entries < most ? f->entries : most;
     for (size_t i = 0; i < shown; i++)
         print_connection(out, analysis, f, &f->connections[i]);
@@ -244,7 +270,6 @@ static void print_connections(FILE *out, const struct analysis *analysis, const 
         print_count(out, f->entries - shown, "more connection");
         fputs(" (--max-connections 0 lists all)\n", out);
     }
-    fputc('\n', out);
 }
 
 static void print_finding(FILE *out, const struct analysis *analysis, const struct finding *f,
@@ -259,6 +284,7 @@ static void print_finding(FILE *out, const struct analysis *analysis, const stru
                                                    : (size_t)options->max_connections);
     for (size_t i = 0; i < f->entries; i++)
         if (f->connections[i].record->timeline != NULL) {
+            fputc('\n', out);
             text_ladder(out, f, &f->connections[i]);
             return;
         }
@@ -284,10 +310,11 @@ static void print_undecided(FILE *out, const struct analysis *analysis)
     }
 }
 
-static void print_looked_at(FILE *out, const struct analysis *analysis)
+static void print_looked_at(FILE *out, const struct analysis *analysis, const char *first)
 {
     const struct tracker_counts *counts = tracker_counts(analysis->tracker);
     struct strbuf text = { 0 };
+    strbuf_adds(&text, first);
     text_count(&text, analysis->rules->count);
     strbuf_addf(&text, " rule%s looked at ", analysis->rules->count == 1 ? "" : "s");
     text_count(&text, counts->connections);
@@ -303,6 +330,11 @@ static void print_looked_at(FILE *out, const struct analysis *analysis)
             separator = ", ";
         }
     strbuf_adds(&text, ".");
+    if (counts->unanswered > 0) {
+        strbuf_adds(&text, " To ");
+        text_count(&text, counts->unanswered);
+        strbuf_addf(&text, " of them nothing came back: the SYN was never answered.");
+    }
     uint64_t closed_books = counts->protocols[HTTP_PROTOCOL_TLS] +
                             counts->protocols[HTTP_PROTOCOL_HTTP2] +
                             counts->protocols[HTTP_PROTOCOL_OPAQUE];
@@ -321,16 +353,14 @@ void report_text(const struct analysis *analysis, const struct report_options *o
     for (int s = 0; s < SEVERITIES; s++)
         all += counts[s];
     fputc('\n', out);
-    if (all == 0) {
-        fputs("Nothing found. ", out);
-    } else {
+    if (all > 0) {
         print_count(out, all, "finding");
         fprintf(out, ": %zu error%s, %zu warning%s, %zu info", counts[SEVERITY_ERROR],
                 counts[SEVERITY_ERROR] == 1 ? "" : "s", counts[SEVERITY_WARNING],
                 counts[SEVERITY_WARNING] == 1 ? "" : "s", counts[SEVERITY_INFO]);
         fprintf(out, "%s\n", shown < all ? " (some hidden by --min-severity)" : "");
     }
-    print_looked_at(out, analysis);
+    print_looked_at(out, analysis, all == 0 ? "Nothing found. " : "");
     for (size_t i = 0; i < shown; i++)
         print_finding(out, analysis, &findings[i], options);
     print_undecided(out, analysis);

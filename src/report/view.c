@@ -113,14 +113,14 @@ void view_limits(const struct analysis *analysis, size_t capture, struct view_li
         strbuf_clear(&text);                                                                     \
         text_count(&text, (uint64_t)(n));                                                        \
         snprintf(limits->clause[limits->count++], sizeof limits->clause[0], format,              \
-                 strbuf_text(&text));                                                            \
+                 strbuf_text(&text), (n) == 1 ? "" : "s");                                       \
     } while (0)
     if (info->dropped_packets > 0)
-        CLAUSE(info->dropped_packets, "%s packets were dropped by the capturing program");
+        CLAUSE(info->dropped_packets, "%s packet%s dropped by the capturing program");
     if (info->truncated_packets > 0)
-        CLAUSE(info->truncated_packets, "%s packets were cut by the snap length");
+        CLAUSE(info->truncated_packets, "%s packet%s cut by the snap length");
     if (info->untimed_packets > 0)
-        CLAUSE(info->untimed_packets, "%s packets have no time of their own");
+        CLAUSE(info->untimed_packets, "%s packet%s without a time of their own");
     size_t records_count, one_sided = 0;
     struct record *const *records = tracker_records(analysis->tracker, &records_count);
     uint64_t lost = 0;
@@ -131,11 +131,11 @@ void view_limits(const struct analysis *analysis, size_t capture, struct view_li
         one_sided += records[i]->one_sided;
     }
     if (lost > 0)
-        CLAUSE(lost, "%s payload bytes were sent but are not in the capture");
+        CLAUSE(lost, "%s payload byte%s sent but not in the capture");
     if (one_sided > 0)
-        CLAUSE(one_sided, "%s connections show one direction only");
+        CLAUSE(one_sided, "%s connection%s seen in one direction only");
     if (counts->limited_segments > 0)
-        CLAUSE(counts->limited_segments, "%s out-of-order segments were given up (limit)");
+        CLAUSE(counts->limited_segments, "%s out-of-order segment%s given up (limit)");
 #undef CLAUSE
     strbuf_free(&text);
 }

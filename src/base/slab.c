@@ -1,10 +1,15 @@
 #include "base/slab.h"
 
 #include <stdalign.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define SLAB_CHUNK_OBJECTS 256
+#include "base/pages.h"
+
+/* Small captures take little, large ones few and large pieces. */
+#define SLAB_FIRST_OBJECTS 64
+#define SLAB_CHUNK_BYTES (4 * PAGES_HUGE_BYTES)
 
 struct slab_chunk {
     struct slab_chunk *next;
@@ -17,6 +22,22 @@ void slab_init(struct slab *slab, size_t object_size)
     *slab = (struct slab){ .object_size = (object_size + align - 1) & ~(align - 1) };
 }
 
+static bool add_chunk(struct slab *slab)
+{
+    size_t objects = slab->chunk_objects == 0 ? SLAB_FIRST_OBJECTS : slab->chunk_objects * 2;
+    size_t most = (SLAB_CHUNK_BYTES - sizeof(struct slab_chunk)) / slab->object_size;
+    if (objects > most)
+        objects = most > 0 ? most : 1;
+    struct slab_chunk *chunk = pages_alloc(sizeof *chunk + slab->object_size * objects);
+    if (chunk == NULL)
+        return false;
+    chunk->next = slab->chunks;
+    slab->chunks = chunk;
+    slab->in_chunk = 0;
+    slab->chunk_objects = objects;
+    return true;
+}
+
 void *slab_take(struct slab *slab)
 {
     void *object;
@@ -24,15 +45,8 @@ void *slab_take(struct slab *slab)
         object = slab->free_list;
         memcpy(&slab->free_list, object, sizeof slab->free_list);
     } else {
-        if (slab->chunks == NULL || slab->in_chunk == SLAB_CHUNK_OBJECTS) {
-            struct slab_chunk *chunk =
-                malloc(sizeof *chunk + slab->object_size * SLAB_CHUNK_OBJECTS);
-            if (chunk == NULL)
-                return NULL;
-            chunk->next = slab->chunks;
-            slab->chunks = chunk;
-            slab->in_chunk = 0;
-        }
+        if (slab->in_chunk == slab->chunk_objects && !add_chunk(slab))
+            return NULL;
         object = slab->chunks->objects + slab->object_size * slab->in_chunk++;
     }
     slab->live++;

@@ -15,6 +15,7 @@ struct slab {
     struct slab_chunk *chunks; /* every chunk ever taken */
     void *free_list;           /* objects given back */
     size_t in_chunk;           /* objects handed out from the newest chunk */
+    size_t chunk_objects;      /* that the newest chunk holds; chunks grow as more are taken */
     size_t live;               /* objects in use now */
 };
 

@@ -589,9 +589,22 @@ static bool parse(struct loader *l)
         return err_no_memory(l->err);
     yaml_parser_set_input_string(&parser, (const unsigned char *)l->text, l->length);
     bool ok = yaml_parser_load(&parser, &l->document);
-    if (!ok)
-        fail_at(l, parser.problem_mark.index, "%s",
-                parser.problem != NULL ? parser.problem : "not YAML");
+    yaml_document_t second;
+    if (ok && yaml_parser_load(&parser, &second)) {
+        const yaml_node_t *root = yaml_document_get_root_node(&second);
+        if (root != NULL) {
+            fail_node(l, root, "a second document begins here; a file holds one rule");
+            yaml_document_delete(&l->document);
+            ok = false;
+        }
+        yaml_document_delete(&second);
+    } else {
+        if (ok)
+            yaml_document_delete(&l->document);
+        ok = false;
+        fail_at(l, parser.problem_mark.index, "not YAML: %s",
+                parser.problem != NULL ? parser.problem : "it cannot be read");
+    }
     yaml_parser_delete(&parser);
     return ok;
 }

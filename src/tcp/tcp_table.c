@@ -3,12 +3,20 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/pages.h"
+
 #define INITIAL_SLOTS 1024
+
+static struct tcp_table_slot *empty_slots(size_t count)
+{
+    struct tcp_table_slot *slots = pages_alloc(count * sizeof *slots);
+    return slots == NULL ? NULL : memset(slots, 0, count * sizeof *slots);
+}
 
 bool tcp_table_init(struct tcp_table *table)
 {
     *table = (struct tcp_table){ .key = siphash_random_key(), .capacity = INITIAL_SLOTS };
-    table->slots = calloc(table->capacity, sizeof *table->slots);
+    table->slots = empty_slots(table->capacity);
     return table->slots != NULL;
 }
 
@@ -82,7 +90,7 @@ static void insert(struct tcp_table_slot *slots, size_t capacity, struct tcp_tab
 static bool grow(struct tcp_table *table)
 {
     size_t capacity = table->capacity * 2;
-    struct tcp_table_slot *slots = calloc(capacity, sizeof *slots);
+    struct tcp_table_slot *slots = empty_slots(capacity);
     if (slots == NULL)
         return false;
     for (size_t i = 0; i < table->capacity; i++)

@@ -1,0 +1,16 @@
+/*
+ * pages - large pieces of memory, backed by huge pages where the system has them: with gigabytes of
+ * connections, half of the time would go into address translation.
+ */
+#ifndef HANGUP_BASE_PAGES_H
+#define HANGUP_BASE_PAGES_H
+
+#include <stddef.h>
+
+/* From this size on it is worth asking for huge pages. */
+#define PAGES_HUGE_BYTES ((size_t)2 * 1024 * 1024)
+
+/* Not zeroed; free() gives it back. NULL: no memory. */
+void *pages_alloc(size_t size);
+
+#endif

@@ -87,11 +87,13 @@ bool capture_read(struct capture *capture, struct packet *batch, size_t max, siz
             p->ts_ns = CAPTURE_MAX_TIME_NS;
         if (p->ts_ns < CAPTURE_MIN_TIME_NS)
             p->ts_ns = CAPTURE_MIN_TIME_NS;
-        if (info->packets == 0 || p->ts_ns < info->first_ns)
+        bool first = info->packets == info->untimed_packets;
+        if (!p->untimed && (first || p->ts_ns < info->first_ns))
             info->first_ns = p->ts_ns;
-        if (info->packets == 0 || p->ts_ns > info->last_ns)
+        if (!p->untimed && (first || p->ts_ns > info->last_ns))
             info->last_ns = p->ts_ns;
         info->packets++;
+        info->untimed_packets += p->untimed;
         info->bytes += p->len;
         info->truncated_packets += p->caplen < p->len;
     }

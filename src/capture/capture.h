@@ -34,6 +34,7 @@ struct packet {
     uint32_t len;         /* bytes on the wire, >= caplen */
     uint32_t frame;       /* 1-based in its file, as Wireshark counts */
     uint16_t capture;     /* which file, in the order of the command line */
+    bool untimed;         /* without a time of its own: ts_ns is that of the packet before, or 0 */
     uint16_t link_type;   /* LINKTYPE_ value (https://www.tcpdump.org/linktypes.html) */
 };
 
@@ -42,7 +43,7 @@ struct capture_info {
     const char *format;      /* "pcap", "pcapng", "conv", "live" */
     uint64_t packets;
     uint64_t bytes;          /* on the wire */
-    int64_t first_ns, last_ns; /* earliest and latest; valid when packets > 0 */
+    int64_t first_ns, last_ns; /* earliest and latest; valid when packets > untimed_packets */
     uint64_t truncated_packets; /* captured shorter than they were */
     int64_t dropped_packets; /* by the capturing program; -1: the capture does not say */
     uint64_t untimed_packets; /* packets without a time stamp (pcapng simple packet blocks) */

@@ -89,23 +89,43 @@ static void read_interface_options(const struct pcapng *file, struct interface *
     }
 }
 
-/* Units of an interface's clock to nanoseconds. 128 bits hold any 64-bit count times 10^9. */
+static uint64_t decimal_to_ns(uint64_t units, unsigned exponent)
+{
+    for (; exponent < 9; exponent++) {
+        if (units > CAPTURE_MAX_TIME_NS / 10)
+            return CAPTURE_MAX_TIME_NS;
+        units *= 10;
+    }
+    for (; exponent > 9 && units > 0; exponent--)
+        units /= 10;
+    return units;
+}
+
+static uint64_t binary_to_ns(uint64_t units, unsigned exponent)
+{
+    uint64_t seconds = exponent < 64 ? units >> exponent : 0;
+    uint64_t fraction = exponent < 64 ? units & ((UINT64_C(1) << exponent) - 1) : units;
+    /* 32 bits of a fraction are finer than nanoseconds, and leave room for the product. */
+    if (exponent > 32) {
+        fraction = exponent - 32 < 64 ? fraction >> (exponent - 32) : 0;
+        exponent = 32;
+    }
+    if (seconds > (uint64_t)(CAPTURE_MAX_TIME_NS / NS_PER_S))
+        return CAPTURE_MAX_TIME_NS;
+    return seconds * (uint64_t)NS_PER_S + (fraction * (uint64_t)NS_PER_S >> exponent);
+}
+
+/* Units of an interface's clock to nanoseconds, within what a capture may hold. */
 static int64_t to_ns(const struct interface *interface, uint64_t units)
 {
-    unsigned __int128 ns = units;
-    if (interface->binary_resolution) {
-        ns = interface->exponent >= 96 ? 0 : ns * (uint64_t)NS_PER_S >> interface->exponent;
-    } else {
-        int scale = 9 - interface->exponent;
-        for (; scale > 0; scale--)
-            ns *= 10;
-        for (; scale < 0 && ns > 0; scale++)
-            ns /= 10;
-    }
-    __int128 total = (__int128)ns + (__int128)interface->offset_s * NS_PER_S;
-    if (total > CAPTURE_MAX_TIME_NS)
-        return CAPTURE_MAX_TIME_NS;
-    return total < CAPTURE_MIN_TIME_NS ? CAPTURE_MIN_TIME_NS : (int64_t)total;
+    uint64_t ns = interface->binary_resolution ? binary_to_ns(units, interface->exponent)
+                                               : decimal_to_ns(units, interface->exponent);
+    int64_t offset = interface->offset_s;
+    const int64_t most = CAPTURE_MAX_TIME_NS / NS_PER_S;
+    offset = offset > most ? most : offset < -most ? -most : offset;
+    if (ns > (uint64_t)CAPTURE_MAX_TIME_NS)
+        ns = CAPTURE_MAX_TIME_NS;
+    return (int64_t)ns + offset * NS_PER_S; /* clamped by capture_read */
 }
 
 static bool add_interface(struct capture *capture, const uint8_t *body, size_t length)
@@ -169,7 +189,6 @@ static bool read_packet(struct capture *capture, enum block_type type, const uin
             caplen = interface->snaplen;
         if (caplen > length - fixed)
             caplen = (uint32_t)(length - fixed);
-        capture->info.untimed_packets++;
     } else {
         caplen = bytes_u32(body + 12, big);
         len = bytes_u32(body + 16, big);
@@ -184,6 +203,7 @@ static bool read_packet(struct capture *capture, enum block_type type, const uin
         .caplen = caplen,
         .len = len < caplen ? caplen : len,
         .frame = ++file->frame,
+        .untimed = type == BLOCK_SIMPLE_PACKET,
         .link_type = interface->link_type,
     };
     return true;

@@ -93,7 +93,7 @@ static json_t *capture_value(const struct analysis *analysis, size_t index)
     view_limits(analysis, index, &known);
     for (size_t i = 0; i < known.count; i++)
         json_array_append_new(limits, json_string(known.clause[i]));
-    bool any = info->packets > 0;
+    bool any = info->packets > info->untimed_packets;
     json_t *value = json_object();
     json_object_set_new(value, "file", untrusted(info->file));
     json_object_set_new(value, "format", json_string(info->format));

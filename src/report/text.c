@@ -69,7 +69,12 @@ static void print_capture(FILE *out, const struct analysis *analysis, size_t ind
     if (info->packets > 0) {
         strbuf_adds(&text, ", ");
         text_count(&text, info->packets);
-        strbuf_addf(&text, " packet%s in ", info->packets == 1 ? "" : "s");
+        strbuf_addf(&text, " packet%s", info->packets == 1 ? "" : "s");
+    } else {
+        strbuf_adds(&text, ", no packets");
+    }
+    if (info->packets > info->untimed_packets) {
+        strbuf_adds(&text, " in ");
         text_duration(&text, info->last_ns - info->first_ns);
         strbuf_adds(&text, " from ");
         struct strbuf time = { 0 };
@@ -77,8 +82,6 @@ static void print_capture(FILE *out, const struct analysis *analysis, size_t ind
         strbuf_add(&text, strbuf_text(&time), 23); /* milliseconds are enough for a head */
         strbuf_adds(&text, "Z");
         strbuf_free(&time);
-    } else {
-        strbuf_adds(&text, ", no packets");
     }
     const char *vantage = view_vantage(analysis, index);
     if (strcmp(vantage, "unknown") != 0)

@@ -161,9 +161,13 @@ static void durations(const struct connection *c, const struct view *v, int64_t 
     r->since_request = request == NS_ABSENT ? NS_ABSENT : at - request;
     r->since_response = response == NS_ABSENT ? NS_ABSENT : at - response;
     r->since_activity = activity == NS_ABSENT ? NS_ABSENT : at - activity;
-    if (r->lost_thread) {
+    if (r->lost_thread)
         r->since_request = r->since_response = NS_UNKNOWN;
-    }
+    /* A gap is dated by what shows it, which may be later than the close. */
+    int64_t *times[] = { &r->since_request, &r->since_response, &r->since_activity };
+    for (int i = 0; i < 3; i++)
+        if (*times[i] < 0 && *times[i] != NS_ABSENT)
+            *times[i] = NS_UNKNOWN;
     const struct mark *open = c->handshake_done.frame != 0 && c->handshake_timed ? &c->handshake_done
                               : r->mark[MARK_SYN_ACK].frame != 0 ? &r->mark[MARK_SYN_ACK]
                                                                  : &r->mark[MARK_SYN];
@@ -410,6 +414,8 @@ void connection_exchange(const struct connection *c, const struct record *r,
         f->idle_before = x->request.first_ns - before->response.last_ns;
     else if (before == NULL && c->handshake_done.frame != 0)
         f->idle_before = x->request.first_ns - c->handshake_done.ns;
+    if (f->idle_before != NS_ABSENT && f->idle_before < 0)
+        f->idle_before = NS_UNKNOWN; /* a gap in the response before, dated too late */
     if (x->response_seen)
         f->to_response = x->response.first_ns - x->request.last_ns;
     struct act act = act_of(c, !client);

@@ -20,7 +20,7 @@ struct connection {
     bool open_seen;
     bool handshake_timed; /* no repetition in it, and its last ACK was captured: its times are round trips */
     uint16_t last_capture;
-    uint64_t captures_seen; /* bit n: number of the file less `capture` */
+    uint64_t captures_seen; /* bit n: seen in file n, besides `capture` */
     bool reset_only;      /* no end sent a FIN */
     bool in_closing;      /* both ends are done; waits for stragglers */
     int64_t first_ns, last_ns;

@@ -230,11 +230,10 @@ static bool next_stream(struct tracker *t, uint16_t capture, uint32_t *number)
 static bool count_in_other_file(struct tracker *t, struct connection *c, uint16_t capture)
 {
     c->last_capture = capture;
-    int distance = capture - c->capture;
     uint32_t unused;
-    if (distance > 0 && distance < 64) {
-        bool seen = c->captures_seen >> distance & 1;
-        c->captures_seen |= UINT64_C(1) << distance;
+    if (capture < 64) {
+        bool seen = c->captures_seen >> capture & 1;
+        c->captures_seen |= UINT64_C(1) << capture;
         return seen || next_stream(t, capture, &unused);
     }
     uint64_t pair = c->id << 16 | capture;

@@ -49,26 +49,53 @@ void head_add_target(struct http_head *head, const char *at, size_t length, bool
     }
 }
 
-/* Userinfo in an absolute target (RFC 9110 section 4.2.4) may be a password; it ends with the last @ of
- * the authority. Where the authority's end was cut off, nothing of it is shown. */
+/* Where the authority of a target begins (RFC 9112 section 3.2): behind ://, behind // at the start, at
+ * once in the form of CONNECT; NULL: there is none. */
+static const char *find_authority(const char *target)
+{
+    const char *scheme_end = strstr(target, "://");
+    if (target[0] == '/')
+        return target[1] == '/' ? target + 2 : NULL;
+    if (scheme_end != NULL && scheme_end <= target + strcspn(target, "/?"))
+        return scheme_end + 3;
+    return target[0] == '*' ? NULL : target;
+}
+
+/* HOST, HOST:PORT, [HOST]:PORT, and nothing else. */
+static bool is_plain_authority(const char *authority, size_t length)
+{
+    const char *end = authority + length;
+    const char *host_end = authority[0] == '[' ? memchr(authority, ']', length) : NULL;
+    const char *from = host_end != NULL ? host_end : authority;
+    const char *colon = memchr(from, ':', (size_t)(end - from));
+    if (memchr(authority, '%', length) != NULL)
+        return false;
+    for (const char *p = colon; p != NULL && ++p < end;)
+        if (*p < '0' || *p > '9')
+            return false;
+    return true;
+}
+
+/* Userinfo (RFC 9110 section 4.2.4) may be a password. It ends with the last @ of the authority; an
+ * authority that is cut off or odd is not shown at all. */
 void head_take_target(const struct http_head *head, struct http_exchange *exchange)
 {
-    const char *target = head->target, *authority = strstr(target, "://");
-    size_t before = 0;
-    if (authority != NULL && authority < target + strcspn(target, "/?")  + 1) {
-        authority += 3;
-        before = (size_t)(authority - target);
-        size_t length = strcspn(authority, "/?");
-        bool cut = head->target_cut && authority[length] == '\0';
-        for (size_t i = length; i > 0 && !cut; i--)
-            if (authority[i - 1] == '@') {
-                authority += i;
-                break;
-            }
-        target = cut ? "..." : authority;
+    const char *target = head->target, *authority = find_authority(target);
+    if (authority == NULL) {
+        snprintf(exchange->target, sizeof exchange->target, "%s", target);
+        return;
     }
-    memcpy(exchange->target, head->target, before);
-    snprintf(exchange->target + before, sizeof exchange->target - before, "%s", target);
+    size_t before = (size_t)(authority - target), length = strcspn(authority, "/?");
+    bool whole = !head->target_cut || authority[length] != '\0';
+    for (size_t i = length; i > 0; i--)
+        if (authority[i - 1] == '@') {
+            authority += i;
+            length -= i;
+            break;
+        }
+    memcpy(exchange->target, target, before);
+    snprintf(exchange->target + before, sizeof exchange->target - before, "%s",
+             whole && is_plain_authority(authority, length) ? authority : "...");
 }
 
 static void copy_token(char token[HTTP_TOKEN_BYTES], const char *value)

@@ -442,7 +442,7 @@ static void feed_messages(struct http_conn *http, struct http_memory *memory, un
                 at++;
             if (at == chunk->length)
                 return;
-            if (http->outstanding >= HTTP_MAX_OUTSTANDING) {
+            if (http->client == (int)from && http->outstanding >= HTTP_MAX_OUTSTANDING) {
                 http->errors++;
                 lose_thread(http, from);
                 return;
@@ -487,8 +487,8 @@ static void feed_gap(struct http_conn *http, struct http_memory *memory, unsigne
     bool counted = !(stream->parser.flags & F_CHUNKED) &&
                    stream->parser.flags & F_CONTENT_LENGTH;
     uint64_t left = stream->in_chunk ? stream->chunk_left
-                    : counted        ? stream->parser.content_length
                     : until_close    ? UINT64_MAX
+                    : counted        ? stream->parser.content_length
                                      : 0;
     if (left == 0 || (stream->in_chunk && chunk->length > left)) {
         lose_thread(http, from);

@@ -592,7 +592,9 @@ static bool parse(struct loader *l)
     yaml_document_t second;
     if (ok && yaml_parser_load(&parser, &second)) {
         const yaml_node_t *root = yaml_document_get_root_node(&second);
-        if (root != NULL) {
+        bool empty = root == NULL || (root->type == YAML_SCALAR_NODE &&
+                                      root->data.scalar.length == 0);
+        if (!empty) {
             fail_node(l, root, "a second document begins here; a file holds one rule");
             yaml_document_delete(&l->document);
             ok = false;
@@ -615,6 +617,7 @@ static int nesting(const char *text)
     int depth = 0, deepest = 0;
     for (; *text != '\0'; text++) {
         depth += (*text == '[' || *text == '{') - (*text == ']' || *text == '}');
+        depth = depth < 0 ? 0 : depth;
         deepest = depth > deepest ? depth : deepest;
     }
     return deepest;

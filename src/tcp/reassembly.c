@@ -20,6 +20,8 @@ static void hand_on(struct tcp_conn *conn, unsigned from, const struct tcp_chunk
         end->lost_bytes += chunk->length;
     end->payload_bytes += chunk->length;
     end->deliver_nxt = chunk->seq + chunk->length;
+    if (end->gap_frame != 0 && seq_leq(end->gap_ack, end->deliver_nxt))
+        end->gap_frame = 0;
     sink->data(sink->context, conn, from, chunk);
 }
 
@@ -47,15 +49,19 @@ static void hand_on_run(struct tcp_conn *conn, unsigned from, struct tcp_chunk c
     }
 }
 
+/* Bytes that were not captured, up to seq. They were sent before the segment that shows it, and before
+ * the other end acknowledged them. */
 static void gap_until(struct tcp_conn *conn, unsigned from, uint32_t seq,
                       const struct tcp_chunk *shown_by, const struct tcp_sink *sink)
 {
+    const struct tcp_end *end = &conn->end[from];
+    bool acked_before = end->gap_frame != 0 && end->gap_ts_ns < shown_by->ts_ns;
     struct tcp_chunk gap = {
-        .seq = conn->end[from].deliver_nxt,
-        .length = seq - conn->end[from].deliver_nxt,
-        .ts_ns = shown_by->ts_ns,
-        .frame = shown_by->frame,
-        .capture = shown_by->capture,
+        .seq = end->deliver_nxt,
+        .length = seq - end->deliver_nxt,
+        .ts_ns = acked_before ? end->gap_ts_ns : shown_by->ts_ns,
+        .frame = acked_before ? end->gap_frame : shown_by->frame,
+        .capture = acked_before ? end->gap_capture : shown_by->capture,
     };
     hand_on(conn, from, &gap, sink);
 }
@@ -192,8 +198,15 @@ void reassembly_flush(struct tcp_conn *conn, unsigned from, struct tcp_budget *b
     if (peer->ack_known && end->base_known)
         last = seq_max(last, end->fin_seen && seq_lt(end->fin_seq, peer->ack) ? end->fin_seq
                                                                               : peer->ack);
+    /* An abort carries the sender's next sequence number. */
+    bool aborted = end->resets > 0 && end->rst_kind == TCP_RESET_ABORTING;
+    if (aborted && end->base_known)
+        last = seq_max(last, end->fin_seen && seq_lt(end->fin_seq, end->rst_seq) ? end->fin_seq
+                                                                                 : end->rst_seq);
     if (seq_lt(end->deliver_nxt, last)) {
-        struct tcp_chunk shown_by = { .ts_ns = end->last_ts_ns };
+        struct tcp_chunk shown_by = { .ts_ns = end->fin_seen ? end->fin_ts_ns
+                                               : aborted     ? end->rst_ts_ns
+                                                             : end->last_ts_ns };
         gap_until(conn, from, last, &shown_by, sink);
     }
 }

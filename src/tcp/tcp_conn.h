@@ -43,6 +43,12 @@ struct tcp_end {
     uint32_t data_ack;         /* ACK number of its last payload segment */
     uint32_t last_seq, last_ack, last_len; /* of its last segment, to recognise duplicates */
     int64_t last_ts_ns;
+    int64_t fin_ts_ns, rst_ts_ns; /* of the FIN and the reset above */
+    /* The first segment of the other end that acknowledged bytes beyond deliver_nxt: if they do not come
+     * out of order, they were not captured, and were sent before that. frame 0: none. */
+    int64_t gap_ts_ns;
+    uint32_t gap_frame, gap_ack;
+    uint16_t gap_capture;
     uint64_t payload_bytes;    /* each byte once */
     uint64_t lost_bytes;       /* sent, but not in the capture */
     uint32_t segments;         /* duplicates of the capture not counted */

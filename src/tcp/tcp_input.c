@@ -82,7 +82,11 @@ static unsigned disown_reset(struct tcp_end *end, struct tcp_end *peer, const st
                                        !end->fin_seen);
     bool goes_on = s->flags & TCP_SYN || (more && end->base_known && seq_leq(end->rst_seq, s->seq) &&
                                           seq_leq(end->data_end, s->seq));
-    if (!goes_on)
+    /* A reset whose number lies ahead, and its end goes on below it, later and without a hole. */
+    bool ahead = end->rst_kind == TCP_RESET_ABORTING && end->base_known && more &&
+                 s->seq == end->snd_nxt && seq_lt(s->seq, end->rst_seq) &&
+                 s->ts_ns - end->rst_ts_ns > DUPLICATE_WITHIN_NS;
+    if (!goes_on && !ahead)
         return 0;
     end->rst_kind = TCP_RESET_FOREIGN;
     end->state = end->state_before_rst[0];
@@ -98,6 +102,7 @@ static unsigned take_reset(struct tcp_end *end, struct tcp_end *peer, const stru
         notes |= TCP_NOTE_RST_FITS;
         end->rst_kind = (uint8_t)kind;
         end->rst_seq = s->seq;
+        end->rst_ts_ns = s->ts_ns;
         end->rst_ack = s->ack;
         end->state_before_rst[0] = end->state;
         end->state_before_rst[1] = peer->state;
@@ -175,6 +180,13 @@ static unsigned take_ack(struct tcp_conn *conn, unsigned from, const struct segm
         step(end, TCP_EV_RCV_FIN);
         step(peer, TCP_EV_RCV_ACK_OF_FIN);
     }
+    uint32_t sent = peer->fin_seen && seq_lt(peer->fin_seq, s->ack) ? peer->fin_seq : s->ack;
+    if (peer->base_known && peer->gap_frame == 0 && seq_lt(peer->deliver_nxt, sent)) {
+        peer->gap_ts_ns = s->ts_ns;
+        peer->gap_frame = s->frame;
+        peer->gap_capture = s->capture;
+        peer->gap_ack = sent;
+    }
     if (advanced)
         reassembly_acked(conn, !from, s->ack, budget, sink);
     return notes;
@@ -218,6 +230,7 @@ static unsigned take_fin(struct tcp_end *end, const struct segment *s, uint32_t 
     }
     end->fin_seen = true;
     end->fin_seq = fin_seq;
+    end->fin_ts_ns = s->ts_ns;
     end->fin_ack = s->flags & TCP_ACK ? s->ack : end->ack;
     end->snd_nxt = seq_max(end->snd_nxt, fin_seq + 1);
     step(end, TCP_EV_SND_FIN);

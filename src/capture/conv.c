@@ -10,6 +10,7 @@
 #include "base/strbuf.h"
 #include "base/text.h"
 #include "base/vec.h"
+#include "capture/conv_headers.h"
 #include "capture/formats.h"
 
 #define LINKTYPE_RAW 101
@@ -148,78 +149,31 @@ struct packet_line {
     struct strbuf payload;
 };
 
-static void put16(uint8_t *p, unsigned value)
-{
-    p[0] = (uint8_t)(value >> 8);
-    p[1] = (uint8_t)value;
-}
-
-static void put32(uint8_t *p, uint32_t value)
-{
-    put16(p, value >> 16);
-    put16(p + 2, value & 0xffff);
-}
-
-static uint32_t sum16(const uint8_t *p, size_t length, uint32_t sum)
-{
-    for (size_t i = 0; i + 1 < length; i += 2)
-        sum += (uint32_t)p[i] << 8 | p[i + 1];
-    if (length % 2 != 0)
-        sum += (uint32_t)p[length - 1] << 8;
-    return sum;
-}
-
-static unsigned fold(uint32_t sum)
-{
-    while (sum >> 16)
-        sum = (sum & 0xffff) + (sum >> 16);
-    return ~sum & 0xffff;
-}
-
-/* IPv4 and TCP headers with right checksums, so that other tools read the packets too. */
 static bool emit(struct conv *conv, const struct conversation *c, const struct packet_line *line,
                  uint32_t seq, uint32_t ack)
 {
-    uint8_t header[20 + 28] = { 0 }, *tcp = header + 20;
-    size_t options = (line->has_mss ? 4u : 0) + (line->has_wscale ? 4u : 0);
-    size_t total = 40 + options + line->payload.length;
+    const struct conv_headers headers = {
+        .source = c->address[line->from],
+        .destination = c->address[!line->from],
+        .source_port = c->port[line->from],
+        .destination_port = c->port[!line->from],
+        .seq = seq,
+        .ack = ack,
+        .flags = (uint8_t)line->flags,
+        .window = (uint16_t)line->win,
+        .ttl = (uint8_t)line->ttl,
+        .id = (uint16_t)line->id,
+        .mss = line->has_mss ? (int)line->mss : -1,
+        .window_scale = line->has_wscale ? (int)line->wscale : -1,
+    };
+    uint8_t header[CONV_MAX_HEADER_BYTES];
+    size_t length = conv_headers_write(&headers, strbuf_text(&line->payload),
+                                       line->payload.length, header);
+    size_t total = length + line->payload.length;
     if (total > UINT16_MAX)
         return fail(conv, "the packet is longer than 65535 bytes");
     if (conv->frames.count >= MAX_PACKETS)
         return fail(conv, "more than %d packets", MAX_PACKETS);
-    header[0] = 0x45;
-    put16(header + 2, (unsigned)total);
-    put16(header + 4, (unsigned)line->id);
-    header[6] = 0x40; /* do not fragment */
-    header[8] = (uint8_t)line->ttl;
-    header[9] = 6;
-    memcpy(header + 12, c->address[line->from], 4);
-    memcpy(header + 16, c->address[!line->from], 4);
-    put16(header + 10, fold(sum16(header, 20, 0)));
-    put16(tcp, c->port[line->from]);
-    put16(tcp + 2, c->port[!line->from]);
-    put32(tcp + 4, seq);
-    put32(tcp + 8, ack);
-    tcp[12] = (uint8_t)((20 + options) / 4 << 4);
-    tcp[13] = (uint8_t)line->flags;
-    put16(tcp + 14, (unsigned)line->win);
-    uint8_t *option = tcp + 20;
-    if (line->has_mss) {
-        option[0] = 2;
-        option[1] = 4;
-        put16(option + 2, (unsigned)line->mss);
-        option += 4;
-    }
-    if (line->has_wscale) {
-        option[0] = 3;
-        option[1] = 3;
-        option[2] = (uint8_t)line->wscale;
-        option[3] = 0;
-    }
-    uint32_t sum = sum16(header + 12, 8, 0) + 6 + (uint32_t)(total - 20);
-    sum = sum16(tcp, 20 + options, sum);
-    sum = sum16((const uint8_t *)strbuf_text(&line->payload), line->payload.length, sum);
-    put16(tcp + 16, fold(sum));
     size_t kept = line->has_snap && line->snap < line->payload.length ? line->snap
                                                                       : line->payload.length;
     for (int copy = 0; copy <= line->twice; copy++) {
@@ -228,12 +182,12 @@ static bool emit(struct conv *conv, const struct conversation *c, const struct p
         conv->frames.items[conv->frames.count] = (struct frame){
             .ts_ns = conv->now_ns + copy * 1000,
             .offset = conv->bytes.length,
-            .caplen = (uint32_t)(40 + options + kept),
+            .caplen = (uint32_t)(length + kept),
             .len = (uint32_t)total,
             .order = conv->frames.count,
         };
         conv->frames.count++;
-        strbuf_add(&conv->bytes, (const char *)header, 40 + options);
+        strbuf_add(&conv->bytes, (const char *)header, length);
         strbuf_add(&conv->bytes, strbuf_text(&line->payload), kept);
     }
     return !conv->bytes.failed || err_no_memory(conv->err);

@@ -10,6 +10,7 @@
 
 #include "base/text.h"
 #include "rules/expr_node.h"
+#include "rules/suggest.h"
 
 /* Deeper nesting than any person writes would only exhaust the stack. */
 #define MAX_DEPTH 64
@@ -113,32 +114,9 @@ static bool take_word(struct parser *p, const char *word)
     return true;
 }
 
-/* ---- suggestions ----------------------------------------------------------------------- */
-
-/* Edit distance of short words (Levenshtein), for "did you mean". */
-static size_t distance(const char *a, size_t a_length, const char *b)
+static const char *field_name(const void *context, size_t i)
 {
-    size_t row[64];
-    size_t b_length = strlen(b);
-    if (b_length >= 64 || a_length >= 64)
-        return SIZE_MAX;
-    for (size_t j = 0; j <= b_length; j++)
-        row[j] = j;
-    for (size_t i = 1; i <= a_length; i++) {
-        size_t diagonal = row[0];
-        row[0] = i;
-        for (size_t j = 1; j <= b_length; j++) {
-            size_t above = row[j];
-            size_t best = diagonal + (a[i - 1] != b[j - 1]);
-            if (above + 1 < best)
-                best = above + 1;
-            if (row[j - 1] + 1 < best)
-                best = row[j - 1] + 1;
-            row[j] = best;
-            diagonal = above;
-        }
-    }
-    return row[b_length];
+    return ((const struct field *)context)[i].name;
 }
 
 static const struct expr *unknown_name(struct parser *p, size_t offset, size_t length)
@@ -147,18 +125,12 @@ static const struct expr *unknown_name(struct parser *p, size_t offset, size_t l
         return fail(p, offset, "'%.*s' is no number, duration (5s, 250ms), true or false",
                     (int)length, p->source + offset);
     const char *word = p->source + offset;
-    size_t count, best = length / 3 + 1;
-    const struct field *fields = fields_all(&count), *nearest = NULL;
-    for (size_t i = 0; i < count; i++) {
-        size_t d = distance(word, length, fields[i].name);
-        if (d <= best) {
-            best = d;
-            nearest = &fields[i];
-        }
-    }
+    size_t count;
+    const struct field *fields = fields_all(&count);
+    const char *nearest = suggest(word, length, count, field_name, fields);
     if (nearest != NULL)
         return fail(p, offset, "there is no field or parameter '%.*s'; did you mean '%s'?",
-                    (int)length, word, nearest->name);
+                    (int)length, word, nearest);
     return fail(p, offset, "there is no field or parameter '%.*s' (`hangup fields` lists them)",
                 (int)length, word);
 }

@@ -1,148 +1,16 @@
 /*
  * rule_load - YAML -> struct rule, with errors that point into the file.
  */
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <yaml.h>
 
 #include "base/vec.h"
-#include "rules/rule.h"
+#include "rules/rule_source.h"
+#include "rules/suggest.h"
 #include "rules/template.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
-
-struct loader {
-    struct rules *rules;
-    struct rule *rule;
-    const char *origin;
-    const char *text;
-    size_t length;
-    yaml_document_t document;
-    struct err *err;
-};
-
-/* ---- errors -------------------------------------------------------------------------------- */
-
-/* file:line:column: message, the line, and a caret under the column. */
-static bool fail_at(struct loader *l, size_t offset, const char *format, ...) PRINTF_LIKE(3, 4);
-
-static bool fail_at(struct loader *l, size_t offset, const char *format, ...)
-{
-    char message[400];
-    va_list args;
-    va_start(args, format);
-    vsnprintf(message, sizeof message, format, args);
-    va_end(args);
-    if (offset > l->length)
-        offset = l->length;
-    size_t start = offset, line = 1;
-    while (start > 0 && l->text[start - 1] != '\n')
-        start--;
-    for (size_t i = 0; i < start; i++)
-        line += l->text[i] == '\n';
-    size_t column = offset - start;
-    size_t width = strcspn(l->text + start, "\r\n");
-    if (width > 200 || column > 200) /* no line of a rule is that long: it is no text */
-        return err_set(l->err, "%s:%zu:%zu: %s", l->origin, line, column + 1, message);
-    char padding[256];
-    for (size_t i = 0; i < column; i++)
-        padding[i] = l->text[start + i] == '\t' ? '\t' : ' ';
-    padding[column] = '\0';
-    return err_set(l->err, "%s:%zu:%zu: %s\n    %.*s\n    %s^", l->origin, line, column + 1,
-                   message, (int)width, l->text + start, padding);
-}
-
-static bool fail_node(struct loader *l, const yaml_node_t *node, const char *format, ...)
-    PRINTF_LIKE(3, 4);
-
-static bool fail_node(struct loader *l, const yaml_node_t *node, const char *format, ...)
-{
-    char message[300];
-    va_list args;
-    va_start(args, format);
-    vsnprintf(message, sizeof message, format, args);
-    va_end(args);
-    return fail_at(l, node->start_mark.index, "%s", message);
-}
-
-/* Where in the file the offset-th character of a scalar stands. White space may differ between a
- * scalar and its value (folding, indentation), other characters come in the same order. */
-static size_t source_offset(const struct loader *l, const yaml_node_t *node, size_t offset)
-{
-    const char *value = (const char *)node->data.scalar.value;
-    size_t at = node->start_mark.index;
-    char style_mark = node->data.scalar.style == YAML_LITERAL_SCALAR_STYLE  ? '|'
-                      : node->data.scalar.style == YAML_FOLDED_SCALAR_STYLE ? '>'
-                                                                            : '\0';
-    if (style_mark != '\0')
-        at += strcspn(l->text + at, "\n");
-    for (size_t i = 0; value[i] != '\0'; i++) {
-        if (strchr(" \t\n", value[i]) != NULL) {
-            if (i == offset)
-                break;
-            continue;
-        }
-        while (at < l->length && l->text[at] != value[i])
-            at++;
-        if (i == offset)
-            break;
-        at++;
-    }
-    return at;
-}
-
-static bool fail_expr(struct loader *l, const yaml_node_t *node, const struct expr_error *error)
-{
-    return fail_at(l, source_offset(l, node, error->offset), "%s", error->text);
-}
-
-/* ---- nodes ----------------------------------------------------------------------------------- */
-
-static yaml_node_t *node_of(struct loader *l, int id)
-{
-    return yaml_document_get_node(&l->document, id);
-}
-
-static const char *scalar(const yaml_node_t *node)
-{
-    return node->type == YAML_SCALAR_NODE ? (const char *)node->data.scalar.value : NULL;
-}
-
-static yaml_node_t *find_key(struct loader *l, const yaml_node_t *mapping, const char *key)
-{
-    for (yaml_node_pair_t *pair = mapping->data.mapping.pairs.start;
-         pair < mapping->data.mapping.pairs.top; pair++) {
-        const char *name = scalar(node_of(l, pair->key));
-        if (name != NULL && strcmp(name, key) == 0)
-            return node_of(l, pair->value);
-    }
-    return NULL;
-}
-
-static bool need_text(struct loader *l, const yaml_node_t *node, const char **text)
-{
-    const char *value = scalar(node);
-    if (value == NULL || value[0] == '\0')
-        return fail_node(l, node, "a text is expected here");
-    *text = arena_strdup(&l->rules->arena, value);
-    return *text != NULL || err_no_memory(l->err);
-}
-
-/* Calls `take` for a scalar, or for each item of a list. */
-static bool each_item(struct loader *l, yaml_node_t *node,
-                      bool (*take)(struct loader *l, yaml_node_t *item, void *context),
-                      void *context)
-{
-    if (node->type != YAML_SEQUENCE_NODE)
-        return take(l, node, context);
-    for (yaml_node_item_t *item = node->data.sequence.items.start;
-         item < node->data.sequence.items.top; item++)
-        if (!take(l, node_of(l, *item), context))
-            return false;
-    return true;
-}
 
 static bool take_text(struct loader *l, yaml_node_t *item, void *context)
 {
@@ -153,7 +21,7 @@ static bool take_text(struct loader *l, yaml_node_t *item, void *context)
     if (entry == NULL)
         return err_no_memory(l->err);
     *end = entry;
-    return need_text(l, item, &entry->text);
+    return source_text(l, item, &entry->text);
 }
 
 /* ---- expressions and texts -------------------------------------------------------------------- */
@@ -171,24 +39,24 @@ static struct expr_context finding_context(const struct loader *l)
 static bool compile_condition(struct loader *l, const yaml_node_t *node,
                               const struct expr_context *context, const struct expr **out)
 {
-    const char *source = scalar(node);
+    const char *source = source_scalar(node);
     if (source == NULL)
-        return fail_node(l, node, "a condition is expected here");
+        return source_fail(l, node, "a condition is expected here");
     struct expr_error error = { 0 };
     *out = expr_compile(&l->rules->arena, source, context, &error);
     if (*out == NULL)
-        return fail_expr(l, node, &error);
+        return source_fail_expr(l, node, &error);
     if (expr_type(*out) != TYPE_BOOL)
-        return fail_node(l, node, "this is a %s, not a condition",
+        return source_fail(l, node, "this is a %s, not a condition",
                          value_type_name(expr_type(*out)));
     return true;
 }
 
 static bool compile_text(struct loader *l, const yaml_node_t *node, const struct template **out)
 {
-    const char *source = scalar(node);
+    const char *source = source_scalar(node);
     if (source == NULL || source[0] == '\0')
-        return fail_node(l, node, "a text is expected here");
+        return source_fail(l, node, "a text is expected here");
     struct expr_context context = finding_context(l);
     struct expr_error error = { 0 };
     size_t length = strlen(source); /* folded scalars end with a newline */
@@ -198,7 +66,7 @@ static bool compile_text(struct loader *l, const yaml_node_t *node, const struct
     if (text == NULL)
         return err_no_memory(l->err);
     *out = template_compile(&l->rules->arena, text, &context, &error);
-    return *out != NULL || fail_expr(l, node, &error);
+    return *out != NULL || source_fail_expr(l, node, &error);
 }
 
 /* A text, or {if: CONDITION, text: TEXT}. */
@@ -213,9 +81,9 @@ static bool take_choice(struct loader *l, yaml_node_t *item, void *context)
     *end = choice;
     if (item->type != YAML_MAPPING_NODE)
         return compile_text(l, item, &choice->text);
-    yaml_node_t *condition = find_key(l, item, "if"), *text = find_key(l, item, "text");
+    yaml_node_t *condition = source_key(l, item, "if"), *text = source_key(l, item, "text");
     if (text == NULL)
-        return fail_node(l, item, "an entry has 'text', and 'if' before it where it depends");
+        return source_fail(l, item, "an entry has 'text', and 'if' before it where it depends");
     struct expr_context finding = finding_context(l);
     return (condition == NULL ||
             compile_condition(l, condition, &finding, &choice->condition)) &&
@@ -226,13 +94,13 @@ static bool take_choice(struct loader *l, yaml_node_t *item, void *context)
 
 static bool load_choices(struct loader *l, yaml_node_t *node, const struct choice **choices)
 {
-    return each_item(l, node, take_choice, choices);
+    return source_each(l, node, take_choice, choices);
 }
 
 static bool load_word(struct loader *l, const yaml_node_t *node, const char *const *words,
                       size_t count, unsigned *index)
 {
-    const char *value = scalar(node);
+    const char *value = source_scalar(node);
     char list[160] = "";
     for (unsigned i = 0; i < count; i++) {
         if (value != NULL && strcmp(value, words[i]) == 0) {
@@ -242,25 +110,25 @@ static bool load_word(struct loader *l, const yaml_node_t *node, const char *con
         size_t used = strlen(list);
         snprintf(list + used, sizeof list - used, "%s%s", used > 0 ? ", " : "", words[i]);
     }
-    return fail_node(l, node, "one of these is expected here: %s", list);
+    return source_fail(l, node, "one of these is expected here: %s", list);
 }
 
 static bool load_id(struct loader *l, yaml_node_t *node)
 {
-    const char *id = scalar(node);
+    const char *id = source_scalar(node);
     if (id == NULL || id[0] == '\0' ||
         id[strspn(id, "abcdefghijklmnopqrstuvwxyz0123456789-")] != '\0')
-        return fail_node(l, node, "an id is made of a-z, 0-9 and '-'");
-    return need_text(l, node, &l->rule->id);
+        return source_fail(l, node, "an id is made of a-z, 0-9 and '-'");
+    return source_text(l, node, &l->rule->id);
 }
 
 static bool load_name(struct loader *l, yaml_node_t *node)
 {
-    const char *name = scalar(node);
+    const char *name = source_scalar(node);
     for (size_t i = 0; name != NULL && name[i] != '\0'; i++)
         if ((unsigned char)name[i] < ' ')
-            return fail_node(l, node, "a name has no control characters");
-    return need_text(l, node, &l->rule->name);
+            return source_fail(l, node, "a name has no control characters");
+    return source_text(l, node, &l->rule->name);
 }
 
 static bool load_severity(struct loader *l, yaml_node_t *node)
@@ -306,23 +174,23 @@ static bool load_retry(struct loader *l, yaml_node_t *node)
 static bool load_parameters(struct loader *l, yaml_node_t *node)
 {
     if (node->type != YAML_MAPPING_NODE)
-        return fail_node(l, node, "parameters are written as NAME: VALUE");
+        return source_fail(l, node, "parameters are written as NAME: VALUE");
     for (yaml_node_pair_t *pair = node->data.mapping.pairs.start;
          pair < node->data.mapping.pairs.top; pair++) {
-        yaml_node_t *key = node_of(l, pair->key), *value = node_of(l, pair->value);
+        yaml_node_t *key = source_node(l, pair->key), *value = source_node(l, pair->value);
         struct parameter *parameter = arena_alloc(&l->rules->arena, sizeof *parameter);
         if (parameter == NULL)
             return err_no_memory(l->err);
-        if (!need_text(l, key, &parameter->name))
+        if (!source_text(l, key, &parameter->name))
             return false;
         if (field_find(parameter->name, strlen(parameter->name)) != NULL)
-            return fail_node(l, key, "'%s' is the name of a field", parameter->name);
-        const char *source = scalar(value);
+            return source_fail(l, key, "'%s' is the name of a field", parameter->name);
+        const char *source = source_scalar(value);
         if (source == NULL)
-            return fail_node(l, value, "a number, a duration, true or false is expected here");
+            return source_fail(l, value, "a number, a duration, true or false is expected here");
         struct expr_error error = { 0 };
         if (!expr_constant(&l->rules->arena, source, &parameter->type, &parameter->value, &error))
-            return fail_expr(l, value, &error);
+            return source_fail_expr(l, value, &error);
         parameter->next = l->rule->parameters;
         l->rule->parameters = parameter;
     }
@@ -345,7 +213,7 @@ static bool load_members(struct loader *l, yaml_node_t *node)
     struct expr_context context = { .scope = SCOPE_CONNECTION,
                                     .parameters = l->rule->parameters };
     if (l->rule->scope != SCOPE_GROUP)
-        return fail_node(l, node, "'members' is for rules with scope: group");
+        return source_fail(l, node, "'members' is for rules with scope: group");
     return compile_condition(l, node, &context, &l->rule->members);
 }
 
@@ -353,21 +221,21 @@ static bool take_reference(struct loader *l, yaml_node_t *item, void *context)
 {
     (void)context;
     enum reference reference;
-    const char *name = scalar(item);
+    const char *name = source_scalar(item);
     if (name == NULL || !reference_find(name, &reference))
-        return fail_node(l, item, "one of these is expected here: open, request, response, "
+        return source_fail(l, item, "one of these is expected here: open, request, response, "
                          "activity");
     struct reference_list *list = &l->rule->references;
     for (unsigned i = 0; i < list->count; i++)
         if (list->items[i] == reference)
-            return fail_node(l, item, "'%s' stands in the list already", name);
+            return source_fail(l, item, "'%s' stands in the list already", name);
     list->items[list->count++] = reference;
     return true;
 }
 
 static bool load_deadline(struct loader *l, yaml_node_t *node)
 {
-    return each_item(l, node, take_reference, NULL);
+    return source_each(l, node, take_reference, NULL);
 }
 
 static bool load_deadline_only(struct loader *l, yaml_node_t *node)
@@ -384,9 +252,9 @@ static bool take_mark(struct loader *l, yaml_node_t *item, void *context)
 {
     (void)context;
     enum mark_id id;
-    const char *name = scalar(item);
+    const char *name = source_scalar(item);
     if (name == NULL || !mark_find(name, &id))
-        return fail_node(l, item, "there is no event '%s' (`hangup fields` lists them)",
+        return source_fail(l, item, "there is no event '%s' (`hangup fields` lists them)",
                          name != NULL ? name : "");
     l->rule->evidence |= 1u << id;
     return true;
@@ -394,7 +262,7 @@ static bool take_mark(struct loader *l, yaml_node_t *item, void *context)
 
 static bool load_evidence(struct loader *l, yaml_node_t *node)
 {
-    return each_item(l, node, take_mark, NULL);
+    return source_each(l, node, take_mark, NULL);
 }
 
 /* Programs read these two: each is one of a few words, whatever it depends on. */
@@ -407,7 +275,7 @@ static bool check_word(struct loader *l, yaml_node_t *item, void *context)
 {
     const struct word_set *set = context;
     unsigned index;
-    yaml_node_t *text = item->type == YAML_MAPPING_NODE ? find_key(l, item, "text") : item;
+    yaml_node_t *text = item->type == YAML_MAPPING_NODE ? source_key(l, item, "text") : item;
     return text == NULL || load_word(l, text, set->words, set->count, &index);
 }
 
@@ -415,14 +283,14 @@ static bool load_confidence(struct loader *l, yaml_node_t *node)
 {
     static const char *const words[] = { "certain", "likely", "possible" };
     struct word_set set = { words, COUNT(words) };
-    return each_item(l, node, check_word, &set) && load_choices(l, node, &l->rule->confidence);
+    return source_each(l, node, check_word, &set) && load_choices(l, node, &l->rule->confidence);
 }
 
 static bool load_accountable(struct loader *l, yaml_node_t *node)
 {
     static const char *const words[] = { "client", "server", "network", "unclear" };
     struct word_set set = { words, COUNT(words) };
-    return each_item(l, node, check_word, &set) && load_choices(l, node, &l->rule->accountable);
+    return source_each(l, node, check_word, &set) && load_choices(l, node, &l->rule->accountable);
 }
 
 static bool load_what(struct loader *l, yaml_node_t *node)
@@ -442,28 +310,28 @@ static bool load_fix(struct loader *l, yaml_node_t *node)
 
 static bool load_references(struct loader *l, yaml_node_t *node)
 {
-    return each_item(l, node, take_text, &l->rule->links);
+    return source_each(l, node, take_text, &l->rule->links);
 }
 
 static bool load_explains(struct loader *l, yaml_node_t *node)
 {
-    return each_item(l, node, take_text, &l->rule->explains_ids);
+    return source_each(l, node, take_text, &l->rule->explains_ids);
 }
 
 static bool load_seen_as(struct loader *l, yaml_node_t *node)
 {
-    return each_item(l, node, take_text, &l->rule->seen_as);
+    return source_each(l, node, take_text, &l->rule->seen_as);
 }
 
 static bool load_renamed_from(struct loader *l, yaml_node_t *node)
 {
-    return each_item(l, node, take_text, &l->rule->renamed_from);
+    return source_each(l, node, take_text, &l->rule->renamed_from);
 }
 
 static bool load_since(struct loader *l, yaml_node_t *node)
 {
     const char *version;
-    return need_text(l, node, &version);
+    return source_text(l, node, &version);
 }
 
 static bool take_case(struct loader *l, yaml_node_t *item, void *context)
@@ -476,19 +344,19 @@ static bool take_case(struct loader *l, yaml_node_t *item, void *context)
         return err_no_memory(l->err);
     *end = entry;
     entry->line = (unsigned)item->start_mark.line + 1;
-    return need_text(l, item, &entry->conversation);
+    return source_text(l, item, &entry->conversation);
 }
 
 static bool load_cases(struct loader *l, yaml_node_t *node)
 {
     static const char *const kinds[CASE_KINDS] = { "fires", "silent", "undecided" };
     if (node->type != YAML_MAPPING_NODE)
-        return fail_node(l, node, "cases are lists under fires, silent and undecided");
+        return source_fail(l, node, "cases are lists under fires, silent and undecided");
     for (yaml_node_pair_t *pair = node->data.mapping.pairs.start;
          pair < node->data.mapping.pairs.top; pair++) {
         unsigned kind;
-        if (!load_word(l, node_of(l, pair->key), kinds, CASE_KINDS, &kind) ||
-            !each_item(l, node_of(l, pair->value), take_case, &l->rule->cases[kind]))
+        if (!load_word(l, source_node(l, pair->key), kinds, CASE_KINDS, &kind) ||
+            !source_each(l, source_node(l, pair->value), take_case, &l->rule->cases[kind]))
             return false;
     }
     return true;
@@ -525,23 +393,35 @@ static const struct key {
     { "cases", load_cases, false },
 };
 
+static const char *key_name(const void *context, size_t i)
+{
+    return ((const struct key *)context)[i].name;
+}
+
+static bool unknown_key(struct loader *l, const yaml_node_t *node, const char *name)
+{
+    const char *nearest = suggest(name, strlen(name), COUNT(keys), key_name, keys);
+    if (nearest != NULL)
+        return source_fail(l, node, "there is no key '%s'; did you mean '%s'?", name, nearest);
+    return source_fail(l, node, "there is no key '%s' (hangup-rules(5) lists them)", name);
+}
+
 static bool check_keys(struct loader *l, const yaml_node_t *root)
 {
     for (yaml_node_pair_t *pair = root->data.mapping.pairs.start;
          pair < root->data.mapping.pairs.top; pair++) {
-        yaml_node_t *key = node_of(l, pair->key);
-        const char *name = scalar(key);
+        yaml_node_t *key = source_node(l, pair->key);
+        const char *name = source_scalar(key);
         bool known = false;
         for (size_t i = 0; i < COUNT(keys); i++)
             known |= name != NULL && strcmp(keys[i].name, name) == 0;
         for (yaml_node_pair_t *other = root->data.mapping.pairs.start; other < pair; other++) {
-            const char *before = scalar(node_of(l, other->key));
+            const char *before = source_scalar(source_node(l, other->key));
             if (known && before != NULL && strcmp(before, name) == 0)
-                return fail_node(l, key, "the key '%s' stands here twice", name);
+                return source_fail(l, key, "the key '%s' stands here twice", name);
         }
         if (!known)
-            return fail_node(l, key, "there is no key '%s' (hangup-rules(5) lists them)",
-                             name != NULL ? name : "");
+            return unknown_key(l, key, name != NULL ? name : "");
     }
     return true;
 }
@@ -555,7 +435,7 @@ static bool load_document(struct loader *l)
     if (!check_keys(l, root))
         return false;
     for (size_t i = 0; i < COUNT(keys); i++) {
-        yaml_node_t *node = find_key(l, root, keys[i].name);
+        yaml_node_t *node = source_key(l, root, keys[i].name);
         if (node == NULL && keys[i].required)
             return err_set(l->err, "%s: the key '%s' is missing", l->origin, keys[i].name);
         if (node != NULL && !keys[i].load(l, node))
@@ -595,7 +475,7 @@ static bool parse(struct loader *l)
         bool empty = root == NULL || (root->type == YAML_SCALAR_NODE &&
                                       root->data.scalar.length == 0);
         if (!empty) {
-            fail_node(l, root, "a second document begins here; a file holds one rule");
+            source_fail(l, root, "a second document begins here; a file holds one rule");
             yaml_document_delete(&l->document);
             ok = false;
         }
@@ -604,7 +484,7 @@ static bool parse(struct loader *l)
         if (ok)
             yaml_document_delete(&l->document);
         ok = false;
-        fail_at(l, parser.problem_mark.index, "not YAML: %s",
+        source_fail_at(l, parser.problem_mark.index, "not YAML: %s",
                 parser.problem != NULL ? parser.problem : "it cannot be read");
     }
     yaml_parser_delete(&parser);

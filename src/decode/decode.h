@@ -42,8 +42,6 @@ struct segment {
     uint8_t flags;           /* enum tcp_flag */
     uint16_t window;         /* as sent, unscaled */
     int8_t window_scale;     /* from the SYN's option; -1: absent */
-    bool has_sack;           /* carries SACK blocks */
-    uint16_t mss;            /* from the SYN's option; 0: absent */
     const uint8_t *payload;  /* the packet's bytes */
     uint32_t payload_len;    /* on the wire */
     uint32_t payload_caplen; /* captured, <= payload_len */
@@ -67,8 +65,5 @@ enum decoded decode_packet(const struct packet *packet, struct segment *segment)
 /* Name of a link type as libpcap has it ("EN10MB"), or its number as text. `buffer` is used for
  * the latter. */
 const char *decode_link_type_name(uint16_t link_type, char *buffer, size_t size);
-
-/* Is the link type one that decode_packet reads? */
-bool decode_knows_link_type(uint16_t link_type);
 
 #endif

@@ -92,11 +92,6 @@ static const struct link_type *find_link_type(uint16_t number)
     return NULL;
 }
 
-bool decode_knows_link_type(uint16_t link_type)
-{
-    return find_link_type(link_type) != NULL;
-}
-
 enum decoded decode_link(uint16_t link_type, struct cursor *c, uint16_t *ethertype)
 {
     const struct link_type *type = find_link_type(link_type);

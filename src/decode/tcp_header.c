@@ -3,9 +3,7 @@
 enum tcp_option {
     OPTION_END = 0,
     OPTION_NOP = 1,
-    OPTION_MSS = 2,
     OPTION_WINDOW_SCALE = 3,
-    OPTION_SACK = 5,
 };
 
 /* RFC 7323 section 2.3: a shift count above 14 is used as 14. */
@@ -26,13 +24,9 @@ static void decode_options(struct cursor *c, struct segment *segment)
         struct cursor value = { cursor_take(c, length - 2u), length - 2u, false };
         if (c->overrun)
             return;
-        if (kind == OPTION_MSS && value.left == 2) {
-            segment->mss = cursor_u16(&value);
-        } else if (kind == OPTION_WINDOW_SCALE && value.left == 1) {
+        if (kind == OPTION_WINDOW_SCALE && value.left == 1) {
             uint8_t shift = cursor_u8(&value);
             segment->window_scale = (int8_t)(shift > MAX_WINDOW_SCALE ? MAX_WINDOW_SCALE : shift);
-        } else if (kind == OPTION_SACK) {
-            segment->has_sack = true;
         }
     }
 }

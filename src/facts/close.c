@@ -325,12 +325,16 @@ void connection_record(const struct connection *c, int client_end, bool role_gue
     r->upgraded = c->http.stream[0].mode == HTTP_MODE_TUNNEL;
     r->exchanges = c->http.exchanges;
     r->requests = c->http.requests;
+    r->unsolicited = c->http.unsolicited;
     r->longest_reuse_idle = c->longest_reuse_idle;
     for (int role = 0; role < 2; role++) {
         r->state[role] = ends[role]->state;
         r->rst_kind[role] = ends[role]->rst_kind;
         r->bytes[role] = ends[role]->payload_bytes;
         r->retransmitted[role] = ends[role]->retransmitted;
+        r->out_of_order[role] = ends[role]->out_of_order;
+        r->keep_alive_probes[role] = ends[role]->keep_alive_probes;
+        r->zero_windows[role] = ends[role]->zero_windows;
         r->resets[role] = ends[role]->resets;
         r->fin_seen[role] = ends[role]->fin_seen;
     }

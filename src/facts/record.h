@@ -94,7 +94,8 @@ struct record {
     uint64_t bytes[2];           /* payload, by role */
     uint64_t lost_bytes;         /* not in the capture */
     uint32_t exchanges, requests;
-    uint32_t retransmitted[2];
+    uint32_t retransmitted[2], out_of_order[2], keep_alive_probes[2], zero_windows[2];
+    uint32_t unsolicited;        /* responses with no request outstanding */
     uint32_t resets[2];
     struct mark mark[MARKS];
     char history[HISTORY_BYTES];

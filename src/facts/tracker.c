@@ -378,9 +378,6 @@ static bool take_packet(struct tracker *t, const struct packet *packet, enum dec
     }
     if (kind == DECODED_ICMP_ABOUT_TCP)
         return take_quoted(t, segment, hash, err);
-    if (kind == DECODED_LINK_TYPE)
-        t->counts.unknown_link_types[packet->link_type / 64] |= UINT64_C(1)
-                                                                << packet->link_type % 64;
     return true;
 }
 

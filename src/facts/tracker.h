@@ -42,7 +42,6 @@ struct tracker_sink {
 struct tracker_counts {
     uint64_t packets, tcp_packets;
     uint64_t kinds[DECODED_KINDS];
-    uint64_t unknown_link_types[65536 / 64]; /* bit set: which ones */
     uint64_t connections, exchanges;
     uint64_t requests;
     uint64_t unanswered;        /* SYN, and nothing came back */

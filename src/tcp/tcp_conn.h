@@ -60,7 +60,7 @@ struct tcp_end {
     uint32_t zero_windows;
     uint32_t resets;
     uint16_t window;           /* as last sent, unscaled */
-    uint16_t last_ip_id;
+    uint16_t last_ip_id, newest_ip_id; /* of the last segment; the furthest on */
     int8_t window_scale;       /* -1: not offered or not seen */
     uint8_t state;             /* enum tcp_state */
     uint8_t rst_kind;          /* enum tcp_reset_kind of its first reset that fits */

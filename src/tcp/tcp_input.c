@@ -11,6 +11,9 @@
  * uses 200 ms) or three duplicate ACKs, and has another IP ID. */
 #define DUPLICATE_WITHIN_NS (10 * NS_PER_MS)
 
+/* How many packets a copy may lag behind. */
+#define LATE_COPY_PACKETS 64
+
 /* Further than this from what was seen, a sequence number is damage or another connection's. */
 #define SANE_SEQ_DISTANCE (1 << 30)
 
@@ -41,6 +44,17 @@ static bool is_duplicate(const struct tcp_end *end, const struct segment *s)
            end->last_ip_id == s->ip_id && end->window == s->window &&
            s->ts_ns - end->last_ts_ns < DUPLICATE_WITHIN_NS &&
            (s->payload_len > 0 || s->flags & (TCP_SYN | TCP_FIN | TCP_RST));
+}
+
+/* Copies of a burst come interleaved with it. A sender numbers its packets upwards (IPv4 identification),
+ * retransmissions too: one that brings nothing new, with a number already passed, was captured before. */
+static bool is_late_copy(const struct tcp_end *end, const struct segment *s)
+{
+    int16_t distance = (int16_t)(s->ip_id - end->newest_ip_id);
+    uint32_t end_seq = s->seq + s->payload_len + ((s->flags & (TCP_SYN | TCP_FIN)) != 0);
+    return end->segments > 0 && s->ip_id != 0 && distance <= 0 && distance > -LATE_COPY_PACKETS &&
+           end->base_known && end_seq != s->seq && seq_leq(end_seq, end->snd_nxt) &&
+           s->ts_ns - end->last_ts_ns < DUPLICATE_WITHIN_NS;
 }
 
 static void set_base(struct tcp_end *end, uint32_t isn)
@@ -129,8 +143,10 @@ static unsigned take_syn(struct tcp_end *end, const struct tcp_end *peer, const 
     end->window_scale = s->window_scale;
     if (another)
         set_base(end, s->seq);
-    if (end->syn_seen)
+    if (end->syn_seen) {
+        end->retransmitted++;
         return TCP_NOTE_RETRANSMISSION;
+    }
     end->syn_seen = true;
     set_base(end, s->seq);
     step(end, s->flags & TCP_ACK ? TCP_EV_RCV_SYN : TCP_EV_SND_SYN);
@@ -247,6 +263,8 @@ static unsigned take_window(struct tcp_end *end, const struct segment *s)
 
 static void remember(struct tcp_end *end, const struct segment *s)
 {
+    if (end->segments == 0 || (int16_t)(s->ip_id - end->newest_ip_id) > 0)
+        end->newest_ip_id = s->ip_id;
     if (end->segments++ == 0 || seq_lt(end->max_seq, s->seq))
         end->max_seq = s->seq;
     end->last_seq = s->seq;
@@ -261,7 +279,7 @@ unsigned tcp_input(struct tcp_conn *conn, unsigned from, const struct segment *s
                    struct tcp_budget *budget, const struct tcp_sink *sink)
 {
     struct tcp_end *end = &conn->end[from], *peer = &conn->end[!from];
-    if (is_duplicate(end, s)) {
+    if (is_duplicate(end, s) || is_late_copy(end, s)) {
         end->duplicates++;
         return TCP_NOTE_DUPLICATE;
     }

@@ -76,7 +76,6 @@ struct record {
     bool upgraded;               /* 101 or CONNECT: not HTTP any more */
     bool lost_thread;            /* HTTP could not be followed throughout */
     bool one_sided;              /* one direction has no packet at all */
-    bool evicted;                /* given up early: too many connections at once */
     uint8_t protocol;            /* enum http_protocol */
     uint8_t close_by, close_how, close_phase;
     uint8_t state[2];            /* enum tcp_state, by role */

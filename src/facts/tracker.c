@@ -41,9 +41,9 @@ struct tracker {
         size_t count, capacity;
     } done;
     struct {
-        uint32_t *items; /* streams numbered so far, per file */
+        struct capture_counts *items;
         size_t count, capacity;
-    } streams;
+    } captures;
     struct { /* (connection, file) pairs beyond a connection's first file */
         uint64_t *items;
         size_t count, capacity;
@@ -143,6 +143,70 @@ static int guessed_client(const struct tcp_tuple *tuple)
     return tuple->port[0] >= tuple->port[1] ? 0 : 1;
 }
 
+/* ---- files ------------------------------------------------------------------------------ */
+
+/* NULL: no memory. */
+static struct capture_counts *capture_of(struct tracker *t, uint16_t capture)
+{
+    while (t->captures.count <= capture) {
+        if (!VEC_ROOM(&t->captures))
+            return NULL;
+        t->captures.items[t->captures.count++] = (struct capture_counts){ 0 };
+    }
+    return &t->captures.items[capture];
+}
+
+static bool next_stream(struct tracker *t, uint16_t capture, uint32_t *number)
+{
+    struct capture_counts *counts = capture_of(t, capture);
+    if (counts == NULL)
+        return false;
+    *number = counts->streams++;
+    t->counts.tcp_streams++;
+    return true;
+}
+
+/* A connection that goes on in another file has a number there too, which no other may get. */
+static bool count_in_other_file(struct tracker *t, struct connection *c, uint16_t capture)
+{
+    c->last_capture = capture;
+    uint32_t unused; /* only that the number is taken matters */
+    if (capture < 64) {
+        bool seen = c->captures_seen >> capture & 1;
+        c->captures_seen |= UINT64_C(1) << capture;
+        return seen || next_stream(t, capture, &unused);
+    }
+    uint64_t pair = c->id << 16 | capture;
+    for (size_t i = t->seen_in.count; i > 0; i--)
+        if (t->seen_in.items[i - 1] == pair)
+            return true;
+    if (!VEC_ROOM(&t->seen_in) || !next_stream(t, capture, &unused))
+        return false;
+    t->seen_in.items[t->seen_in.count++] = pair;
+    return true;
+}
+
+/* Below this, the halves of a round trip say nothing: loopback, or clock resolution. */
+#define SHORTEST_TELLING_RTT_NS (100 * 1000)
+
+static bool count_for_capture(struct tracker *t, const struct record *r)
+{
+    struct capture_counts *counts = capture_of(t, r->capture);
+    if (counts == NULL)
+        return false;
+    counts->lost_bytes += r->lost_bytes;
+    counts->one_sided += r->one_sided;
+    if (r->rtt == NS_UNKNOWN || r->rtt < SHORTEST_TELLING_RTT_NS)
+        return true;
+    if (r->client_rtt < r->rtt / 5)
+        counts->near_client++;
+    else if (r->client_rtt > r->rtt / 5 * 4)
+        counts->near_server++;
+    else
+        counts->between++;
+    return true;
+}
+
 /* ---- connection -> record ---------------------------------------------------------------- */
 
 static const char *keep_text(struct tracker *t, const char *text)
@@ -175,7 +239,7 @@ static struct list *list_of(struct tracker *t, const struct connection *c)
 }
 
 /* The connection is over, as far as this capture tells. */
-static bool finalise(struct tracker *t, struct connection *c, bool evicted, struct err *err)
+static bool finalise(struct tracker *t, struct connection *c, struct err *err)
 {
     list_remove(list_of(t, c), c);
     struct record *r = slab_take(&t->records);
@@ -184,7 +248,6 @@ static bool finalise(struct tracker *t, struct connection *c, bool evicted, stru
     connection_finish(c, &t->shared);
     int client = c->http.client >= 0 ? c->http.client : guessed_client(&c->tcp.tuple);
     connection_record(c, client, c->http.client < 0, t->now_ns, r);
-    r->evicted = evicted;
     r->request = "";
     /* The connection's own strings, for the time of the rules' judgement. */
     const struct http_software *software = c->http.software;
@@ -196,7 +259,8 @@ static bool finalise(struct tracker *t, struct connection *c, bool evicted, stru
     t->counts.requests += r->requests;
     t->counts.unanswered += r->open_seen && r->mark[MARK_SYN_ACK].frame == 0 && !r->established &&
                             r->resets[0] + r->resets[1] == 0;
-    t->counts.lost_bytes += r->lost_bytes;
+    if (!count_for_capture(t, r))
+        return err_no_memory(err);
     for (int i = 0; i < 2; i++) {
         t->counts.duplicates += c->tcp.end[i].duplicates;
         t->counts.retransmissions += c->tcp.end[i].retransmitted;
@@ -209,41 +273,6 @@ static bool finalise(struct tracker *t, struct connection *c, bool evicted, stru
     tcp_table_replace(&t->table, &c->tcp.tuple, &r->tuple, c->tcp.hash);
     connection_free(c, &t->shared);
     slab_give(&t->connections, c);
-    return true;
-}
-
-/* ---- stream numbers ---------------------------------------------------------------------- */
-
-static bool next_stream(struct tracker *t, uint16_t capture, uint32_t *number)
-{
-    while (t->streams.count <= capture) {
-        if (!VEC_ROOM(&t->streams))
-            return false;
-        t->streams.items[t->streams.count++] = 0;
-    }
-    *number = t->streams.items[capture]++;
-    t->counts.tcp_streams++;
-    return true;
-}
-
-/* A connection that goes on in another file has a number there too, which no other may get. */
-static bool count_in_other_file(struct tracker *t, struct connection *c, uint16_t capture)
-{
-    c->last_capture = capture;
-    uint32_t unused;
-    if (capture < 64) {
-        bool seen = c->captures_seen >> capture & 1;
-        c->captures_seen |= UINT64_C(1) << capture;
-        return seen || next_stream(t, capture, &unused);
-    }
-    uint64_t pair = c->id << 16 | capture;
-    for (size_t i = t->seen_in.count; i > 0; i--)
-        if (t->seen_in.items[i - 1] == pair)
-            return true;
-    uint32_t number;
-    if (!VEC_ROOM(&t->seen_in) || !next_stream(t, capture, &number))
-        return false;
-    t->seen_in.items[t->seen_in.count++] = pair;
     return true;
 }
 
@@ -295,12 +324,14 @@ static bool take_segment(struct tracker *t, const struct segment *s, uint32_t ha
     struct tcp_tuple *tuple = tcp_table_find(&t->table, s, hash, &from);
     struct connection *c = NULL;
     if (tuple != NULL && !opens_anew(tuple, from, s)) {
-        if (tuple->closed)
-            return true; /* a straggler of a connection that was judged already */
+        if (tuple->closed) {
+            t->counts.late_packets++;
+            return true;
+        }
         c = (struct connection *)tuple;
     } else {
         if (tuple != NULL && !tuple->closed) {
-            if (!finalise(t, (struct connection *)tuple, false, err))
+            if (!finalise(t, (struct connection *)tuple, err))
                 return false;
             tuple = &t->done.items[t->done.count - 1]->tuple;
         }
@@ -309,7 +340,7 @@ static bool take_segment(struct tracker *t, const struct segment *s, uint32_t ha
             struct connection *oldest = t->closing.oldest != NULL ? t->closing.oldest
                                         : t->reset.oldest != NULL ? t->reset.oldest
                                                                   : t->open.oldest;
-            if (!finalise(t, oldest, true, err))
+            if (!finalise(t, oldest, err))
                 return false;
         }
         c = open_connection(t, s, hash, tuple);
@@ -355,7 +386,7 @@ static bool finalise_waiting(struct tracker *t, struct list *list, int64_t linge
 {
     int64_t wait = list->count > MANY_CLOSING ? SHORT_LINGER_NS : linger_ns;
     while (list->oldest != NULL && list->oldest->last_ns + wait < t->now_ns)
-        if (!finalise(t, list->oldest, false, err))
+        if (!finalise(t, list->oldest, err))
             return false;
     return true;
 }
@@ -436,12 +467,18 @@ bool tracker_finish(struct tracker *t, struct err *err)
     struct list *lists[] = { &t->closing, &t->reset, &t->open };
     for (int i = 0; i < 3; i++)
         while (lists[i]->oldest != NULL)
-            if (!finalise(t, lists[i]->oldest, false, err))
+            if (!finalise(t, lists[i]->oldest, err))
                 return false;
     t->counts.limited_segments = t->shared.budget.limited;
     if (t->done.count > 0)
         qsort(t->done.items, t->done.count, sizeof *t->done.items, by_id);
     return true;
+}
+
+struct capture_counts tracker_capture_counts(const struct tracker *tracker, size_t capture)
+{
+    return capture < tracker->captures.count ? tracker->captures.items[capture]
+                                             : (struct capture_counts){ 0 };
 }
 
 const struct tracker_counts *tracker_counts(const struct tracker *tracker)
@@ -473,7 +510,7 @@ void tracker_free(struct tracker *t)
     arena_free(&t->texts);
     tcp_table_free(&t->table);
     free(t->done.items);
-    free(t->streams.items);
+    free(t->captures.items);
     free(t->seen_in.items);
     free(t);
 }

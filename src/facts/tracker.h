@@ -47,11 +47,19 @@ struct tracker_counts {
     uint64_t unanswered;        /* SYN, and nothing came back */
     uint64_t tcp_streams;       /* as Wireshark counts them, over all files */
     uint64_t evicted;           /* connections given up: too many at once */
+    uint64_t late_packets;      /* of connections that were judged already */
     uint64_t limited_segments;  /* out-of-order bytes given up */
     uint64_t protocols[HTTP_PROTOCOL_OPAQUE + 1]; /* connections */
-    uint64_t lost_bytes;        /* sent, but not in the capture */
     uint64_t duplicates;        /* packets captured twice */
     uint64_t retransmissions;
+};
+
+/* What is known of one file. */
+struct capture_counts {
+    uint32_t streams;           /* connections numbered so far */
+    uint64_t lost_bytes;        /* sent, but not in the capture */
+    uint64_t one_sided;         /* connections */
+    uint64_t near_client, near_server, between; /* connections whose handshake tells the vantage */
 };
 
 struct tracker;
@@ -67,6 +75,9 @@ bool tracker_packets(struct tracker *tracker, const struct packet *packets, size
 bool tracker_finish(struct tracker *tracker, struct err *err) WARN_UNUSED;
 
 const struct tracker_counts *tracker_counts(const struct tracker *tracker);
+
+/* Zeros for a file without connections. */
+struct capture_counts tracker_capture_counts(const struct tracker *tracker, size_t capture);
 
 /* After tracker_finish: all records, in order of their first packets. */
 struct record *const *tracker_records(const struct tracker *tracker, size_t *count);

@@ -355,15 +355,12 @@ static void end_message(struct http_conn *http, struct http_memory *memory, unsi
         return;
     if (stream->is_request) {
         x->request_complete = true;
-        http->notes |= HTTP_NOTE_REQUEST_COMPLETE;
         stream->exchange = NULL;
         return;
     }
     stream->exchange = NULL;
-    if (stream->interim) {
-        http->notes |= HTTP_NOTE_INTERIM;
+    if (stream->interim)
         return;
-    }
     x->response_complete = true;
     http->notes |= HTTP_NOTE_RESPONSE_COMPLETE;
     if (x->upgraded) {

@@ -106,11 +106,9 @@ struct http_stream {
 /* What happened while the last segment was fed; the user clears it. */
 enum http_note {
     HTTP_NOTE_REQUEST = 1 << 0,          /* its first byte */
-    HTTP_NOTE_REQUEST_COMPLETE = 1 << 1,
-    HTTP_NOTE_RESPONSE = 1 << 2,
-    HTTP_NOTE_RESPONSE_COMPLETE = 1 << 3,
-    HTTP_NOTE_INTERIM = 1 << 4,
-    HTTP_NOTE_UPGRADE = 1 << 5,
+    HTTP_NOTE_RESPONSE = 1 << 1,
+    HTTP_NOTE_RESPONSE_COMPLETE = 1 << 2,
+    HTTP_NOTE_UPGRADE = 1 << 3,
 };
 
 struct http_conn {

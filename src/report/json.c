@@ -157,6 +157,7 @@ static json_t *summary_value(const struct analysis *analysis)
     json_object_set_new(value, "protocols", protocols);
     json_object_set_new(value, "not_understood", passed_over);
     json_object_set_new(value, "evicted_connections", json_integer((json_int_t)counts->evicted));
+    json_object_set_new(value, "late_packets", json_integer((json_int_t)counts->late_packets));
     json_object_set_new(value, "retransmissions",
                         json_integer((json_int_t)counts->retransmissions));
     json_object_set_new(value, "duplicate_packets", json_integer((json_int_t)counts->duplicates));

@@ -76,30 +76,16 @@ size_t view_evidence(const struct finding *finding, const struct finding_connect
     return count;
 }
 
-/* Below this, the halves of a round trip say nothing: loopback, or clock resolution. */
-#define SHORTEST_TELLING_RTT_NS (100 * 1000)
-
 const char *view_vantage(const struct analysis *analysis, size_t capture)
 {
-    size_t count, client = 0, server = 0, middle = 0;
-    struct record *const *records = tracker_records(analysis->tracker, &count);
-    for (size_t i = 0; i < count; i++) {
-        const struct record *r = records[i];
-        if (r->capture != capture || r->rtt == NS_UNKNOWN || r->rtt < SHORTEST_TELLING_RTT_NS)
-            continue;
-        if (r->client_rtt < r->rtt / 5)
-            client++;
-        else if (r->client_rtt > r->rtt / 5 * 4)
-            server++;
-        else
-            middle++;
-    }
-    size_t all = client + server + middle;
+    struct capture_counts c = tracker_capture_counts(analysis->tracker, capture);
+    uint64_t all = c.near_client + c.near_server + c.between;
     if (all == 0)
         return "unknown";
-    return client * 3 > all * 2 ? "client" : server * 3 > all * 2 ? "server"
-           : middle * 3 > all * 2                                 ? "middle"
-                                                                  : "unknown";
+    return c.near_client * 3 > all * 2   ? "client"
+           : c.near_server * 3 > all * 2 ? "server"
+           : c.between * 3 > all * 2     ? "middle"
+                                         : "unknown";
 }
 
 void view_limits(const struct analysis *analysis, size_t capture, struct view_limits *limits)
@@ -121,19 +107,11 @@ void view_limits(const struct analysis *analysis, size_t capture, struct view_li
         CLAUSE(info->truncated_packets, "%s packet%s cut by the snap length");
     if (info->untimed_packets > 0)
         CLAUSE(info->untimed_packets, "%s packet%s without a time of their own");
-    size_t records_count, one_sided = 0;
-    struct record *const *records = tracker_records(analysis->tracker, &records_count);
-    uint64_t lost = 0;
-    for (size_t i = 0; i < records_count; i++) {
-        if (records[i]->capture != capture)
-            continue;
-        lost += records[i]->lost_bytes;
-        one_sided += records[i]->one_sided;
-    }
-    if (lost > 0)
-        CLAUSE(lost, "%s payload byte%s sent but not in the capture");
-    if (one_sided > 0)
-        CLAUSE(one_sided, "%s connection%s seen in one direction only");
+    struct capture_counts of_file = tracker_capture_counts(analysis->tracker, capture);
+    if (of_file.lost_bytes > 0)
+        CLAUSE(of_file.lost_bytes, "%s payload byte%s sent but not in the capture");
+    if (of_file.one_sided > 0)
+        CLAUSE(of_file.one_sided, "%s connection%s seen in one direction only");
     if (counts->limited_segments > 0)
         CLAUSE(counts->limited_segments, "%s out-of-order segment%s given up (limit)");
 #undef CLAUSE

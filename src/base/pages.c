@@ -1,5 +1,6 @@
 #include "base/pages.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 
 #ifdef HAVE_MADVISE
@@ -8,11 +9,12 @@
 
 void *pages_alloc(size_t size)
 {
-    if (size < PAGES_HUGE_BYTES)
-        return malloc(size);
+    bool huge = size >= PAGES_HUGE_BYTES;
     void *p = NULL;
-    if (posix_memalign(&p, PAGES_HUGE_BYTES, size) != 0)
+    if (posix_memalign(&p, huge ? PAGES_HUGE_BYTES : PAGES_LINE_BYTES, size) != 0)
         return NULL;
+    if (!huge)
+        return p;
 #if defined(HAVE_MADVISE) && defined(MADV_HUGEPAGE)
     madvise(p, size, MADV_HUGEPAGE); /* a hint: nothing depends on it */
 #endif

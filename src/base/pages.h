@@ -8,6 +8,7 @@
 #include <stddef.h>
 
 /* From this size on it is worth asking for huge pages. */
+#define PAGES_LINE_BYTES 64
 #define PAGES_HUGE_BYTES ((size_t)2 * 1024 * 1024)
 
 /* Not zeroed; free() gives it back. NULL: no memory. */

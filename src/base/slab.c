@@ -9,16 +9,17 @@
 
 /* Small captures take little, large ones few and large pieces. */
 #define SLAB_FIRST_OBJECTS 64
+#define SLAB_LINE 64 /* a cache line: large objects begin with one */
 #define SLAB_CHUNK_BYTES (4 * PAGES_HUGE_BYTES)
 
 struct slab_chunk {
     struct slab_chunk *next;
-    alignas(max_align_t) unsigned char objects[];
+    alignas(SLAB_LINE) unsigned char objects[];
 };
 
 void slab_init(struct slab *slab, size_t object_size)
 {
-    const size_t align = alignof(max_align_t);
+    const size_t align = object_size < 4 * SLAB_LINE ? alignof(max_align_t) : SLAB_LINE;
     *slab = (struct slab){ .object_size = (object_size + align - 1) & ~(align - 1) };
 }
 

@@ -100,6 +100,11 @@ bool capture_read(struct capture *capture, struct packet *batch, size_t max, siz
     return true;
 }
 
+struct block *capture_block(struct capture *capture)
+{
+    return capture->ops->block != NULL ? capture->ops->block(capture) : NULL;
+}
+
 void capture_close(struct capture *capture)
 {
     if (capture == NULL)

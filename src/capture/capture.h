@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/block.h"
 #include "base/err.h"
 
 /* A record longer than this is taken for damage, as Wireshark does for network packets
@@ -61,6 +62,7 @@ struct capture_ops {
     bool (*read)(struct capture *capture, struct packet *batch, size_t max, size_t *count,
                  struct err *err);
     void (*close)(struct capture *capture); /* frees what is its own, not `capture` */
+    struct block *(*block)(struct capture *capture); /* see capture_block; NULL: there is none */
 };
 
 struct capture {
@@ -76,6 +78,10 @@ struct capture *capture_open(const char *path, struct err *err) WARN_UNUSED;
 /* Reads the next packets and keeps the counters of info. See capture_ops.read. */
 bool capture_read(struct capture *capture, struct packet *batch, size_t max, size_t *count,
                   struct err *err) WARN_UNUSED;
+
+/* The block with the bytes of all packets that the last read gave: they stay valid while somebody holds
+ * it. NULL: they are gone with the next read. */
+struct block *capture_block(struct capture *capture);
 
 void capture_close(struct capture *capture); /* NULL is fine */
 

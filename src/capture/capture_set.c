@@ -13,11 +13,13 @@ struct member {
     size_t next, count;      /* packets of the batch not handed out: [next, count) */
     int64_t next_ts_ns;      /* of the next packet; valid unless finished */
     bool parked, finished;
+    bool keeps_bytes;
 };
 
 struct capture_set {
     size_t count;
     struct member *members;
+    struct member *last; /* whose packets were handed out last; NULL: nobody's */
 };
 
 /* Makes sure that the member has a packet at `next`, or is finished. */
@@ -46,6 +48,7 @@ static bool first_look(struct member *member, bool alone, struct err *err)
     if (member->capture == NULL)
         return false;
     member->info = member->capture->info;
+    member->keeps_bytes = capture_block(member->capture) != NULL;
     if (alone)
         return true;
     if (!refill(member, err))
@@ -120,6 +123,7 @@ bool capture_set_read(struct capture_set *set, struct packet *batch, size_t max,
     *count = 0;
     if (set->count == 1) {
         struct capture *capture = set->members[0].capture;
+        set->last = &set->members[0];
         return capture_read(capture, batch, max, count, err);
     }
     struct member *best = NULL;
@@ -144,6 +148,7 @@ bool capture_set_read(struct capture_set *set, struct packet *batch, size_t max,
         return true;
     if (!unpark(best, err))
         return false;
+    set->last = best;
     while (*count < max && best->next < best->count &&
            (*count == 0 || best->batch[best->next].ts_ns < limit)) {
         batch[*count] = best->batch[best->next++];
@@ -152,6 +157,45 @@ bool capture_set_read(struct capture_set *set, struct packet *batch, size_t max,
     }
     if (best->next < best->count)
         best->next_ts_ns = best->batch[best->next].ts_ns;
+    return true;
+}
+
+struct block *capture_set_block(const struct capture_set *set)
+{
+    return set->last != NULL ? capture_block(set->last->capture) : NULL;
+}
+
+bool capture_set_keeps_bytes(const struct capture_set *set)
+{
+    for (size_t i = 0; i < set->count; i++)
+        if (!set->members[i].keeps_bytes)
+            return false;
+    return true;
+}
+
+bool capture_set_is_files(const struct capture_set *set, uint64_t *bytes)
+{
+    *bytes = 0;
+    for (size_t i = 0; i < set->count; i++) {
+        struct stat st;
+        const char *path = set->members[i].path;
+        if (path == NULL || stat(path, &st) != 0 || !S_ISREG(st.st_mode))
+            return false;
+        *bytes += (uint64_t)st.st_size;
+    }
+    return true;
+}
+
+bool capture_set_rewind(struct capture_set *set, struct err *err)
+{
+    set->last = NULL;
+    for (size_t i = 0; i < set->count; i++) {
+        struct member *member = &set->members[i];
+        capture_close(member->capture);
+        *member = (struct member){ .path = member->path };
+        if (!first_look(member, set->count == 1, err))
+            return false;
+    }
     return true;
 }
 

@@ -25,6 +25,18 @@ struct capture_set *capture_set_of(struct capture *capture, struct err *err) WAR
 bool capture_set_read(struct capture_set *set, struct packet *batch, size_t max, size_t *count,
                       struct err *err) WARN_UNUSED;
 
+/* The block with the bytes of the packets that the last read gave, see capture_block. */
+struct block *capture_set_block(const struct capture_set *set);
+
+/* Do all of them read into blocks? */
+bool capture_set_keeps_bytes(const struct capture_set *set);
+
+/* Are all of them regular files, which can be read again? *bytes: their sizes together. */
+bool capture_set_is_files(const struct capture_set *set, uint64_t *bytes);
+
+/* Begins anew with the first packets. Only for files. */
+bool capture_set_rewind(struct capture_set *set, struct err *err) WARN_UNUSED;
+
 size_t capture_set_count(const struct capture_set *set);
 const struct capture_info *capture_set_info(const struct capture_set *set, size_t index);
 void capture_set_close(struct capture_set *set);

@@ -538,7 +538,7 @@ static void conv_close(struct capture *capture)
     free_conv(capture->state);
 }
 
-static const struct capture_ops conv_ops = { conv_read, conv_close };
+static const struct capture_ops conv_ops = { conv_read, conv_close, NULL };
 
 static bool fill(struct capture *capture, const char *name, const char *text, size_t length,
                  struct err *err)

@@ -102,7 +102,7 @@ static void live_close(struct capture *capture)
     free(live);
 }
 
-static const struct capture_ops live_ops = { live_read, live_close };
+static const struct capture_ops live_ops = { live_read, live_close, NULL };
 
 static bool set_filter(pcap_t *pcap, const char *filter, struct err *err)
 {

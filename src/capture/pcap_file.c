@@ -130,7 +130,12 @@ static void pcap_file_close(struct capture *capture)
     free(file);
 }
 
-static const struct capture_ops pcap_file_ops = { pcap_read, pcap_file_close };
+static struct block *pcap_file_block(struct capture *capture)
+{
+    return ((struct pcap_file *)capture->state)->source.block;
+}
+
+static const struct capture_ops pcap_file_ops = { pcap_read, pcap_file_close, pcap_file_block };
 
 bool pcap_file_open(struct capture *capture, struct source *source, struct err *err)
 {

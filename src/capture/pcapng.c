@@ -354,7 +354,12 @@ static void pcapng_close(struct capture *capture)
     free(file);
 }
 
-static const struct capture_ops pcapng_ops = { pcapng_read, pcapng_close };
+static struct block *pcapng_block(struct capture *capture)
+{
+    return ((struct pcapng *)capture->state)->source.block;
+}
+
+static const struct capture_ops pcapng_ops = { pcapng_read, pcapng_close, pcapng_block };
 
 bool pcapng_open(struct capture *capture, struct source *source, struct err *err)
 {

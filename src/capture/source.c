@@ -28,12 +28,12 @@ bool source_open(struct source *source, const char *path, struct err *err)
         return err_set(err, "standard input is a terminal; pipe a capture into it, "
                             "for example: tcpdump -U -w - | hangup -");
     }
-    source->buffer = malloc(SOURCE_BUFFER_BYTES);
-    if (source->buffer == NULL) {
+    source->block = block_new(SOURCE_BUFFER_BYTES);
+    if (source->block == NULL) {
         source_close(source);
         return err_no_memory(err);
     }
-    source->capacity = SOURCE_BUFFER_BYTES;
+    source->buffer = source->block->bytes;
     return true;
 }
 
@@ -42,8 +42,44 @@ void source_close(struct source *source)
     if (source->fd > STDERR_FILENO)
         close(source->fd);
     source->fd = -1;
-    free(source->buffer);
-    source->buffer = NULL;
+    block_release(source->block);
+    source->block = NULL;
+    while (source->spare_count > 0)
+        block_release(source->spare[--source->spare_count]);
+}
+
+/* A block of at least that size that nobody looks at. */
+static struct block *free_block(struct source *source, size_t capacity)
+{
+    for (size_t i = 0; i < source->spare_count; i++)
+        if (block_is_own(source->spare[i]) && source->spare[i]->capacity >= capacity) {
+            struct block *block = source->spare[i];
+            source->spare[i] = source->spare[--source->spare_count];
+            return block;
+        }
+    return block_new(capacity);
+}
+
+/* Moves what is not consumed to the start of a block with room for `wanted` bytes. false: no memory. */
+static bool make_room(struct source *source, size_t wanted)
+{
+    struct block *old = source->block, *block = old;
+    if (!block_is_own(old) || wanted > old->capacity)
+        block = free_block(source, wanted > SOURCE_BUFFER_BYTES ? wanted : SOURCE_BUFFER_BYTES);
+    if (block == NULL)
+        return false;
+    memmove(block->bytes, source->buffer + source->start, source_left(source));
+    source->end -= source->start;
+    source->start = 0;
+    source->block = block;
+    source->buffer = block->bytes;
+    if (block == old)
+        return true;
+    if (source->spare_count < SOURCE_SPARE_BLOCKS)
+        source->spare[source->spare_count++] = old;
+    else
+        block_release(old);
+    return true;
 }
 
 /* One read(2) into the free end of the buffer. */
@@ -51,7 +87,7 @@ static void fill(struct source *source)
 {
     ssize_t n;
     do
-        n = read(source->fd, source->buffer + source->end, source->capacity - source->end);
+        n = read(source->fd, source->buffer + source->end, source->block->capacity - source->end);
     while (n < 0 && errno == EINTR);
     if (n <= 0) {
         source->at_end = true;
@@ -64,18 +100,10 @@ static void fill(struct source *source)
 const uint8_t *source_need(struct source *source, size_t wanted)
 {
     if (source_left(source) < wanted && !source->at_end) {
-        memmove(source->buffer, source->buffer + source->start, source_left(source));
-        source->end -= source->start;
-        source->start = 0;
-        if (wanted > source->capacity) {
-            uint8_t *grown = realloc(source->buffer, wanted);
-            if (grown == NULL) {
-                source->at_end = true;
-                source->read_errno = ENOMEM;
-                return NULL;
-            }
-            source->buffer = grown;
-            source->capacity = wanted;
+        if (!make_room(source, wanted)) {
+            source->at_end = true;
+            source->read_errno = ENOMEM;
+            return NULL;
         }
         while (source_left(source) < wanted && !source->at_end)
             fill(source);

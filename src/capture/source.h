@@ -10,12 +10,19 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/block.h"
 #include "base/err.h"
+
+/* Blocks whose bytes others may still look at, kept to be filled again. */
+#define SOURCE_SPARE_BLOCKS 64
 
 struct source {
     int fd;
-    uint8_t *buffer;
-    size_t capacity, start, end; /* bytes [start, end) are read and not consumed */
+    struct block *block;         /* being read into */
+    struct block *spare[SOURCE_SPARE_BLOCKS];
+    size_t spare_count;
+    uint8_t *buffer;             /* the block's bytes */
+    size_t start, end;           /* bytes [start, end) are read and not consumed */
     uint64_t offset;             /* position of `start` in the file */
     bool at_end;                 /* no more bytes will come */
     int read_errno;              /* 0, or why reading stopped */
@@ -26,7 +33,8 @@ bool source_open(struct source *source, const char *path, struct err *err) WARN_
 void source_close(struct source *source);
 
 /* At least `wanted` bytes, reading (and blocking) only if they are not in the buffer yet;
- * NULL when the file ends before. The pointer is valid until the next call that may read. */
+ * NULL when the file ends before. The pointer is valid until the next call that may read, or as long as
+ * somebody holds the block. */
 const uint8_t *source_need(struct source *source, size_t wanted);
 
 /* The same, but never reads: NULL when they are not in the buffer. */

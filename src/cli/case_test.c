@@ -237,7 +237,7 @@ bool case_test(const struct rules *rules, const char *name, const char *text, si
     const struct conv_expectations *expectations =
         capture != NULL ? conv_expectations(capture) : NULL;
     struct capture_set *set = capture != NULL ? capture_set_of(capture, &err) : NULL;
-    const struct tracker_options options = { 0 };
+    const struct analysis_options options = { 0 };
     struct analysis *analysis =
         set != NULL ? analysis_run(set, rules, &options, NULL, &err) : NULL;
     if (analysis == NULL) {

@@ -21,6 +21,7 @@ enum option_id {
     OPTION_SERVER,
     OPTION_MAX_CONNECTIONS,
     OPTION_MAX_OPEN,
+    OPTION_THREADS,
     OPTION_PROGRESS,
     OPTION_COLOR,
     OPTION_VERSION,
@@ -54,6 +55,8 @@ static const struct option_row {
       "list N connections a finding; 0: all (text: 20, json: all)" },
     { OPTION_MAX_OPEN, "max-open", "N",
       "follow N connections at once (2000000); the oldest is given up" },
+    { OPTION_THREADS, "threads", "N",
+      "follow connections in N threads (one a core, at most 4); same report" },
     { OPTION_PROGRESS, "progress", "WHEN", "auto, always, never: packets read, on stderr" },
     { OPTION_COLOR, "color", "WHEN", "auto, always, never; NO_COLOR is honoured" },
     { 'h', "help", NULL, "show this help" },
@@ -280,6 +283,11 @@ static bool take_option(struct options *o, int id, const char *value, struct err
         if (!parse_integer(value, "max-open", 1, INT32_MAX, &number, err))
             return false;
         o->max_open = (size_t)number;
+        return true;
+    case OPTION_THREADS:
+        if (!parse_integer(value, "threads", 1, ANALYSIS_MAX_THREADS, &number, err))
+            return false;
+        o->threads = (size_t)number;
         return true;
     case OPTION_PROGRESS:
         return parse_when(value, "progress", &o->progress, err);

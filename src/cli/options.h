@@ -37,7 +37,7 @@ struct options {
     bool show_query, has_fail_on;
     enum severity min_severity, fail_on;
     long max_connections;        /* -1: default */
-    size_t max_open;             /* 0: default */
+    size_t max_open, threads;    /* 0: default */
     enum when progress, color;
     const char **arguments;      /* what is no option */
     size_t argument_count;

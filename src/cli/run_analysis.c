@@ -123,6 +123,13 @@ static void show_progress(void *context, uint64_t packets)
     fprintf(stderr, "\rhangup: %" PRIu64 " packets", packets);
 }
 
+/* One for each core; more than a few wait for the thread that reads. */
+static size_t default_threads(void)
+{
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    return cores < 1 ? 1 : cores > 4 ? 4 : (size_t)cores;
+}
+
 static int analyse(const struct options *options, const struct rules *rules,
                    struct outputs *outputs, const struct cli_signals *signals,
                    struct err *err)
@@ -139,17 +146,21 @@ static int analyse(const struct options *options, const struct rules *rules,
         capture_set_close(captures);
         return EXIT_USAGE;
     }
-    const struct tracker_options tracker = {
-        .show_query = options->show_query,
-        .servers = options->servers,
-        .server_count = options->server_count,
-        .max_open = options->max_open,
+    const struct analysis_options how = {
+        .tracker = {
+            .show_query = options->show_query,
+            .servers = options->servers,
+            .server_count = options->server_count,
+            .max_open = options->max_open,
+        },
+        .threads = options->threads > 0 ? options->threads : default_threads(),
+        .threads_always = options->threads > 0,
     };
     bool progress = options->progress == WHEN_ALWAYS ||
                     (options->progress == WHEN_AUTO && isatty(STDERR_FILENO));
     const struct analysis_progress reporter = { show_progress, NULL };
     struct analysis *analysis =
-        analysis_run(captures, rules, &tracker, progress ? &reporter : NULL, err);
+        analysis_run(captures, rules, &how, progress ? &reporter : NULL, err);
     if (progress)
         fputs("\r\033[K", stderr);
     if (analysis == NULL)

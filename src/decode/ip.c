@@ -6,7 +6,7 @@ enum ip_protocol {
     IP_HOP_BY_HOP = 0,
     IP_ICMP = 1,
     IP_IPV4 = 4,
-    IP_TCP = 6,
+    IP_TCP = IP_PROTOCOL_TCP,
     IP_UDP = 17,
     IP_IPV6 = 41,
     IP_ROUTING = 43,

@@ -18,6 +18,9 @@ enum decoded decode_ip(struct cursor *c, size_t wire_left, uint16_t ethertype,
  * need hold only the ports and the sequence number (RFC 792). */
 enum decoded decode_tcp(struct cursor *c, size_t wire_left, bool quoted, struct segment *segment);
 
+#define LINKTYPE_ETHERNET 1
+#define IP_PROTOCOL_TCP 6
+
 enum ethertype {
     ETHERTYPE_IPV4 = 0x0800,
     ETHERTYPE_VLAN = 0x8100,

@@ -79,7 +79,7 @@ static const struct link_type {
     uint16_t number;
     enum decoded (*decode)(struct cursor *c, uint16_t *ethertype);
 } link_types[] = {
-    { 1, link_ethernet },  { 0, link_null },  { 108, link_null }, { 113, link_sll },
+    { LINKTYPE_ETHERNET, link_ethernet },  { 0, link_null },  { 108, link_null }, { 113, link_sll },
     { 276, link_sll2 },    { 101, link_raw }, { 12, link_raw },   { 14, link_raw },
     { 228, link_raw },     { 229, link_raw },
 };

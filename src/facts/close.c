@@ -23,12 +23,12 @@ static struct act act_of(const struct connection *c, unsigned e)
     struct act act = { .ack = end->ack, .ack_known = end->ack_known };
     bool reset = end->resets > 0 && end->rst_kind != TCP_RESET_FOREIGN;
     bool reset_first = reset && end->fin_seen &&
-                       c->end_mark[e][END_RST].ns < c->end_mark[e][END_FIN].ns;
+                       connection_mark(c, e, END_RST)->ns < connection_mark(c, e, END_FIN)->ns;
     if (end->fin_seen && !reset_first) {
         act.how = HOW_FIN;
         act.seq = end->fin_seq;
         act.ack = end->fin_ack;
-        act.mark = c->end_mark[e][END_FIN];
+        act.mark = *connection_mark(c, e, END_FIN);
     } else if (reset) {
         act.how = HOW_RST;
         act.seq = end->base_known ? end->snd_nxt : end->rst_seq;
@@ -36,7 +36,7 @@ static struct act act_of(const struct connection *c, unsigned e)
             act.ack = end->rst_ack;
             act.ack_known = true;
         }
-        act.mark = c->end_mark[e][END_RST];
+        act.mark = *connection_mark(c, e, END_RST);
     }
     return act;
 }
@@ -154,10 +154,10 @@ static void durations(const struct connection *c, const struct view *v, int64_t 
         if (sees_response_start(v, x) && x->response.last_ns > activity)
             activity = x->response.last_ns;
     }
-    if (http->protocol != HTTP_PROTOCOL_HTTP1)
+    if (http->protocol != HTTP_PROTOCOL_HTTP1 && c->closing != NULL)
         for (int i = 0; i < 2; i++)
-            if (c->data_at_close[i] > activity)
-                activity = c->data_at_close[i];
+            if (c->closing->data_at_close[i] > activity)
+                activity = c->closing->data_at_close[i];
     r->since_request = request == NS_ABSENT ? NS_ABSENT : at - request;
     r->since_response = response == NS_ABSENT ? NS_ABSENT : at - response;
     r->since_activity = activity == NS_ABSENT ? NS_ABSENT : at - activity;
@@ -234,13 +234,13 @@ static void fill_fin_wait_2(const struct connection *c, unsigned client, int64_t
 {
     r->fin_wait_2_by = -1;
     for (unsigned e = 0; e < 2; e++) {
-        const struct mark *acked = &c->end_mark[e][END_FIN_ACKED];
+        const struct mark *acked = connection_mark(c, e, END_FIN_ACKED);
         const struct tcp_end *peer = &c->tcp.end[!e];
         /* Simultaneous or second closers go other ways. */
-        const struct mark *own_rst = &c->end_mark[e][END_RST];
+        const struct mark *own_rst = connection_mark(c, e, END_RST);
         if (acked->frame == 0 || (own_rst->frame != 0 && own_rst->ns <= acked->ns))
             continue;
-        const struct mark *fin = &c->end_mark[!e][END_FIN], *rst = &c->end_mark[!e][END_RST];
+        const struct mark *fin = connection_mark(c, !e, END_FIN), *rst = connection_mark(c, !e, END_RST);
         if ((fin->frame != 0 && fin->ns <= acked->ns) || (rst->frame != 0 && rst->ns <= acked->ns))
             continue;
         int64_t ends = end_ns;
@@ -263,16 +263,17 @@ static void fill_marks(const struct connection *c, unsigned client, struct recor
 {
     unsigned server = !client;
     struct mark *m = r->mark;
-    m[MARK_SYN] = c->end_mark[client][END_SYN];
-    m[MARK_SYN_ACK] = c->end_mark[server][END_SYN];
+    m[MARK_SYN] = *connection_mark(c, client, END_SYN);
+    m[MARK_SYN_ACK] = *connection_mark(c, server, END_SYN);
     m[MARK_ESTABLISHED] = c->handshake_done;
-    m[MARK_CLIENT_FIN] = c->end_mark[client][END_FIN];
-    m[MARK_CLIENT_FIN_ACK] = c->end_mark[client][END_FIN_ACKED];
-    m[MARK_SERVER_FIN] = c->end_mark[server][END_FIN];
-    m[MARK_SERVER_FIN_ACK] = c->end_mark[server][END_FIN_ACKED];
-    m[MARK_CLIENT_RST] = c->end_mark[client][END_RST];
-    m[MARK_SERVER_RST] = c->end_mark[server][END_RST];
-    m[MARK_DATA_INTO_CLOSED] = c->offender;
+    m[MARK_CLIENT_FIN] = *connection_mark(c, client, END_FIN);
+    m[MARK_CLIENT_FIN_ACK] = *connection_mark(c, client, END_FIN_ACKED);
+    m[MARK_SERVER_FIN] = *connection_mark(c, server, END_FIN);
+    m[MARK_SERVER_FIN_ACK] = *connection_mark(c, server, END_FIN_ACKED);
+    m[MARK_CLIENT_RST] = *connection_mark(c, client, END_RST);
+    m[MARK_SERVER_RST] = *connection_mark(c, server, END_RST);
+    if (c->closing != NULL)
+        m[MARK_DATA_INTO_CLOSED] = c->closing->offender;
     /* The oldest request without complete response is the one that a close can have hurt. */
     const struct http_exchange *x = c->http.first != NULL ? c->http.first : c->http.done;
     if (x != NULL && x->request_seen) {
@@ -309,11 +310,8 @@ void connection_record(const struct connection *c, int client_end, bool role_gue
     unsigned client = (unsigned)client_end, server = !client;
     const struct tcp_end *ends[2] = { &c->tcp.end[client], &c->tcp.end[server] };
     r->tuple = c->tcp.tuple;
-    r->tuple.closed = true;
-    r->isn[0] = c->tcp.end[0].isn;
-    r->isn[1] = c->tcp.end[1].isn;
     r->id = c->id;
-    r->tcp_stream = c->tcp_stream;
+    r->stream_frame = c->stream_frame;
     r->capture = c->capture;
     r->client = (uint8_t)client;
     r->role_guessed = role_guessed;
@@ -356,10 +354,14 @@ void connection_record(const struct connection *c, int client_end, bool role_gue
     }
     fill_close(c, client, r);
     fill_fin_wait_2(c, client, end_ns, r);
-    r->reset_on_data_by = (int8_t)(c->reset_on_data_by < 0 ? -1
-                                   : c->reset_on_data_by == client_end ? ROLE_CLIENT
-                                                                       : ROLE_SERVER);
-    r->reset_on_data_after_fin = c->reset_on_data_after_fin;
+    r->reset_on_data_by = -1;
+    if (c->closing != NULL && c->closing->reset_on_data_by >= 0) {
+        r->reset_on_data_by = c->closing->reset_on_data_by == client_end ? ROLE_CLIENT : ROLE_SERVER;
+        r->reset_on_data_after_fin = c->closing->reset_on_data_after_fin;
+    }
+    r->request = "";
+    r->server_software = c->http.server_software;
+    r->client_software = c->http.client_software;
     fill_history(c, client, r);
 }
 

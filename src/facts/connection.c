@@ -4,21 +4,110 @@
 
 #include "base/seq.h"
 
-void connection_init(struct connection *c, const struct segment *s, uint32_t hash, int client)
+/* ---- shared memory ------------------------------------------------------------------------- */
+
+void connection_shared_init(struct connection_shared *shared, bool show_query, size_t parts)
 {
+    http_memory_init(&shared->http, show_query);
+    shared->budget.max_bytes = TCP_MAX_PENDING_BYTES / parts;
+    shared->budget.max_conn_bytes = TCP_MAX_CONN_PENDING_BYTES;
+    slab_init(&shared->closings, sizeof(struct connection_closing));
+    slab_init(&shared->timelines, sizeof(struct timeline));
+    slab_init(&shared->timeline_tails, TIMELINE_LAST * sizeof(struct timeline_entry));
+}
+
+void connection_shared_free(struct connection_shared *shared)
+{
+    http_memory_free(&shared->http);
+    slab_free(&shared->closings);
+    slab_free(&shared->timelines);
+    slab_free(&shared->timeline_tails);
+    arena_free(&shared->texts);
+}
+
+bool connection_shared_crowded(const struct connection_shared *shared)
+{
+    return shared->budget.exhausted || shared->http.software.full;
+}
+
+/* ---- a connection -------------------------------------------------------------------------- */
+
+void connection_init(struct connection *c, const struct segment *s, uint32_t hash)
+{
+    int client = s->flags & TCP_SYN ? (s->flags & TCP_ACK ? 1 : 0) : -1;
     tcp_conn_init(&c->tcp, s, hash);
     c->open_seen = s->flags & TCP_SYN;
     http_conn_init(&c->http, client, !c->open_seen);
     c->first_ns = s->ts_ns;
     c->last_ns = s->ts_ns;
-    c->reset_on_data_by = -1;
+    c->capture = c->last_capture = s->capture;
+    c->stream_frame = s->frame;
     c->longest_reuse_idle = NS_ABSENT;
     c->handshake_timed = true;
+}
+
+const struct mark *connection_mark(const struct connection *c, unsigned end, enum end_mark id)
+{
+    static const struct mark none = { 0 };
+    if (id < END_MARKS_OPEN)
+        return &c->end_mark[end][id];
+    return c->closing != NULL ? &c->closing->end_mark[end][id - END_MARKS_OPEN] : &none;
+}
+
+/* NULL: no memory, and shared->failed is set. */
+static struct connection_closing *closing_of(struct connection *c,
+                                             struct connection_shared *shared)
+{
+    if (c->closing != NULL)
+        return c->closing;
+    struct connection_closing *closing = slab_take(&shared->closings);
+    if (closing == NULL) {
+        shared->failed = true;
+        return NULL;
+    }
+    closing->reset_on_data_by = -1;
+    for (int i = 0; i < 2; i++)
+        closing->data_at_close[i] =
+            c->end_mark[i][END_DATA].frame != 0 ? c->end_mark[i][END_DATA].ns : NS_ABSENT;
+    return c->closing = closing;
+}
+
+/* All that the end sent up to its FIN is there, and it has all of the other end's. */
+static bool is_complete(const struct tcp_end *end)
+{
+    return end->fin_received && end->resets == 0 && end->fin_seen && end->deliver_nxt == end->fin_seq;
+}
+
+enum connection_stage connection_stage(const struct connection *c)
+{
+    const struct tcp_end *end = c->tcp.end;
+    if (!tcp_both_closed(&c->tcp))
+        return CONNECTION_OPEN;
+    if (is_complete(&end[0]) && is_complete(&end[1]))
+        return CONNECTION_ORDERLY;
+    return !end[0].fin_seen && !end[1].fin_seen && end[0].syn_seen && end[1].syn_seen
+               ? CONNECTION_RESET
+               : CONNECTION_CLOSING;
+}
+
+bool connection_is_over(const struct connection *c, int64_t now_ns)
+{
+    static const int64_t linger_ns[CONNECTION_STAGES] = {
+        [CONNECTION_RESET] = CONNECTION_RESET_LINGER_NS,
+        [CONNECTION_CLOSING] = CONNECTION_CLOSING_LINGER_NS,
+    };
+    return c->stage != CONNECTION_OPEN && now_ns - c->last_ns > linger_ns[c->stage];
 }
 
 static struct mark mark_of(const struct segment *s)
 {
     return (struct mark){ s->ts_ns, s->frame, s->capture };
+}
+
+static struct mark *closing_mark(struct connection_closing *closing, unsigned end,
+                                 enum end_mark id)
+{
+    return &closing->end_mark[end][id - END_MARKS_OPEN];
 }
 
 static void mark_once(struct mark *mark, const struct segment *s)
@@ -29,18 +118,14 @@ static void mark_once(struct mark *mark, const struct segment *s)
 
 /* ---- Zeek's history letters -------------------------------------------------------------- */
 
-/* Letters that stand for the first occurrence in each direction. */
-static const char history_letters[] = "SHADFRTGW";
-
+/* A letter stands for the first occurrence in each direction. */
 static void history_add(struct connection *c, unsigned from, char letter)
 {
-    size_t i = (size_t)(strchr(history_letters, letter) - history_letters);
-    uint32_t bit = UINT32_C(1) << (i * 2 + from);
-    size_t length = strlen(c->history);
-    if (c->history_seen & bit || length == HISTORY_BYTES - 1)
+    uint32_t bit = UINT32_C(1) << (letter - 'A');
+    if (c->history_seen[from] & bit || c->history_length == HISTORY_BYTES - 1)
         return;
-    c->history_seen |= bit;
-    c->history[length] = (char)(from == 0 ? letter : letter + ('a' - 'A'));
+    c->history_seen[from] |= bit;
+    c->history[c->history_length++] = (char)(from == 0 ? letter : letter + ('a' - 'A'));
 }
 
 static void history_note(struct connection *c, unsigned from, const struct segment *s,
@@ -90,20 +175,8 @@ static uint16_t payload_info(const struct connection *c, enum timeline_kind kind
 }
 
 static void timeline_note(struct connection *c, unsigned from, const struct segment *s,
-                          unsigned notes)
+                          unsigned notes, struct connection_shared *shared)
 {
-    struct timeline_entry entry = {
-        .ts_ns = s->ts_ns,
-        .frame = s->frame,
-        .last_frame = s->frame,
-        .seq = s->seq,
-        .ack = s->ack,
-        .bytes = s->payload_len,
-        .count = 1,
-        .capture = s->capture,
-        .from = (uint8_t)from,
-        .flags = s->flags,
-    };
     enum timeline_kind kind;
     if (notes & TCP_NOTE_RST)
         kind = TIMELINE_RST;
@@ -125,14 +198,24 @@ static void timeline_note(struct connection *c, unsigned from, const struct segm
         kind = TIMELINE_ZERO_WINDOW;
     else
         return;
-    entry.kind = (uint8_t)kind;
-    entry.info = payload_info(c, kind);
-    timeline_add(&c->timeline, &entry);
+    struct timeline_entry entry = {
+        .kind = kind,
+        .from = from,
+        .ack = (s->flags & TCP_ACK) != 0,
+        .info = payload_info(c, kind) & 0x3ff,
+        .frame = s->frame,
+        .last_frame = s->frame,
+        .bytes = s->payload_len,
+        .count = 1,
+        .capture = s->capture,
+    };
+    timeline_set_since(&entry, s->ts_ns - c->first_ns);
+    shared->failed |= !timeline_add(&c->timeline, &entry, &shared->timeline_tails);
     if (notes & TCP_NOTE_FIN && kind != TIMELINE_FIN) { /* the FIN rides on data */
         entry.kind = TIMELINE_FIN;
         entry.bytes = 0;
         entry.info = 0;
-        timeline_add(&c->timeline, &entry);
+        shared->failed |= !timeline_add(&c->timeline, &entry, &shared->timeline_tails);
     }
 }
 
@@ -166,33 +249,46 @@ static bool answers_data(const struct tcp_end *end, const struct tcp_end *peer,
 }
 
 static void note_reset(struct connection *c, unsigned from, const struct segment *s,
-                       unsigned notes)
+                       unsigned notes, struct connection_closing *closing)
 {
     const struct tcp_end *end = &c->tcp.end[from], *peer = &c->tcp.end[!from];
     if (notes & TCP_NOTE_RST_FITS)
-        c->end_mark[from][END_RST] = mark_of(s);
-    if (c->reset_on_data_by < 0 && end->rst_kind != TCP_RESET_FOREIGN &&
+        *closing_mark(closing, from, END_RST) = mark_of(s);
+    if (closing->reset_on_data_by < 0 && end->rst_kind != TCP_RESET_FOREIGN &&
         answers_data(end, peer, s)) {
-        c->reset_on_data_by = (int8_t)from;
-        c->reset_on_data_after_fin = end->fin_seen;
-        c->offender = c->end_mark[!from][END_DATA];
+        closing->reset_on_data_by = (int8_t)from;
+        closing->reset_on_data_after_fin = end->fin_seen;
+        closing->offender = c->end_mark[!from][END_DATA];
     }
 }
 
-static void begin_close(struct connection *c)
+/* The moments that belong to the end of a connection. */
+static void note_closing(struct connection *c, unsigned from, const struct segment *s,
+                         unsigned notes, struct connection_shared *shared)
 {
-    if (c->close_begun)
+    struct connection_closing *closing = closing_of(c, shared);
+    if (closing == NULL)
         return;
-    c->close_begun = true;
-    for (int i = 0; i < 2; i++)
-        c->data_at_close[i] =
-            c->end_mark[i][END_DATA].frame != 0 ? c->end_mark[i][END_DATA].ns : NS_ABSENT;
+    if (notes & TCP_NOTE_FIN) {
+        mark_once(closing_mark(closing, from, END_FIN), s);
+        if (c->tcp.end[from].deliver_nxt == c->tcp.end[from].fin_seq)
+            http_finish(&c->http, &shared->http, from);
+    }
+    if (notes & TCP_NOTE_ACK_OF_FIN)
+        mark_once(closing_mark(closing, !from, END_FIN_ACKED), s);
+    if (notes & TCP_NOTE_RST_DISOWNED) {
+        *closing_mark(closing, from, END_RST) = (struct mark){ 0 };
+        if (closing->reset_on_data_by == (int8_t)from)
+            closing->reset_on_data_by = -1;
+    }
+    if (notes & TCP_NOTE_RST)
+        note_reset(c, from, s, notes, closing);
 }
 
 /* A further request on a connection that rested: for how long? */
 static void note_reuse(struct connection *c, const struct segment *s, int64_t rested_since)
 {
-    if (rested_since == NS_ABSENT || c->close_begun)
+    if (rested_since == NS_ABSENT || c->closing != NULL)
         return;
     int64_t idle = s->ts_ns - rested_since;
     if (c->longest_reuse_idle == NS_ABSENT || idle > c->longest_reuse_idle)
@@ -206,7 +302,9 @@ void connection_input(struct connection *c, unsigned from, const struct segment 
     const struct tcp_sink sink = { on_data, &feeding };
     c->http.notes = 0;
     /* Before the segment changes it: when did the last response end? */
-    int64_t rested_since = c->http.done != NULL ? c->http.done->response.last_ns : NS_ABSENT;
+    int64_t rested_since = s->payload_len > 0 && c->http.done != NULL
+                               ? c->http.done->response.last_ns
+                               : NS_ABSENT;
     unsigned notes = tcp_input(&c->tcp, from, s, &shared->budget, &sink);
     if (notes & TCP_NOTE_DUPLICATE)
         return;
@@ -226,38 +324,68 @@ void connection_input(struct connection *c, unsigned from, const struct segment 
         c->end_mark[from][END_DATA] = mark_of(s);
     if (c->http.notes & HTTP_NOTE_REQUEST)
         note_reuse(c, s, rested_since);
-    if (notes & TCP_NOTE_FIN) {
-        mark_once(&c->end_mark[from][END_FIN], s);
-        begin_close(c);
-        if (c->tcp.end[from].deliver_nxt == c->tcp.end[from].fin_seq)
-            http_finish(&c->http, &shared->http, from);
-    }
-    if (notes & TCP_NOTE_ACK_OF_FIN)
-        mark_once(&c->end_mark[!from][END_FIN_ACKED], s);
-    if (notes & TCP_NOTE_RST_DISOWNED) {
-        c->end_mark[from][END_RST] = (struct mark){ 0 };
-        if (c->reset_on_data_by == (int8_t)from)
-            c->reset_on_data_by = -1;
-    }
-    if (notes & TCP_NOTE_RST) {
-        note_reset(c, from, s, notes);
-        begin_close(c);
-    }
+    if (notes & (TCP_NOTE_FIN | TCP_NOTE_ACK_OF_FIN | TCP_NOTE_RST | TCP_NOTE_RST_DISOWNED))
+        note_closing(c, from, s, notes, shared);
     history_note(c, from, s, notes);
-    timeline_note(c, from, s, notes);
+    timeline_note(c, from, s, notes, shared);
+}
+
+static int64_t last_heard(const struct connection *c, unsigned end)
+{
+    if (c->tcp.end[end].fin_seen)
+        return connection_mark(c, end, END_FIN)->ns;
+    return c->tcp.end[end].rst_kind == TCP_RESET_ABORTING ? connection_mark(c, end, END_RST)->ns
+                                                          : c->last_ns;
 }
 
 void connection_finish(struct connection *c, struct connection_shared *shared)
 {
     struct feeding feeding = { c, shared };
     const struct tcp_sink sink = { on_data, &feeding };
-    tcp_flush(&c->tcp, &shared->budget, &sink);
+    int64_t heard_ns[2];
+    for (unsigned end = 0; end < 2; end++)
+        heard_ns[end] = last_heard(c, end);
+    tcp_flush(&c->tcp, heard_ns, &shared->budget, &sink);
     for (unsigned end = 0; end < 2; end++)
         if (c->tcp.end[end].fin_seen)
             http_finish(&c->http, &shared->http, end);
 }
 
+bool connection_keep_request(const struct connection *c, struct record *r,
+                             struct connection_shared *shared)
+{
+    const struct http_exchange *x = c->http.first != NULL ? c->http.first : c->http.done;
+    if (x != NULL && x->request_head)
+        r->request = arena_printf(&shared->texts, "%s %s", http_method_name(x->method), x->target);
+    return r->request != NULL;
+}
+
+bool connection_keep_timeline(struct connection *c, struct record *r,
+                              struct connection_shared *shared)
+{
+    r->timeline = slab_take(&shared->timelines);
+    if (r->timeline == NULL)
+        return false;
+    *r->timeline = c->timeline;
+    c->timeline.last = NULL;
+    return true;
+}
+
+void connection_drop_timeline(struct record *r, struct connection_shared *shared)
+{
+    if (r->timeline == NULL)
+        return;
+    if (r->timeline->last != NULL)
+        slab_give(&shared->timeline_tails, r->timeline->last);
+    slab_give(&shared->timelines, r->timeline);
+    r->timeline = NULL;
+}
+
 void connection_free(struct connection *c, struct connection_shared *shared)
 {
     http_conn_free(&c->http, &shared->http);
+    if (c->timeline.last != NULL)
+        slab_give(&shared->timeline_tails, c->timeline.last);
+    if (c->closing != NULL)
+        slab_give(&shared->closings, c->closing);
 }

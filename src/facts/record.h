@@ -61,13 +61,13 @@ bool mark_find(const char *name, enum mark_id *id);
 #define HISTORY_BYTES 20
 
 struct record {
-    struct tcp_tuple tuple;      /* first: the table points here; closed is true */
-    uint64_t id;                 /* order of first packets in the whole run */
-    uint32_t tcp_stream;         /* Wireshark's tcp.stream in file `capture` */
+    struct tcp_tuple tuple;
+    struct record *next;         /* the tracker's */
+    uint64_t id;                 /* number of its first packet in the whole run: their order */
+    uint32_t stream_frame;       /* the frame that opened its tcp.stream */
+    uint32_t tcp_stream;         /* Wireshark's, in file `capture`; known when all packets were seen */
     uint16_t capture;
-    uint32_t isn[2];             /* initial sequence numbers, by end of the tuple */
     uint8_t client;              /* which end of the tuple */
-    bool ghost;                  /* no connection: only an ICMP error named it */
     bool role_guessed;           /* neither handshake nor HTTP told who is the client */
     bool open_seen;              /* its SYN was captured */
     bool established;
@@ -98,8 +98,9 @@ struct record {
     uint32_t resets[2];
     struct mark mark[MARKS];
     char history[HISTORY_BYTES];
-    /* For the report; NULL unless some rule may want to show this connection. */
+    /* For the report; NULL unless some rule may want to show this connection, and `example` tells. */
     struct timeline *timeline;
+    bool example;
     const char *server_software, *client_software; /* "" or as headers told */
     const char *request; /* "GET /path", the one that MARK_REQUEST shows; "": none */
 };

@@ -2,10 +2,28 @@
 
 #include <stddef.h>
 
-static unsigned slot_of(uint32_t number)
+#include "base/slab.h"
+
+/* Where the entry of that number is, if it is there at all. */
+static const struct timeline_entry *slot_of(const struct timeline *timeline, uint32_t number)
 {
-    return number < TIMELINE_FIRST ? number
-                                   : TIMELINE_FIRST + (number - TIMELINE_FIRST) % TIMELINE_LAST;
+    return number < TIMELINE_FIRST ? &timeline->first[number]
+                                   : &timeline->last[(number - TIMELINE_FIRST) % TIMELINE_LAST];
+}
+
+void timeline_set_since(struct timeline_entry *entry, int64_t since_ns)
+{
+    const int64_t most = (INT64_C(1) << 47) - 1;
+    int64_t us = since_ns / 1000;
+    us = us > most ? most : us < -most ? -most : us;
+    entry->since_us_low = (uint32_t)us;
+    entry->since_us_high = (uint32_t)(us >> 32) & 0xffff;
+}
+
+int64_t timeline_since_ns(const struct timeline_entry *entry)
+{
+    int64_t high = (int16_t)(uint16_t)entry->since_us_high;
+    return (high * (INT64_C(1) << 32) + entry->since_us_low) * 1000;
 }
 
 static bool is_run(enum timeline_kind kind)
@@ -14,21 +32,28 @@ static bool is_run(enum timeline_kind kind)
            kind == TIMELINE_KEEP_ALIVE || kind == TIMELINE_RETRANSMISSION;
 }
 
-struct timeline_entry *timeline_add(struct timeline *timeline, const struct timeline_entry *entry)
+bool timeline_add(struct timeline *timeline, const struct timeline_entry *entry,
+                  struct slab *tails)
 {
-    struct timeline_entry *newest =
-        timeline->count > 0 ? &timeline->entry[slot_of(timeline->count - 1)] : NULL;
-    if (newest != NULL && newest->kind == entry->kind && newest->from == entry->from &&
-        is_run((enum timeline_kind)entry->kind) &&
-        (entry->info == 0 || entry->info == newest->info)) {
-        newest->last_frame = entry->frame;
-        newest->bytes += entry->bytes;
-        newest->count = newest->count == UINT16_MAX ? UINT16_MAX : newest->count + 1u;
-        return newest;
+    if (timeline->count > 0) {
+        struct timeline_entry *newest =
+            (struct timeline_entry *)slot_of(timeline, timeline->count - 1);
+        if (newest->kind == entry->kind && newest->from == entry->from &&
+            is_run((enum timeline_kind)entry->kind) &&
+            (entry->info == 0 || entry->info == newest->info)) {
+            newest->last_frame = entry->frame;
+            newest->bytes += entry->bytes;
+            newest->count = newest->count == UINT16_MAX ? UINT16_MAX : newest->count + 1u;
+            return true;
+        }
     }
-    struct timeline_entry *slot = &timeline->entry[slot_of(timeline->count++)];
-    *slot = *entry;
-    return slot;
+    if (timeline->count >= TIMELINE_FIRST && timeline->last == NULL) {
+        timeline->last = slab_take(tails);
+        if (timeline->last == NULL)
+            return false;
+    }
+    *(struct timeline_entry *)slot_of(timeline, timeline->count++) = *entry;
+    return true;
 }
 
 unsigned timeline_kept(const struct timeline *timeline)
@@ -45,5 +70,5 @@ uint32_t timeline_dropped(const struct timeline *timeline)
 const struct timeline_entry *timeline_at(const struct timeline *timeline, unsigned i)
 {
     uint32_t number = i < TIMELINE_FIRST ? i : i + timeline_dropped(timeline);
-    return &timeline->entry[slot_of(number)];
+    return slot_of(timeline, number);
 }

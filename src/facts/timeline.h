@@ -10,8 +10,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define TIMELINE_FIRST 4 /* handshake and first request */
-#define TIMELINE_LAST 12
+#define TIMELINE_FIRST 6 /* handshake and first exchange */
+#define TIMELINE_LAST 10
 
 enum timeline_kind {
     TIMELINE_SYN,
@@ -28,28 +28,36 @@ enum timeline_kind {
     TIMELINE_RST,
 };
 
+/* 24 bytes, and a connection has up to 16 of them. */
 struct timeline_entry {
-    int64_t ts_ns;
+    uint32_t since_us_low;   /* since the connection's first packet; see timeline_since_ns */
+    uint32_t since_us_high : 16;
+    uint32_t kind : 4;       /* enum timeline_kind */
+    uint32_t from : 1;       /* end of the connection, 0 or 1 */
+    uint32_t ack : 1;        /* the first segment has the ACK flag */
+    uint32_t info : 10;
     uint32_t frame, last_frame;
-    uint32_t seq, ack;   /* of the first segment */
-    uint32_t bytes;      /* of payload in the run */
-    uint16_t count;      /* segments in the run; sticks at UINT16_MAX */
+    uint32_t bytes;          /* of payload in the run */
+    uint16_t count;          /* segments in the run; sticks at UINT16_MAX */
     uint16_t capture;
-    uint16_t info;
-    uint8_t kind;        /* enum timeline_kind */
-    uint8_t from;        /* end of the connection, 0 or 1 */
-    uint8_t flags;       /* TCP flags of the first segment */
 };
 
 struct timeline {
-    struct timeline_entry entry[TIMELINE_FIRST + TIMELINE_LAST];
     uint32_t count; /* entries ever added */
+    struct timeline_entry first[TIMELINE_FIRST];
+    struct timeline_entry *last; /* TIMELINE_LAST of them, a ring; NULL until the first ones are used up */
 };
 
-/* Adds an entry, or extends the newest one if it is a run of the same. The result is valid until
- * the next call. */
-struct timeline_entry *timeline_add(struct timeline *timeline,
-                                    const struct timeline_entry *entry);
+/* The tails of timelines come from here. */
+struct slab;
+
+/* To the microsecond; 48 bits are enough for four years. */
+void timeline_set_since(struct timeline_entry *entry, int64_t since_ns);
+int64_t timeline_since_ns(const struct timeline_entry *entry);
+
+/* Adds an entry, or extends the newest one if it is a run of the same. false: no memory. */
+bool timeline_add(struct timeline *timeline, const struct timeline_entry *entry,
+                  struct slab *tails);
 
 /* Entries kept, and how many were dropped between the first and the last ones. */
 unsigned timeline_kept(const struct timeline *timeline);

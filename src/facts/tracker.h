@@ -2,46 +2,51 @@
  * tracker - segments -> connections -> records.
  *
  * Keeps every tuple until the end, so that stream numbers stay those of Wireshark: a connection
- * is never split because it rested. A connection that is over becomes a record soon after.
+ * is never split because it rested. A connection that is over is judged soon after. Of one that nobody
+ * wants to hear of again, a few bytes stay in the table.
+ *
+ * Several trackers may each take a part of the traffic, split by hash: what happens to a connection
+ * depends on its own packets and the time alone.
  */
 #ifndef HANGUP_FACTS_TRACKER_H
 #define HANGUP_FACTS_TRACKER_H
 
 #include "base/err.h"
 #include "facts/connection.h"
-
-/* Who is the server where the handshake was not captured: --server. */
-struct server_hint {
-    bool has_address, ipv6;
-    struct ip_address address;
-    unsigned prefix; /* bits */
-    uint16_t port;   /* 0: any */
-};
+#include "facts/intake.h"
+#include "facts/roles.h"
 
 struct tracker_options {
     bool show_query;
     const struct server_hint *servers;
     size_t server_count;
     size_t max_open; /* connections followed at once; 0: default */
+    unsigned parts;  /* of this many trackers that share the traffic; 0: one */
 };
 
-/* Two million connections at once take about 3 GB. */
+/* Two million connections at once take about 2 GB. */
 #define TRACKER_MAX_OPEN 2000000
 
-/* What the rule engine hears. Pointers are valid during the call, the record until the tracker
- * is freed. */
+/* What should stay known of a connection that is over. */
+enum tracker_keep {
+    TRACKER_KEEP_NOTHING,
+    TRACKER_KEEP_RECORD,
+    TRACKER_KEEP_TIMELINE, /* and its timeline, for the report */
+};
+
+/* What the rule engine hears. Pointers are valid during the call; a record that is kept until the
+ * tracker is freed. */
 struct tracker_sink {
     /* An exchange is complete; its connection still runs. */
     void (*exchange)(void *context, struct connection *connection,
                      const struct http_exchange *exchange);
-    /* A connection is over. Returns whether its timeline should be kept for the report. */
-    bool (*connection)(void *context, struct connection *connection, struct record *record);
+    /* A connection is over. */
+    enum tracker_keep (*connection)(void *context, struct connection *connection,
+                                    struct record *record);
     void *context;
 };
 
 struct tracker_counts {
-    uint64_t packets, tcp_packets;
-    uint64_t kinds[DECODED_KINDS];
     uint64_t connections, exchanges;
     uint64_t requests;
     uint64_t unanswered;        /* SYN, and nothing came back */
@@ -56,7 +61,6 @@ struct tracker_counts {
 
 /* What is known of one file. */
 struct capture_counts {
-    uint32_t streams;           /* connections numbered so far */
     uint64_t lost_bytes;        /* sent, but not in the capture */
     uint64_t one_sided;         /* connections */
     uint64_t near_client, near_server, between; /* connections whose handshake tells the vantage */
@@ -67,20 +71,31 @@ struct tracker;
 struct tracker *tracker_new(const struct tracker_options *options,
                             const struct tracker_sink *sink, struct err *err) WARN_UNUSED;
 
-/* The next packets, in order. false: out of memory. */
-bool tracker_packets(struct tracker *tracker, const struct packet *packets, size_t count,
-                     struct err *err) WARN_UNUSED;
+/* The next segments, in order. false: out of memory, or tracker_crowded. */
+bool tracker_segments(struct tracker *tracker, const struct intake_segment *segments,
+                      size_t count, struct err *err) WARN_UNUSED;
 
-/* No more packets: what is open becomes records too. */
-bool tracker_finish(struct tracker *tracker, struct err *err) WARN_UNUSED;
+/* One of several trackers came to its part of a limit on all of them. What is given up then depends on
+ * all connections: only a single tracker can tell. */
+bool tracker_crowded(const struct tracker *tracker);
+
+/* No more packets: what is open is judged too. now_ns: the latest packet time. */
+bool tracker_finish(struct tracker *tracker, int64_t now_ns, struct err *err) WARN_UNUSED;
+
+/* After tracker_finish: adds the counts and streams of another part, whose records stay its own. */
+bool tracker_merge(struct tracker *tracker, const struct tracker *other, struct err *err) WARN_UNUSED;
+
+/* After everything was merged: puts the records' tcp_stream in, those of `other` by the streams
+ * of `tracker`. */
+void tracker_number(const struct tracker *tracker, struct tracker *other);
 
 const struct tracker_counts *tracker_counts(const struct tracker *tracker);
 
 /* Zeros for a file without connections. */
 struct capture_counts tracker_capture_counts(const struct tracker *tracker, size_t capture);
 
-/* After tracker_finish: all records, in order of their first packets. */
-struct record *const *tracker_records(const struct tracker *tracker, size_t *count);
+/* The record's timeline is not wanted any more. */
+void tracker_drop_timeline(struct tracker *tracker, struct record *record);
 
 void tracker_free(struct tracker *tracker);
 

@@ -20,6 +20,8 @@ bool detect_request(const uint8_t *bytes, size_t length)
     if (length == 0 || bytes[0] < 'A' || bytes[0] > 'Z')
         return false;
     for (size_t i = 0; i < sizeof methods / sizeof *methods; i++) {
+        if (methods[i][0] != (char)bytes[0])
+            continue;
         size_t method_length = strlen(methods[i]);
         if (common_prefix(bytes, length, methods[i], method_length) &&
             (length <= method_length || bytes[method_length] == ' '))

@@ -5,22 +5,35 @@
 #include <string.h>
 #include <strings.h>
 
-/* Field names are ASCII (RFC 9110 section 5.1); no locale has a say. */
-static char lower(char c)
+/* Do fields of interest begin with this letter? They are Host, User-Agent, Connection, Expect, Server,
+ * Keep-Alive. */
+static bool may_matter(char first)
 {
-    return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
+    switch (first | 0x20) { /* ASCII's lower case (RFC 9110 section 5.1); no locale has a say */
+    case 'h':
+    case 'u':
+    case 'c':
+    case 'e':
+    case 's':
+    case 'k':
+        return true;
+    }
+    return false;
 }
 
 void head_add_name(struct http_head *head, const char *at, size_t length)
 {
     if (head->name_length == 0 && length > 0)
-        head->ignored = strchr("hHuUcCeEsSkK", at[0]) == NULL; /* the fields below */
+        head->ignored = !may_matter(at[0]);
     if (head->ignored) {
         head->name_length = 1;
         return;
     }
-    for (size_t i = 0; i < length && head->name_length < HEAD_NAME_BYTES - 1; i++)
-        head->name[head->name_length++] = lower(at[i]);
+    size_t room = HEAD_NAME_BYTES - 1u - head->name_length;
+    if (length > room)
+        length = room;
+    memcpy(head->name + head->name_length, at, length);
+    head->name_length = (uint8_t)(head->name_length + length);
 }
 
 void head_add_value(struct http_head *head, const char *at, size_t length)
@@ -76,33 +89,50 @@ static bool is_plain_authority(const char *authority, size_t length)
     return true;
 }
 
-/* Userinfo (RFC 9110 section 4.2.4) may be a password. It ends with the last @ of the authority; an
- * authority that is cut off or odd is not shown at all. */
-void head_take_target(const struct http_head *head, struct http_exchange *exchange)
+static void set_text(const char **text, const char *value, struct http_memory *memory)
 {
-    const char *target = head->target, *authority = find_authority(target);
-    if (authority == NULL) {
-        snprintf(exchange->target, sizeof exchange->target, "%s", target);
-        return;
+    text_pool_give(&memory->texts, *text);
+    *text = text_pool_take(&memory->texts, value);
+    if (*text == NULL) {
+        memory->failed = true;
+        *text = "";
     }
-    size_t before = (size_t)(authority - target), length = strcspn(authority, "/?");
-    bool whole = !head->target_cut || authority[length] != '\0';
-    for (size_t i = length; i > 0; i--)
-        if (authority[i - 1] == '@') {
-            authority += i;
-            length -= i;
-            break;
-        }
-    memcpy(exchange->target, target, before);
-    snprintf(exchange->target + before, sizeof exchange->target - before, "%s",
-             whole && is_plain_authority(authority, length) ? authority : "...");
 }
 
-static void copy_token(char token[HTTP_TOKEN_BYTES], const char *value)
+/* Userinfo (RFC 9110 section 4.2.4) may be a password. It ends with the last @ of the authority; an
+ * authority that is cut off or odd is not shown at all. */
+void head_take_target(const struct http_head *head, struct http_exchange *exchange,
+                      struct http_memory *memory)
 {
-    size_t length = strnlen(value, HTTP_TOKEN_BYTES - 1);
-    memcpy(token, value, length);
-    token[length] = '\0';
+    const char *target = head->target, *authority = find_authority(target);
+    char shown[HTTP_TARGET_BYTES];
+    if (authority != NULL) {
+        size_t before = (size_t)(authority - target), length = strcspn(authority, "/?");
+        bool whole = !head->target_cut || authority[length] != '\0';
+        for (size_t i = length; i > 0; i--)
+            if (authority[i - 1] == '@') {
+                authority += i;
+                length -= i;
+                break;
+            }
+        memcpy(shown, target, before);
+        snprintf(shown + before, sizeof shown - before, "%s",
+                 whole && is_plain_authority(authority, length) ? authority : "...");
+        target = shown;
+    }
+    set_text(&exchange->target, target, memory);
+}
+
+/* Of a name of software the start is enough. */
+static void set_software(const char **software, const char *value, struct http_memory *memory)
+{
+    if (strcmp(*software, value) == 0)
+        return;
+    const char *name = intern_text(&memory->software, value, HTTP_TOKEN_BYTES - 1);
+    if (name == NULL)
+        memory->failed = true;
+    else
+        *software = name;
 }
 
 /* Does the comma-separated list contain the token? */
@@ -119,27 +149,43 @@ static bool list_has(const char *list, const char *token)
     return false;
 }
 
-static void request_field(const char *name, const char *value, struct http_exchange *x,
-                          struct http_software *software)
+/* `name`: lower case. */
+static bool is_named(const struct http_head *head, const char *name, size_t length)
 {
-    if (strcmp(name, "host") == 0)
-        copy_token(x->host, value);
-    else if (strcmp(name, "user-agent") == 0 && software != NULL)
-        copy_token(software->user_agent, value);
-    else if (strcmp(name, "connection") == 0)
+    if (head->name_length != length)
+        return false;
+    for (size_t i = 0; i < length; i++)
+        if ((head->name[i] | 0x20) != name[i] && head->name[i] != name[i]) /* '-' has that bit */
+            return false;
+    return true;
+}
+#define IS_NAMED(head, name) is_named(head, name, sizeof(name) - 1)
+
+static void request_field(struct http_head *head, struct http_exchange *x,
+                          struct http_conn *http, struct http_memory *memory)
+{
+    char *value = head->value;
+    if (IS_NAMED(head, "host")) {
+        value[strnlen(value, HTTP_TOKEN_BYTES - 1)] = '\0';
+        set_text(&x->host, value, memory);
+    } else if (IS_NAMED(head, "user-agent")) {
+        set_software(&http->client_software, value, memory);
+    } else if (IS_NAMED(head, "connection")) {
         x->request_close |= list_has(value, "close");
-    else if (strcmp(name, "expect") == 0)
+    } else if (IS_NAMED(head, "expect")) {
         x->expect_continue |= list_has(value, "100-continue");
+    }
 }
 
-static void response_field(const char *name, const char *value, struct http_exchange *x,
-                           struct http_software *software)
+static void response_field(struct http_head *head, struct http_exchange *x,
+                           struct http_conn *http, struct http_memory *memory)
 {
-    if (strcmp(name, "server") == 0 && software != NULL) {
-        copy_token(software->server, value);
-    } else if (strcmp(name, "connection") == 0) {
+    const char *value = head->value;
+    if (IS_NAMED(head, "server")) {
+        set_software(&http->server_software, value, memory);
+    } else if (IS_NAMED(head, "connection")) {
         x->response_close |= list_has(value, "close");
-    } else if (strcmp(name, "keep-alive") == 0) {
+    } else if (IS_NAMED(head, "keep-alive")) {
         const char *timeout = strstr(value, "timeout=");
         if (timeout != NULL) {
             long seconds = strtol(timeout + strlen("timeout="), NULL, 10);
@@ -150,13 +196,12 @@ static void response_field(const char *name, const char *value, struct http_exch
 }
 
 void head_take_field(struct http_head *head, bool is_request, struct http_exchange *exchange,
-                     struct http_software *software)
+                     struct http_conn *http, struct http_memory *memory)
 {
-    head->name[head->name_length] = '\0';
     head->value[head->value_length] = '\0';
     if (!head->ignored && is_request)
-        request_field(head->name, head->value, exchange, software);
+        request_field(head, exchange, http, memory);
     else if (!head->ignored)
-        response_field(head->name, head->value, exchange, software);
+        response_field(head, exchange, http, memory);
     head->name_length = head->value_length = 0;
 }

@@ -12,7 +12,7 @@
 /* The header field being read. Parts beyond the sizes are dropped: no field of interest is
  * longer, or its start is enough. */
 struct http_head {
-    char name[HEAD_NAME_BYTES]; /* lower case */
+    char name[HEAD_NAME_BYTES];
     char value[HEAD_VALUE_BYTES];
     uint8_t name_length, value_length;
     uint8_t target_length;
@@ -26,10 +26,11 @@ void head_add_value(struct http_head *head, const char *at, size_t length);
 void head_add_target(struct http_head *head, const char *at, size_t length, bool show_query);
 
 /* The target is complete: takes it into the exchange, without userinfo. */
-void head_take_target(const struct http_head *head, struct http_exchange *exchange);
+void head_take_target(const struct http_head *head, struct http_exchange *exchange,
+                      struct http_memory *memory);
 
-/* The field is complete: takes what is of interest into the exchange and the software. */
+/* The field is complete: takes what is of interest into the exchange and the connection. */
 void head_take_field(struct http_head *head, bool is_request, struct http_exchange *exchange,
-                     struct http_software *software);
+                     struct http_conn *http, struct http_memory *memory);
 
 #endif

@@ -6,30 +6,61 @@
 #include "http/detect.h"
 #include "http/head.h"
 
+/* A message while it is being read. */
+struct http_parse {
+    llhttp_t parser;
+    struct http_head *head; /* NULL when it is complete */
+    uint64_t chunk_left;
+    bool head_done;
+    bool interim;           /* a response that is 1xx */
+    bool in_chunk;          /* within the data of a body chunk */
+};
+
+/* The bytes that one call hands in. */
+struct feeding {
+    struct http_conn *http;
+    struct http_memory *memory;
+    struct http_stream *stream;
+    const struct tcp_chunk *chunk;
+    unsigned from;
+};
+
 static llhttp_settings_t parser_settings(void);
 
 void http_memory_init(struct http_memory *memory, bool show_query)
 {
     slab_init(&memory->exchanges, sizeof(struct http_exchange));
+    slab_init(&memory->parses, sizeof(struct http_parse));
     slab_init(&memory->heads, sizeof(struct http_head));
-    slab_init(&memory->software, sizeof(struct http_software));
+    text_pool_init(&memory->texts);
+    intern_init(&memory->software);
     memory->settings = parser_settings();
+    for (int request = 0; request < 2; request++) {
+        llhttp_t *parser = &memory->fresh[request];
+        llhttp_init(parser, request ? HTTP_REQUEST : HTTP_RESPONSE, &memory->settings);
+        /* An observer reads what others accept; refusing is the endpoints' business. */
+        llhttp_set_lenient_headers(parser, 1);
+        llhttp_set_lenient_chunked_length(parser, 1);
+        llhttp_set_lenient_keep_alive(parser, 1);
+        llhttp_set_lenient_transfer_encoding(parser, 1);
+    }
     memory->show_query = show_query;
 }
 
 void http_memory_free(struct http_memory *memory)
 {
     slab_free(&memory->exchanges);
+    slab_free(&memory->parses);
     slab_free(&memory->heads);
-    slab_free(&memory->software);
+    text_pool_free(&memory->texts);
+    intern_free(&memory->software);
 }
 
 void http_conn_init(struct http_conn *http, int client, bool mid_stream)
 {
     http->client = (int8_t)client;
     http->mid_stream = mid_stream;
-    for (int i = 0; i < 2; i++)
-        http->stream[i].conn = http;
+    http->server_software = http->client_software = "";
 }
 
 /* ---- exchanges ------------------------------------------------------------------------- */
@@ -37,9 +68,12 @@ void http_conn_init(struct http_conn *http, int client, bool mid_stream)
 static struct http_exchange *new_exchange(struct http_conn *http, struct http_memory *memory)
 {
     struct http_exchange *x = slab_take(&memory->exchanges);
-    if (x == NULL)
+    if (x == NULL) {
+        memory->failed = true;
         return NULL;
+    }
     http->outstanding++;
+    x->target = x->host = "";
     x->request_body = x->response_body = -1;
     x->keep_alive_timeout_s = -1;
     if (http->last != NULL)
@@ -50,13 +84,20 @@ static struct http_exchange *new_exchange(struct http_conn *http, struct http_me
     return x;
 }
 
+static void give_exchange(struct http_memory *memory, struct http_exchange *x)
+{
+    text_pool_give(&memory->texts, x->target);
+    text_pool_give(&memory->texts, x->host);
+    slab_give(&memory->exchanges, x);
+}
+
 static void free_exchange(struct http_conn *http, struct http_memory *memory,
                           struct http_exchange *x)
 {
     for (int i = 0; i < 2; i++)
         if (http->stream[i].exchange == x)
             http->stream[i].exchange = NULL;
-    slab_give(&memory->exchanges, x);
+    give_exchange(memory, x);
 }
 
 /* The oldest exchange has its complete response: it becomes the last complete one. */
@@ -127,75 +168,61 @@ static void span_begin(struct http_span *span, const struct tcp_chunk *chunk, ui
     };
 }
 
-static void span_extend(struct http_stream *stream, uint32_t end_seq)
+static void span_extend(const struct feeding *f, uint32_t end_seq)
 {
-    struct http_span *span = span_of(stream);
+    struct http_span *span = span_of(f->stream);
     if (span == NULL)
         return;
     span->end_seq = end_seq;
     /* Bytes that waited behind a hole are older than those that filled it. */
-    if (span->last_frame != 0 && stream->chunk->ts_ns < span->last_ns)
+    if (span->last_frame != 0 && f->chunk->ts_ns < span->last_ns)
         return;
-    span->last_frame = stream->chunk->frame;
-    span->last_capture = stream->chunk->capture;
-    span->last_ns = stream->chunk->ts_ns;
+    span->last_frame = f->chunk->frame;
+    span->last_capture = f->chunk->capture;
+    span->last_ns = f->chunk->ts_ns;
 }
 
-/* ---- llhttp's callbacks ---------------------------------------------------------------- */
-
-/* Passed through parser->data for the time of one call. */
-struct feeding {
-    struct http_stream *stream;
-    struct http_memory *memory;
-};
-
-static struct http_stream *stream_of(llhttp_t *parser)
-{
-    return ((struct feeding *)parser->data)->stream;
-}
+/* ---- llhttp's callbacks: parser->data is the feeding --------------------------------------- */
 
 static int on_target(llhttp_t *parser, const char *at, size_t length)
 {
-    const struct feeding *feeding = parser->data;
-    struct http_stream *stream = feeding->stream;
-    if (stream->head != NULL)
-        head_add_target(stream->head, at, length, feeding->memory->show_query);
+    const struct feeding *f = parser->data;
+    if (f->stream->parse->head != NULL)
+        head_add_target(f->stream->parse->head, at, length, f->memory->show_query);
     return 0;
 }
 
 static int on_target_complete(llhttp_t *parser)
 {
-    struct http_stream *stream = stream_of(parser);
-    if (stream->head != NULL && stream->exchange != NULL)
-        head_take_target(stream->head, stream->exchange);
+    const struct feeding *f = parser->data;
+    if (f->stream->parse->head != NULL && f->stream->exchange != NULL)
+        head_take_target(f->stream->parse->head, f->stream->exchange, f->memory);
     return 0;
 }
 
 static int on_field_name(llhttp_t *parser, const char *at, size_t length)
 {
-    struct http_stream *stream = stream_of(parser);
-    if (stream->head != NULL)
-        head_add_name(stream->head, at, length);
+    const struct feeding *f = parser->data;
+    if (f->stream->parse->head != NULL)
+        head_add_name(f->stream->parse->head, at, length);
     return 0;
 }
 
 static int on_field_value(llhttp_t *parser, const char *at, size_t length)
 {
-    struct http_stream *stream = stream_of(parser);
-    if (stream->head != NULL)
-        head_add_value(stream->head, at, length);
+    const struct feeding *f = parser->data;
+    if (f->stream->parse->head != NULL)
+        head_add_value(f->stream->parse->head, at, length);
     return 0;
 }
 
 static int on_field_complete(llhttp_t *parser)
 {
-    const struct feeding *feeding = parser->data;
-    struct http_stream *stream = feeding->stream;
-    if (stream->head == NULL || stream->exchange == NULL)
-        return 0;
-    if (stream->conn->software == NULL)
-        stream->conn->software = slab_take(&feeding->memory->software);
-    head_take_field(stream->head, stream->is_request, stream->exchange, stream->conn->software);
+    const struct feeding *f = parser->data;
+    struct http_stream *stream = f->stream;
+    if (stream->parse->head != NULL && stream->exchange != NULL)
+        head_take_field(stream->parse->head, stream->is_request, stream->exchange, f->http,
+                        f->memory);
     return 0;
 }
 
@@ -204,7 +231,7 @@ enum body { BODY_AS_FRAMED = 0, BODY_NONE = 1, BODY_UPGRADE = 2 };
 
 static enum body request_head_complete(struct http_stream *stream)
 {
-    const llhttp_t *parser = &stream->parser;
+    const llhttp_t *parser = &stream->parse->parser;
     struct http_exchange *x = stream->exchange;
     x->request_head = true;
     x->method = parser->method;
@@ -218,11 +245,11 @@ static enum body request_head_complete(struct http_stream *stream)
 
 static enum body response_head_complete(struct http_stream *stream)
 {
-    const llhttp_t *parser = &stream->parser;
+    const llhttp_t *parser = &stream->parse->parser;
     struct http_exchange *x = stream->exchange;
     uint16_t status = parser->status_code;
-    stream->interim = status >= 100 && status < 200 && status != 101;
-    if (stream->interim) {
+    stream->parse->interim = status >= 100 && status < 200 && status != 101;
+    if (stream->parse->interim) {
         x->interim++;
         return BODY_NONE;
     }
@@ -251,12 +278,12 @@ static enum body response_head_complete(struct http_stream *stream)
 
 static int on_head_complete(llhttp_t *parser)
 {
-    const struct feeding *feeding = parser->data;
-    struct http_stream *stream = feeding->stream;
-    stream->head_done = true;
-    if (stream->head != NULL)
-        slab_give(&feeding->memory->heads, stream->head);
-    stream->head = NULL;
+    const struct feeding *f = parser->data;
+    struct http_stream *stream = f->stream;
+    stream->parse->head_done = true;
+    if (stream->parse->head != NULL)
+        slab_give(&f->memory->heads, stream->parse->head);
+    stream->parse->head = NULL;
     if (stream->exchange == NULL)
         return BODY_AS_FRAMED;
     return stream->is_request ? request_head_complete(stream) : response_head_complete(stream);
@@ -264,19 +291,20 @@ static int on_head_complete(llhttp_t *parser)
 
 static int on_chunk_header(llhttp_t *parser)
 {
-    struct http_stream *stream = stream_of(parser);
-    stream->chunk_left = parser->content_length;
-    stream->in_chunk = stream->chunk_left > 0;
+    struct http_parse *parse = ((const struct feeding *)parser->data)->stream->parse;
+    parse->chunk_left = parser->content_length;
+    parse->in_chunk = parse->chunk_left > 0;
     return 0;
 }
 
 static int on_body(llhttp_t *parser, const char *at, size_t length)
 {
     (void)at;
-    struct http_stream *stream = stream_of(parser);
-    if (stream->in_chunk) {
-        stream->chunk_left -= length < stream->chunk_left ? length : stream->chunk_left;
-        stream->in_chunk = stream->chunk_left > 0;
+    struct http_stream *stream = ((const struct feeding *)parser->data)->stream;
+    struct http_parse *parse = stream->parse;
+    if (parse->in_chunk) {
+        parse->chunk_left -= length < parse->chunk_left ? length : parse->chunk_left;
+        parse->in_chunk = parse->chunk_left > 0;
     }
     if (!stream->is_request && stream->exchange != NULL)
         stream->exchange->response_body_seen += length;
@@ -308,58 +336,73 @@ static llhttp_settings_t parser_settings(void)
 
 /* ---- messages -------------------------------------------------------------------------- */
 
-static void begin_message(struct http_conn *http, struct http_memory *memory, unsigned from,
-                          uint32_t seq)
+static void begin_request(const struct feeding *f, uint32_t seq)
 {
-    struct http_stream *stream = &http->stream[from];
-    stream->is_request = http->client == (int)from;
-    stream->in_message = true;
-    stream->head_done = stream->interim = stream->in_chunk = false;
-    llhttp_init(&stream->parser, stream->is_request ? HTTP_REQUEST : HTTP_RESPONSE,
-                &memory->settings);
-    /* An observer reads what others accept; refusing is the endpoints' business. */
-    llhttp_set_lenient_headers(&stream->parser, 1);
-    llhttp_set_lenient_chunked_length(&stream->parser, 1);
-    llhttp_set_lenient_keep_alive(&stream->parser, 1);
-    llhttp_set_lenient_transfer_encoding(&stream->parser, 1);
-    if (stream->head == NULL)
-        stream->head = slab_take(&memory->heads);
+    struct http_exchange *x = answered_already(f->http, seq);
+    f->stream->exchange = x != NULL ? x : new_exchange(f->http, f->memory);
+    f->http->requests++;
+    f->http->notes |= HTTP_NOTE_REQUEST;
+    if (f->stream->exchange != NULL) {
+        f->stream->exchange->request_seen = true;
+        span_begin(&f->stream->exchange->request, f->chunk, seq);
+    }
+}
+
+/* After an interim response the final one belongs to the same exchange. */
+static void begin_response(const struct feeding *f, uint32_t seq)
+{
+    f->stream->exchange = answered_by(f->http, f->memory, f->chunk);
+    f->http->notes |= HTTP_NOTE_RESPONSE;
+    if (f->stream->exchange != NULL && !f->stream->exchange->response_seen) {
+        f->stream->exchange->response_seen = true;
+        span_begin(&f->stream->exchange->response, f->chunk, seq);
+    }
+}
+
+/* false: no memory. */
+static bool begin_message(const struct feeding *f, uint32_t seq)
+{
+    struct http_stream *stream = f->stream;
+    stream->parse = slab_take(&f->memory->parses);
+    struct http_head *head = slab_take(&f->memory->heads);
+    if (stream->parse == NULL || head == NULL) {
+        f->memory->failed = true;
+        return false;
+    }
+    stream->is_request = f->http->client == (int)f->from;
+    stream->parse->parser = f->memory->fresh[stream->is_request];
+    stream->parse->head = head;
+    if (stream->is_request)
+        begin_request(f, seq);
     else
-        *stream->head = (struct http_head){ 0 };
-    if (stream->is_request) {
-        struct http_exchange *x = answered_already(http, seq);
-        stream->exchange = x != NULL ? x : new_exchange(http, memory);
-        http->requests++;
-        http->notes |= HTTP_NOTE_REQUEST;
-        if (stream->exchange != NULL) {
-            stream->exchange->request_seen = true;
-            span_begin(&stream->exchange->request, stream->chunk, seq);
-        }
+        begin_response(f, seq);
+    return true;
+}
+
+static void drop_parse(struct http_stream *stream, struct http_memory *memory)
+{
+    if (stream->parse == NULL)
         return;
-    }
-    /* After an interim response the final one belongs to the same exchange. */
-    stream->exchange = answered_by(http, memory, stream->chunk);
-    http->notes |= HTTP_NOTE_RESPONSE;
-    if (stream->exchange != NULL && !stream->exchange->response_seen) {
-        stream->exchange->response_seen = true;
-        span_begin(&stream->exchange->response, stream->chunk, seq);
-    }
+    if (stream->parse->head != NULL)
+        slab_give(&memory->heads, stream->parse->head);
+    slab_give(&memory->parses, stream->parse);
+    stream->parse = NULL;
 }
 
 static void end_message(struct http_conn *http, struct http_memory *memory, unsigned from)
 {
     struct http_stream *stream = &http->stream[from];
     struct http_exchange *x = stream->exchange;
-    stream->in_message = false;
+    bool interim = stream->parse->interim;
+    drop_parse(stream, memory);
+    stream->exchange = NULL;
     if (x == NULL)
         return;
     if (stream->is_request) {
         x->request_complete = true;
-        stream->exchange = NULL;
         return;
     }
-    stream->exchange = NULL;
-    if (stream->interim)
+    if (interim)
         return;
     x->response_complete = true;
     http->notes |= HTTP_NOTE_RESPONSE_COMPLETE;
@@ -370,12 +413,12 @@ static void end_message(struct http_conn *http, struct http_memory *memory, unsi
     retire(http, memory, x);
 }
 
-static void lose_thread(struct http_conn *http, unsigned from)
+static void lose_thread(const struct feeding *f)
 {
-    struct http_stream *stream = &http->stream[from];
+    struct http_stream *stream = f->stream;
     stream->mode = HTTP_MODE_LOST;
     stream->lost_bytes = true;
-    stream->in_message = false;
+    drop_parse(stream, f->memory);
     if (stream->exchange == NULL)
         return;
     if (stream->is_request)
@@ -386,11 +429,11 @@ static void lose_thread(struct http_conn *http, unsigned from)
 }
 
 /* llhttp refuses the bytes. Before the first message is read, this is not HTTP at all. */
-static void refuse(struct http_conn *http, unsigned from)
+static void refuse(const struct feeding *f)
 {
-    struct http_stream *stream = &http->stream[from];
+    struct http_conn *http = f->http;
     http->errors++;
-    bool http_seen = http->exchanges > 0 || http->mid_stream || stream->head_done ||
+    bool http_seen = http->exchanges > 0 || http->mid_stream || f->stream->parse->head_done ||
                      (http->first != NULL && (http->first->request_head ||
                                               http->first->response_head));
     if (!http_seen) {
@@ -398,107 +441,102 @@ static void refuse(struct http_conn *http, unsigned from)
         http->stream[0].mode = http->stream[1].mode = HTTP_MODE_OPAQUE;
         return;
     }
-    lose_thread(http, from);
-}
-
-/* Feeds bytes of the current message; returns how many were used: fewer when it ended. */
-static size_t feed(struct http_conn *http, struct http_memory *memory, unsigned from,
-                   const uint8_t *bytes, size_t length)
-{
-    struct http_stream *stream = &http->stream[from];
-    struct feeding feeding = { stream, memory };
-    stream->parser.data = &feeding;
-    llhttp_errno_t result = llhttp_execute(&stream->parser, (const char *)bytes, length);
-    stream->parser.data = NULL;
-    if (result == HPE_OK)
-        return length;
-    if (result == HPE_PAUSED || result == HPE_PAUSED_UPGRADE) {
-        /* An upgrade that was only asked for is no upgrade: a request ends like any other. */
-        size_t used = (size_t)(llhttp_get_error_pos(&stream->parser) - (const char *)bytes);
-        return used;
-    }
-    refuse(http, from);
-    return length;
+    lose_thread(f);
 }
 
 static bool message_ended(const struct http_stream *stream)
 {
-    llhttp_errno_t result = llhttp_get_errno(&stream->parser);
+    llhttp_errno_t result = llhttp_get_errno(&stream->parse->parser);
     return result == HPE_PAUSED || result == HPE_PAUSED_UPGRADE;
 }
 
-static void feed_messages(struct http_conn *http, struct http_memory *memory, unsigned from)
+/* Feeds bytes of the current message; returns how many were used: fewer when it ended. */
+static size_t feed(struct feeding *f, const uint8_t *bytes, size_t length)
 {
-    struct http_stream *stream = &http->stream[from];
-    const struct tcp_chunk *chunk = stream->chunk;
+    llhttp_t *parser = &f->stream->parse->parser;
+    parser->data = f;
+    llhttp_errno_t result = llhttp_execute(parser, (const char *)bytes, length);
+    parser->data = NULL;
+    if (result == HPE_OK)
+        return length;
+    if (result == HPE_PAUSED || result == HPE_PAUSED_UPGRADE) /* an upgrade that was only asked for */
+        return (size_t)(llhttp_get_error_pos(parser) - (const char *)bytes); /* is no upgrade */
+    refuse(f);
+    return length;
+}
+
+static void feed_messages(struct feeding *f)
+{
+    const struct tcp_chunk *chunk = f->chunk;
+    struct http_stream *stream = f->stream;
     size_t at = 0;
     while (at < chunk->length && stream->mode == HTTP_MODE_MESSAGES) {
-        if (!stream->in_message) {
+        if (stream->parse == NULL) {
             /* RFC 9112 section 2.2: empty lines before a message are ignored. */
             while (at < chunk->length && (chunk->bytes[at] == '\r' || chunk->bytes[at] == '\n'))
                 at++;
             if (at == chunk->length)
                 return;
-            if (http->client == (int)from && http->outstanding >= HTTP_MAX_OUTSTANDING) {
-                http->errors++;
-                lose_thread(http, from);
+            if (f->http->client == (int)f->from && f->http->outstanding >= HTTP_MAX_OUTSTANDING) {
+                f->http->errors++;
+                lose_thread(f);
                 return;
             }
-            begin_message(http, memory, from, chunk->seq + (uint32_t)at);
+            if (!begin_message(f, chunk->seq + (uint32_t)at))
+                return;
         }
-        at += feed(http, memory, from, chunk->bytes + at, chunk->length - at);
-        if (stream->mode != HTTP_MODE_MESSAGES || !stream->in_message)
+        at += feed(f, chunk->bytes + at, chunk->length - at);
+        if (stream->mode != HTTP_MODE_MESSAGES || stream->parse == NULL)
             return;
-        span_extend(stream, chunk->seq + (uint32_t)at);
+        span_extend(f, chunk->seq + (uint32_t)at);
         if (message_ended(stream))
-            end_message(http, memory, from);
+            end_message(f->http, f->memory, f->from);
     }
 }
 
 /* Bytes of a body that were not captured. llhttp only counts body bytes: all but the last are taken off
  * its count, and any byte stands for the last, which may end the message. */
-static void bridge(struct http_conn *http, struct http_memory *memory, unsigned from,
-                   uint64_t length, bool counted)
+static void bridge(struct feeding *f, uint64_t length, bool counted)
 {
-    struct http_stream *stream = &http->stream[from];
+    struct http_stream *stream = f->stream;
     uint64_t skipped = length - 1;
     if (counted)
-        stream->parser.content_length -= skipped;
-    if (stream->in_chunk)
-        stream->chunk_left -= skipped;
+        stream->parse->parser.content_length -= skipped;
+    if (stream->parse->in_chunk)
+        stream->parse->chunk_left -= skipped;
     if (!stream->is_request && stream->exchange != NULL)
         stream->exchange->response_body_seen += skipped;
-    feed(http, memory, from, (const uint8_t *)"x", 1);
+    feed(f, (const uint8_t *)"x", 1);
 }
 
-static void feed_gap(struct http_conn *http, struct http_memory *memory, unsigned from)
+static void feed_gap(struct feeding *f)
 {
-    struct http_stream *stream = &http->stream[from];
-    const struct tcp_chunk *chunk = stream->chunk;
-    struct http_exchange *x = stream->exchange;
-    if (!stream->in_message || !stream->head_done || x == NULL) {
-        lose_thread(http, from);
+    struct http_stream *stream = f->stream;
+    const struct tcp_chunk *chunk = f->chunk;
+    const struct http_exchange *x = stream->exchange;
+    const struct http_parse *parse = stream->parse;
+    if (parse == NULL || !parse->head_done || x == NULL) {
+        lose_thread(f);
         return;
     }
     bool until_close = !stream->is_request && x->close_delimited;
-    bool counted = !(stream->parser.flags & F_CHUNKED) &&
-                   stream->parser.flags & F_CONTENT_LENGTH;
-    uint64_t left = stream->in_chunk ? stream->chunk_left
-                    : until_close    ? UINT64_MAX
-                    : counted        ? stream->parser.content_length
-                                     : 0;
-    if (left == 0 || (stream->in_chunk && chunk->length > left)) {
-        lose_thread(http, from);
+    bool counted = !(parse->parser.flags & F_CHUNKED) && parse->parser.flags & F_CONTENT_LENGTH;
+    uint64_t left = parse->in_chunk ? parse->chunk_left
+                    : until_close   ? UINT64_MAX
+                    : counted       ? parse->parser.content_length
+                                    : 0;
+    if (left == 0 || (parse->in_chunk && chunk->length > left)) {
+        lose_thread(f);
         return;
     }
     uint64_t within = chunk->length < left ? chunk->length : left;
-    bridge(http, memory, from, within, !until_close || stream->in_chunk);
-    span_extend(stream, chunk->seq + (uint32_t)within);
-    if (!message_ended(stream))
+    bridge(f, within, !until_close || parse->in_chunk);
+    span_extend(f, chunk->seq + (uint32_t)within);
+    if (stream->parse == NULL || !message_ended(stream))
         return;
-    end_message(http, memory, from);
+    end_message(f->http, f->memory, f->from);
     if (within < chunk->length)
-        lose_thread(http, from); /* the next message began within the gap */
+        lose_thread(f); /* the next message began within the gap */
 }
 
 /* ---- the connection -------------------------------------------------------------------- */
@@ -545,10 +583,10 @@ void http_input(struct http_conn *http, struct http_memory *memory, unsigned fro
                 const struct tcp_chunk *chunk)
 {
     struct http_stream *stream = &http->stream[from];
-    stream->chunk = chunk;
+    struct feeding feeding = { http, memory, stream, chunk, from };
     if (chunk->bytes == NULL) {
         if (stream->mode == HTTP_MODE_MESSAGES) {
-            feed_gap(http, memory, from);
+            feed_gap(&feeding);
         } else if (stream->mode == HTTP_MODE_START) {
             stream->mode = HTTP_MODE_LOST;
             stream->lost_bytes = true;
@@ -557,16 +595,15 @@ void http_input(struct http_conn *http, struct http_memory *memory, unsigned fro
         if (stream->mode == HTTP_MODE_START || stream->mode == HTTP_MODE_LOST)
             start(http, from, chunk);
         if (stream->mode == HTTP_MODE_MESSAGES)
-            feed_messages(http, memory, from);
+            feed_messages(&feeding);
     }
-    stream->chunk = NULL;
 }
 
 void http_finish(struct http_conn *http, struct http_memory *memory, unsigned from)
 {
     struct http_stream *stream = &http->stream[from];
     struct http_exchange *x = stream->exchange;
-    if (!stream->in_message || stream->is_request || x == NULL || !x->response_head ||
+    if (stream->parse == NULL || stream->is_request || x == NULL || !x->response_head ||
         !x->close_delimited)
         return;
     end_message(http, memory, from);
@@ -576,16 +613,13 @@ void http_conn_free(struct http_conn *http, struct http_memory *memory)
 {
     while (http->first != NULL) {
         struct http_exchange *next = http->first->next;
-        slab_give(&memory->exchanges, http->first);
+        give_exchange(memory, http->first);
         http->first = next;
     }
     if (http->done != NULL)
-        slab_give(&memory->exchanges, http->done);
+        give_exchange(memory, http->done);
     for (int i = 0; i < 2; i++)
-        if (http->stream[i].head != NULL)
-            slab_give(&memory->heads, http->stream[i].head);
-    if (http->software != NULL)
-        slab_give(&memory->software, http->software);
+        drop_parse(&http->stream[i], memory);
 }
 
 const char *http_method_name(uint8_t method)

@@ -14,7 +14,9 @@
 
 #include <llhttp.h>
 
+#include "base/intern.h"
 #include "base/slab.h"
+#include "http/text_pool.h"
 #include "tcp/tcp_conn.h"
 
 /* What is spoken on the connection, from its first bytes. */
@@ -66,14 +68,7 @@ struct http_exchange {
     /* Bytes of it are missing in the capture, and where it ends is not known any more. (A gap
      * within a body of known length is bridged and does no harm.) */
     bool request_lost, response_lost;
-    char target[HTTP_TARGET_BYTES]; /* query and userinfo removed unless shown */
-    char host[HTTP_TOKEN_BYTES];
-};
-
-/* Small strings about the software at either end, "" if not told. */
-struct http_software {
-    char server[HTTP_TOKEN_BYTES];     /* Server: of the last response */
-    char user_agent[HTTP_TOKEN_BYTES]; /* User-Agent: of the last request */
+    const char *target, *host;      /* query and userinfo removed unless shown; "" if not known */
 };
 
 enum http_mode {
@@ -84,23 +79,15 @@ enum http_mode {
     HTTP_MODE_OPAQUE,   /* never was */
 };
 
-struct http_head; /* a head while it is being read */
+struct http_parse; /* a message while it is being read */
 
 /* One direction. */
 struct http_stream {
-    llhttp_t parser;
-    struct http_conn *conn;
+    struct http_parse *parse;       /* NULL between messages */
     struct http_exchange *exchange; /* that the current message belongs to, or NULL */
-    struct http_head *head;
-    const struct tcp_chunk *chunk;  /* being fed */
     uint8_t mode;                   /* enum http_mode */
-    bool is_request;
-    bool in_message;
-    bool head_done;                 /* of the current message */
-    bool interim;                   /* the current response is 1xx */
-    bool in_chunk;                  /* within the data of a body chunk */
+    bool is_request;                /* the current message */
     bool lost_bytes;                /* a gap cost this direction the thread at least once */
-    uint64_t chunk_left;
 };
 
 /* What happened while the last segment was fed; the user clears it. */
@@ -115,7 +102,8 @@ struct http_conn {
     struct http_stream stream[2];   /* by end of the TCP connection */
     struct http_exchange *first, *last; /* without complete response, oldest first */
     struct http_exchange *done;     /* the last complete one, or NULL */
-    struct http_software *software; /* NULL until a header told something */
+    const char *server_software;    /* Server: of the last response; "" if not told */
+    const char *client_software;    /* User-Agent: of the last request; "" if not told */
     uint8_t protocol;               /* enum http_protocol */
     int8_t client;                  /* which end sends requests; -1: not known */
     bool mid_stream;                /* the connection began before the capture */
@@ -129,9 +117,13 @@ struct http_conn {
 
 /* Shared by the connections of one analysis. */
 struct http_memory {
-    struct slab exchanges, heads, software;
+    struct slab exchanges, parses, heads;
+    struct text_pool texts;  /* of exchanges */
+    struct intern software;
     llhttp_settings_t settings;
+    llhttp_t fresh[2];       /* parsers at the start of a response, of a request */
     bool show_query;
+    bool failed;             /* memory ran out */
     /* Called for each exchange whose final response is complete; NULL: nobody asks. */
     void (*complete)(void *context, struct http_conn *http, struct http_exchange *exchange);
     void *context;

@@ -138,17 +138,17 @@ static json_t *summary_value(const struct analysis *analysis)
             json_object_set_new(protocols, http_protocol_name((enum http_protocol)p),
                                 json_integer((json_int_t)counts->protocols[p]));
     for (int kind = DECODED_NOT_TCP + 1; kind < DECODED_KINDS; kind++)
-        if (counts->kinds[kind] > 0)
+        if (analysis->intake.kinds[kind] > 0)
             json_array_append_new(passed_over,
                                   json_pack("{s:s, s:I}", "kind",
                                             decoded_name((enum decoded)kind), "packets",
-                                            (json_int_t)counts->kinds[kind]));
+                                            (json_int_t)analysis->intake.kinds[kind]));
     json_t *value = json_object();
-    json_object_set_new(value, "packets", json_integer((json_int_t)counts->packets));
-    json_object_set_new(value, "tcp_packets", json_integer((json_int_t)counts->tcp_packets));
+    json_object_set_new(value, "packets", json_integer((json_int_t)analysis->intake.packets));
+    json_object_set_new(value, "tcp_packets", json_integer((json_int_t)analysis->intake.tcp_packets));
     json_object_set_new(value, "connections", json_integer((json_int_t)counts->connections));
     json_object_set_new(value, "icmp_about_tcp_packets",
-                        json_integer((json_int_t)counts->kinds[DECODED_ICMP_ABOUT_TCP]));
+                        json_integer((json_int_t)analysis->intake.kinds[DECODED_ICMP_ABOUT_TCP]));
     json_object_set_new(value, "tcp_streams", json_integer((json_int_t)counts->tcp_streams));
     json_object_set_new(value, "unanswered_connections",
                         json_integer((json_int_t)counts->unanswered));

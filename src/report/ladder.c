@@ -83,9 +83,9 @@ static void label(struct strbuf *out, const struct timeline_entry *e, const char
     if (e->bytes > 0) {
         text_count(out, e->bytes);
         strbuf_adds(out, " B");
-    } else if (e->kind == TIMELINE_FIN && !(e->flags & TCP_ACK)) {
+    } else if (e->kind == TIMELINE_FIN && !e->ack) {
         strbuf_adds(out, "FIN");
-    } else if (e->kind == TIMELINE_RST && e->flags & TCP_ACK) {
+    } else if (e->kind == TIMELINE_RST && e->ack) {
         strbuf_adds(out, "RST, ACK");
     } else if (names[e->kind] != NULL) {
         strbuf_adds(out, names[e->kind]);
@@ -171,20 +171,21 @@ void text_ladder(FILE *out, const struct finding *finding,
                 ": seconds since its first packet; * marks the proof", r->tcp_stream);
     fprintf(out, "%s\n\n", strbuf_text(&text));
     ends(out, r);
-    int64_t before = r->first_ns;
+    int64_t before = 0;
     for (unsigned i = 0; i < timeline_kept(timeline); i++) {
         const struct timeline_entry *e = timeline_at(timeline, i);
         enum end_role role = e->from == r->client ? ROLE_CLIENT : ROLE_SERVER;
         if (i == TIMELINE_FIRST && timeline_dropped(timeline) > 0)
             fprintf(out, "%*s|%*s|  (%" PRIu32 " more events)\n", LADDER_LEFT, "", ARROW_WIDTH - 2, "",
                     timeline_dropped(timeline));
-        if (e->ts_ns - before >= SILENCE_NS) {
+        int64_t since = timeline_since_ns(e);
+        if (since - before >= SILENCE_NS) {
             strbuf_clear(&text);
-            text_duration(&text, e->ts_ns - before);
+            text_duration(&text, since - before);
             fprintf(out, "%*s|%*s|  ... %s\n", LADDER_LEFT, "", ARROW_WIDTH - 2, "",
                     strbuf_text(&text));
         }
-        before = e->ts_ns;
+        before = since;
         strbuf_clear(&text);
         const char *target = target_of(connection, e);
         struct strbuf safe = { 0 };
@@ -192,7 +193,6 @@ void text_ladder(FILE *out, const struct finding *finding,
             text_untrusted(&safe, target, strlen(target));
         label(&text, e, target != NULL ? strbuf_text(&safe) : NULL);
         strbuf_free(&safe);
-        int64_t since = e->ts_ns - r->first_ns;
         fprintf(out, "  %c %3" PRId64 ".%06" PRId64 "  ", proves(evidence, evidence_count, e) ? '*' : ' ',
                 since / NS_PER_S, (since < 0 ? -since : since) % NS_PER_S / 1000);
         arrow(out, strbuf_text(&text), role == ROLE_CLIENT);

@@ -102,14 +102,14 @@ static void print_capture(FILE *out, const struct analysis *analysis, size_t ind
 }
 
 /* What was passed over, by kind: it may hide TCP. */
-static void print_not_understood(FILE *out, const struct tracker_counts *counts)
+static void print_not_understood(FILE *out, const struct analysis *analysis)
 {
     for (int kind = DECODED_NOT_TCP + 1; kind < DECODED_KINDS; kind++) {
-        if (counts->kinds[kind] == 0)
+        if (analysis->intake.kinds[kind] == 0)
             continue;
         struct strbuf text = { 0 };
-        text_count(&text, counts->kinds[kind]);
-        strbuf_addf(&text, " packet%s not looked into: %s", counts->kinds[kind] == 1 ? "" : "s",
+        text_count(&text, analysis->intake.kinds[kind]);
+        strbuf_addf(&text, " packet%s not looked into: %s", analysis->intake.kinds[kind] == 1 ? "" : "s",
                     decoded_name((enum decoded)kind));
         text_paragraph(out, "    ! ", strbuf_text(&text));
         strbuf_free(&text);
@@ -124,7 +124,7 @@ static void print_head(FILE *out, const struct analysis *analysis)
     for (size_t i = 0; i < captures; i++)
         print_capture(out, analysis, i);
     fputs("  ", out);
-    print_count(out, counts->tcp_packets, "TCP packet");
+    print_count(out, analysis->intake.tcp_packets, "TCP packet");
     fputs(", ", out);
     print_count(out, counts->connections, "connection");
     fputs(", ", out);
@@ -132,7 +132,7 @@ static void print_head(FILE *out, const struct analysis *analysis)
     fputs(", ", out);
     print_count(out, counts->exchanges, "complete exchange");
     fputc('\n', out);
-    print_not_understood(out, counts);
+    print_not_understood(out, analysis);
     if (counts->evicted > 0) {
         fputs("    ! ", out);
         print_count(out, counts->evicted, "connection");
@@ -286,7 +286,7 @@ static void print_finding(FILE *out, const struct analysis *analysis, const stru
                       options->max_connections < 0 ? DEFAULT_CONNECTIONS
                                                    : (size_t)options->max_connections);
     for (size_t i = 0; i < f->entries; i++)
-        if (f->connections[i].record->timeline != NULL) {
+        if (f->connections[i].record->example) {
             fputc('\n', out);
             text_ladder(out, f, &f->connections[i]);
             return;

@@ -11,8 +11,19 @@
 struct analysis {
     const struct rules *rules;
     struct capture_set *captures; /* owned by the analysis */
-    struct tracker *tracker;
-    struct engine *engine;
+    struct intake intake;         /* counts of packets */
+    struct shards *shards;        /* NULL: one thread */
+    struct tracker *tracker;      /* with all counts */
+    struct engine *engine;        /* with all findings */
+};
+
+#define ANALYSIS_MAX_THREADS 64
+
+struct analysis_options {
+    struct tracker_options tracker;
+    size_t threads;      /* that follow connections, besides the one that reads; 0, 1: the reading
+                            one does all. The report is the same. */
+    bool threads_always; /* for small files too */
 };
 
 /* Called now and then with the packets read so far; NULL: nobody asks. */
@@ -24,7 +35,7 @@ struct analysis_progress {
 /* Reads the captures to their end and judges. Takes the captures over, also on failure. The rules
  * must outlive the analysis. */
 struct analysis *analysis_run(struct capture_set *captures, const struct rules *rules,
-                              const struct tracker_options *options,
+                              const struct analysis_options *options,
                               const struct analysis_progress *progress,
                               struct err *err) WARN_UNUSED;
 

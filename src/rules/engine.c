@@ -4,11 +4,17 @@
 #include <string.h>
 
 #include "base/vec.h"
+#include "rules/guard.h"
 #include "rules/template.h"
 
-/* Timelines kept for connections that only a group rule may want, per rule: a report shows one
- * as the example. */
-#define GROUP_TIMELINES 64
+/* A report shows one connection's timeline as the example. Of the connections that only a group rule
+ * may want, the first ones of each rule keep theirs. */
+#define GROUP_EXAMPLES 64
+
+struct examples {
+    struct record *records[GROUP_EXAMPLES];
+    size_t count;
+};
 
 struct hit {
     const struct record *record;
@@ -22,6 +28,7 @@ struct hit {
 
 struct engine {
     const struct rules *rules;
+    struct guards guards;
     struct arena arena; /* exchanges, texts, findings' arrays */
     struct {
         struct hit *items;
@@ -35,7 +42,7 @@ struct engine {
         struct undecided *items;
         size_t count, capacity;
     } undecided;
-    size_t group_timelines[RULES_MAX];
+    struct examples *examples; /* by rule */
     bool failed; /* out of memory while judging */
 };
 
@@ -54,6 +61,13 @@ struct engine *engine_new(const struct rules *rules, struct err *err)
         return NULL;
     }
     engine->rules = rules;
+    guards_init(&engine->guards, rules);
+    engine->examples = calloc(rules->count + 1, sizeof *engine->examples);
+    if (engine->examples == NULL) {
+        engine_free(engine);
+        err_no_memory(err);
+        return NULL;
+    }
     return engine;
 }
 
@@ -84,12 +98,16 @@ static const struct exchange_facts *keep_exchange(struct engine *engine,
 {
     struct exchange_facts *copy = arena_alloc(&engine->arena, sizeof *copy);
     struct http_exchange *exchange = arena_alloc(&engine->arena, sizeof *exchange);
-    if (copy == NULL || exchange == NULL) {
+    const char *target = arena_strdup(&engine->arena, facts->exchange->target);
+    const char *host = arena_strdup(&engine->arena, facts->exchange->host);
+    if (copy == NULL || exchange == NULL || target == NULL || host == NULL) {
         engine->failed = true;
         return NULL;
     }
     *exchange = *facts->exchange;
     exchange->next = NULL;
+    exchange->target = target;
+    exchange->host = host;
     *copy = *facts;
     copy->exchange = exchange;
     return copy;
@@ -128,7 +146,7 @@ static void on_exchange(void *context, struct connection *c, const struct http_e
             empty.since_open = empty.since_request = empty.since_response =
                 empty.since_activity = empty.longest_reuse_idle = NS_ABSENT;
             empty.client_rtt = empty.rtt = NS_UNKNOWN;
-            empty.server_software = empty.client_software = "";
+            empty.server_software = empty.client_software = empty.request = "";
             connection_exchange(c, &empty, x, &facts);
             ready = true;
         }
@@ -161,7 +179,26 @@ static bool judge_exchange(struct engine *engine, size_t index, const struct rec
     return true;
 }
 
-static bool judge_connection(struct engine *engine, size_t index, const struct record *record)
+/* Takes the record among the examples if it is one of the first connections. They come nearly in
+ * order, so that hardly one is displaced by a later one. */
+static bool take_example(struct examples *examples, struct record *record)
+{
+    if (examples->count < GROUP_EXAMPLES) {
+        examples->records[examples->count++] = record;
+        return true;
+    }
+    size_t latest = 0;
+    for (size_t i = 1; i < GROUP_EXAMPLES; i++)
+        if (examples->records[i]->id > examples->records[latest]->id)
+            latest = i;
+    if (examples->records[latest]->id < record->id)
+        return false;
+    examples->records[latest] = record;
+    return true;
+}
+
+static enum tracker_keep judge_connection(struct engine *engine, size_t index,
+                                          struct record *record)
 {
     const struct rule *rule = engine->rules->items[index];
     struct subject subject = { record, NULL, NULL };
@@ -170,36 +207,94 @@ static bool judge_connection(struct engine *engine, size_t index, const struct r
     if (v.state == VALUE_UNKNOWN)
         note_undecided(engine, rule, v.because, record->id);
     if (v.state != VALUE_KNOWN || !v.truth)
-        return false;
+        return TRACKER_KEEP_NOTHING;
     add_hit(engine, index, record, NULL);
-    return !group || engine->group_timelines[index]++ < GROUP_TIMELINES;
+    record->example |= !group;
+    return !group || take_example(&engine->examples[index], record) ? TRACKER_KEEP_TIMELINE
+                                                                    : TRACKER_KEEP_RECORD;
 }
 
-static bool on_connection(void *context, struct connection *c, struct record *record)
+static enum tracker_keep on_connection(void *context, struct connection *c,
+                                       struct record *record)
 {
     struct engine *engine = context;
-    bool keep = false;
+    enum tracker_keep keep = TRACKER_KEEP_NOTHING;
     for (const struct early_hit *early = c->user; early != NULL; early = early->next) {
         add_hit(engine, early->rule, record, early->exchange);
-        keep = true;
+        record->example = true;
     }
+    struct guard_bits guard = guards_facts(&engine->guards, record);
     for (size_t i = 0; i < engine->rules->count; i++) {
         if (engine->rules->items[i]->scope != SCOPE_EXCHANGE) {
-            keep |= judge_connection(engine, i, record);
+            if (!guards_allow(&engine->guards, i, &guard))
+                continue;
+            enum tracker_keep wanted = judge_connection(engine, i, record);
+            keep = wanted > keep ? wanted : keep;
             continue;
         }
         for (const struct http_exchange *x = c->http.first; x != NULL; x = x->next) {
             struct exchange_facts facts;
             connection_exchange(c, record, x, &facts);
-            keep |= judge_exchange(engine, i, record, &facts);
+            record->example |= judge_exchange(engine, i, record, &facts);
         }
     }
-    return keep;
+    return record->example ? TRACKER_KEEP_TIMELINE : keep;
 }
 
 struct tracker_sink engine_sink(struct engine *engine)
 {
     return (struct tracker_sink){ on_exchange, on_connection, engine };
+}
+
+/* ---- parts ------------------------------------------------------------------------------- */
+
+static bool merge_undecided(struct engine *engine, const struct engine *other)
+{
+    for (size_t i = 0; i < other->undecided.count; i++) {
+        const struct undecided *more = &other->undecided.items[i];
+        size_t at = 0;
+        while (at < engine->undecided.count &&
+               (engine->undecided.items[at].rule != more->rule ||
+                engine->undecided.items[at].because != more->because))
+            at++;
+        if (at < engine->undecided.count) {
+            engine->undecided.items[at].connections += more->connections;
+            continue;
+        }
+        if (!VEC_ROOM(&engine->undecided))
+            return false;
+        engine->undecided.items[engine->undecided.count++] = *more;
+    }
+    return true;
+}
+
+bool engine_merge(struct engine *engine, struct engine *other, struct err *err)
+{
+    engine->failed |= other->failed || !merge_undecided(engine, other);
+    for (size_t i = 0; i < other->hits.count && !engine->failed; i++) {
+        engine->failed |= !VEC_ROOM(&engine->hits);
+        if (!engine->failed)
+            engine->hits.items[engine->hits.count++] = other->hits.items[i];
+    }
+    for (size_t rule = 0; rule < engine->rules->count; rule++)
+        for (size_t i = 0; i < other->examples[rule].count; i++)
+            take_example(&engine->examples[rule], other->examples[rule].records[i]);
+    return !engine->failed || err_no_memory(err);
+}
+
+/* Which connections may be shown must not depend on the order in which they were judged. */
+static void mark_examples(struct engine *engine)
+{
+    for (size_t rule = 0; rule < engine->rules->count; rule++)
+        for (size_t i = 0; i < engine->examples[rule].count; i++)
+            engine->examples[rule].records[i]->example = true;
+}
+
+static int compare_undecided(const void *a, const void *b)
+{
+    const struct undecided *x = a, *y = b;
+    int order = strcmp(x->rule->id, y->rule->id);
+    return order != 0 ? order : strcmp(x->because, y->because);
 }
 
 /* ---- gathering --------------------------------------------------------------------------- */
@@ -531,6 +626,10 @@ static int worst_first(const void *a, const void *b)
 
 bool engine_finish(struct engine *engine, struct err *err)
 {
+    mark_examples(engine);
+    if (engine->undecided.count > 0)
+        qsort(engine->undecided.items, engine->undecided.count, sizeof *engine->undecided.items,
+              compare_undecided);
     sort_groups(engine);
     judge_groups(engine);
     explain(engine);
@@ -566,5 +665,6 @@ void engine_free(struct engine *engine)
     free(engine->hits.items);
     free(engine->findings.items);
     free(engine->undecided.items);
+    free(engine->examples);
     free(engine);
 }

@@ -48,7 +48,11 @@ struct engine *engine_new(const struct rules *rules, struct err *err) WARN_UNUSE
 /* The sink to give to the tracker. */
 struct tracker_sink engine_sink(struct engine *engine);
 
-/* After tracker_finish: makes the findings, worst first. */
+/* Takes over what another engine with the same rules found in its part of the traffic. `other` must
+ * outlive `engine`. */
+bool engine_merge(struct engine *engine, struct engine *other, struct err *err) WARN_UNUSED;
+
+/* After tracker_finish and merging: makes the findings, worst first. */
 bool engine_finish(struct engine *engine, struct err *err) WARN_UNUSED;
 
 const struct finding *engine_findings(const struct engine *engine, size_t *count);

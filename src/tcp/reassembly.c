@@ -5,12 +5,46 @@
 
 #include "base/seq.h"
 
+/* Out-of-order bytes kept, until the hole before them is filled or known to be lost. */
 struct tcp_pending {
     struct tcp_pending *next;
     struct tcp_chunk chunk; /* chunk.bytes points to `bytes`; chunk.length on the wire */
     uint32_t captured;
     uint8_t bytes[];
 };
+
+struct tcp_holes {
+    struct tcp_pending *first, *last; /* in sequence order */
+    /* The first segment of the other end that acknowledged bytes beyond deliver_nxt. frame 0: none. */
+    int64_t gap_ts_ns;
+    uint32_t gap_frame, gap_ack;
+    uint16_t gap_capture;
+};
+
+/* NULL: no memory. */
+static struct tcp_holes *holes_of(struct tcp_end *end)
+{
+    if (end->holes == NULL)
+        end->holes = calloc(1, sizeof *end->holes);
+    return end->holes;
+}
+
+/* The first run that waits, or NULL. */
+static struct tcp_pending *first_pending(const struct tcp_end *end)
+{
+    return end->holes != NULL ? end->holes->first : NULL;
+}
+
+void reassembly_note_gap(struct tcp_end *end, const struct segment *s, uint32_t seq)
+{
+    struct tcp_holes *holes = holes_of(end);
+    if (holes == NULL || holes->gap_frame != 0)
+        return; /* without memory, the gap is dated by what shows it */
+    holes->gap_ts_ns = s->ts_ns;
+    holes->gap_frame = s->frame;
+    holes->gap_capture = s->capture;
+    holes->gap_ack = seq;
+}
 
 static void hand_on(struct tcp_conn *conn, unsigned from, const struct tcp_chunk *chunk,
                     const struct tcp_sink *sink)
@@ -20,8 +54,8 @@ static void hand_on(struct tcp_conn *conn, unsigned from, const struct tcp_chunk
         end->lost_bytes += chunk->length;
     end->payload_bytes += chunk->length;
     end->deliver_nxt = chunk->seq + chunk->length;
-    if (end->gap_frame != 0 && seq_leq(end->gap_ack, end->deliver_nxt))
-        end->gap_frame = 0;
+    if (end->holes != NULL && seq_leq(end->holes->gap_ack, end->deliver_nxt))
+        end->holes->gap_frame = 0;
     sink->data(sink->context, conn, from, chunk);
 }
 
@@ -55,13 +89,15 @@ static void gap_until(struct tcp_conn *conn, unsigned from, uint32_t seq,
                       const struct tcp_chunk *shown_by, const struct tcp_sink *sink)
 {
     const struct tcp_end *end = &conn->end[from];
-    bool acked_before = end->gap_frame != 0 && end->gap_ts_ns < shown_by->ts_ns;
+    const struct tcp_holes *holes = end->holes;
+    bool acked_before = holes != NULL && holes->gap_frame != 0 &&
+                        holes->gap_ts_ns < shown_by->ts_ns;
     struct tcp_chunk gap = {
         .seq = end->deliver_nxt,
         .length = seq - end->deliver_nxt,
-        .ts_ns = acked_before ? end->gap_ts_ns : shown_by->ts_ns,
-        .frame = acked_before ? end->gap_frame : shown_by->frame,
-        .capture = acked_before ? end->gap_capture : shown_by->capture,
+        .ts_ns = acked_before ? holes->gap_ts_ns : shown_by->ts_ns,
+        .frame = acked_before ? holes->gap_frame : shown_by->frame,
+        .capture = acked_before ? holes->gap_capture : shown_by->capture,
     };
     hand_on(conn, from, &gap, sink);
 }
@@ -74,10 +110,11 @@ static uint32_t cost_of(uint32_t captured)
 
 static void drop_first(struct tcp_conn *conn, unsigned from, struct tcp_budget *budget)
 {
-    struct tcp_pending *first = conn->end[from].pending;
-    conn->end[from].pending = first->next;
+    struct tcp_holes *holes = conn->end[from].holes;
+    struct tcp_pending *first = holes->first;
+    holes->first = first->next;
     if (first->next == NULL)
-        conn->end[from].pending_last = NULL;
+        holes->last = NULL;
     conn->pending_bytes -= cost_of(first->captured);
     budget->bytes -= cost_of(first->captured);
     free(first);
@@ -88,8 +125,8 @@ static void drain(struct tcp_conn *conn, unsigned from, struct tcp_budget *budge
                   const struct tcp_sink *sink)
 {
     struct tcp_end *end = &conn->end[from];
-    while (end->pending != NULL && seq_leq(end->pending->chunk.seq, end->deliver_nxt)) {
-        const struct tcp_pending *first = end->pending;
+    const struct tcp_pending *first;
+    while ((first = first_pending(end)) != NULL && seq_leq(first->chunk.seq, end->deliver_nxt)) {
         if (seq_lt(end->deliver_nxt, first->chunk.seq + first->chunk.length))
             hand_on_run(conn, from, first->chunk, first->captured, sink);
         drop_first(conn, from, budget);
@@ -100,14 +137,17 @@ static void drain(struct tcp_conn *conn, unsigned from, struct tcp_budget *budge
 static bool keep(struct tcp_conn *conn, unsigned from, const struct tcp_chunk *chunk,
                  uint32_t captured, struct tcp_budget *budget)
 {
+    budget->exhausted |= budget->bytes + cost_of(captured) > budget->max_bytes;
     if (conn->pending_bytes + cost_of(captured) > budget->max_conn_bytes ||
         budget->bytes + cost_of(captured) > budget->max_bytes)
         return false;
-    struct tcp_end *end = &conn->end[from];
-    struct tcp_pending **at = &end->pending;
+    struct tcp_holes *holes = holes_of(&conn->end[from]);
+    if (holes == NULL)
+        return false;
+    struct tcp_pending **at = &holes->first;
     /* Nearly always the new run comes last. */
-    if (end->pending_last != NULL && seq_lt(end->pending_last->chunk.seq, chunk->seq))
-        at = &end->pending_last->next;
+    if (holes->last != NULL && seq_lt(holes->last->chunk.seq, chunk->seq))
+        at = &holes->last->next;
     while (*at != NULL && seq_leq((*at)->chunk.seq, chunk->seq)) {
         if ((*at)->chunk.seq == chunk->seq && (*at)->chunk.length >= chunk->length)
             return true; /* the same again */
@@ -123,7 +163,7 @@ static bool keep(struct tcp_conn *conn, unsigned from, const struct tcp_chunk *c
     run->next = *at;
     *at = run;
     if (run->next == NULL)
-        end->pending_last = run;
+        holes->last = run;
     conn->pending_bytes += cost_of(captured);
     budget->bytes += cost_of(captured);
     return true;
@@ -155,9 +195,10 @@ unsigned reassembly_input(struct tcp_conn *conn, unsigned from, const struct seg
         if (!hole_acked)
             budget->limited++;
         /* Runs that wait before this one come first. */
-        while (end->pending != NULL && seq_lt(end->pending->chunk.seq, seq)) {
-            if (seq_lt(end->deliver_nxt, end->pending->chunk.seq))
-                gap_until(conn, from, end->pending->chunk.seq, &chunk, sink);
+        const struct tcp_pending *first;
+        while ((first = first_pending(end)) != NULL && seq_lt(first->chunk.seq, seq)) {
+            if (seq_lt(end->deliver_nxt, first->chunk.seq))
+                gap_until(conn, from, first->chunk.seq, &chunk, sink);
             drain(conn, from, budget, sink);
         }
         if (seq_lt(end->deliver_nxt, seq))
@@ -173,22 +214,24 @@ void reassembly_acked(struct tcp_conn *conn, unsigned from, uint32_t ack,
                       struct tcp_budget *budget, const struct tcp_sink *sink)
 {
     struct tcp_end *end = &conn->end[from];
-    while (end->pending != NULL && seq_leq(end->pending->chunk.seq + end->pending->chunk.length,
-                                           ack)) {
-        if (seq_lt(end->deliver_nxt, end->pending->chunk.seq))
-            gap_until(conn, from, end->pending->chunk.seq, &end->pending->chunk, sink);
+    const struct tcp_pending *first;
+    while ((first = first_pending(end)) != NULL &&
+           seq_leq(first->chunk.seq + first->chunk.length, ack)) {
+        if (seq_lt(end->deliver_nxt, first->chunk.seq))
+            gap_until(conn, from, first->chunk.seq, &first->chunk, sink);
         drain(conn, from, budget, sink);
     }
 }
 
-void reassembly_flush(struct tcp_conn *conn, unsigned from, struct tcp_budget *budget,
-                      const struct tcp_sink *sink)
+void reassembly_flush(struct tcp_conn *conn, unsigned from, int64_t last_ns,
+                      struct tcp_budget *budget, const struct tcp_sink *sink)
 {
     struct tcp_end *end = &conn->end[from];
     const struct tcp_end *peer = &conn->end[!from];
-    while (end->pending != NULL) {
-        if (seq_lt(end->deliver_nxt, end->pending->chunk.seq))
-            gap_until(conn, from, end->pending->chunk.seq, &end->pending->chunk, sink);
+    const struct tcp_pending *first;
+    while ((first = first_pending(end)) != NULL) {
+        if (seq_lt(end->deliver_nxt, first->chunk.seq))
+            gap_until(conn, from, first->chunk.seq, &first->chunk, sink);
         drain(conn, from, budget, sink);
     }
     /* Bytes below the FIN, or acknowledged, existed even if none of them was captured. */
@@ -204,9 +247,9 @@ void reassembly_flush(struct tcp_conn *conn, unsigned from, struct tcp_budget *b
         last = seq_max(last, end->fin_seen && seq_lt(end->fin_seq, end->rst_seq) ? end->fin_seq
                                                                                  : end->rst_seq);
     if (seq_lt(end->deliver_nxt, last)) {
-        struct tcp_chunk shown_by = { .ts_ns = end->fin_seen ? end->fin_ts_ns
-                                               : aborted     ? end->rst_ts_ns
-                                                             : end->last_ts_ns };
+        struct tcp_chunk shown_by = { .ts_ns = last_ns };
         gap_until(conn, from, last, &shown_by, sink);
     }
+    free(end->holes);
+    end->holes = NULL;
 }

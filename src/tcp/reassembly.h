@@ -17,8 +17,13 @@ unsigned reassembly_input(struct tcp_conn *conn, unsigned from, const struct seg
 void reassembly_acked(struct tcp_conn *conn, unsigned from, uint32_t ack,
                       struct tcp_budget *budget, const struct tcp_sink *sink);
 
-/* Hands on everything up to the last byte known to exist. */
-void reassembly_flush(struct tcp_conn *conn, unsigned from, struct tcp_budget *budget,
-                      const struct tcp_sink *sink);
+/* `segment`, of the other end, acknowledges bytes of `end` up to `seq` that were not handed on yet: if they
+ * do not come out of order, they were not captured, and were sent before that. */
+void reassembly_note_gap(struct tcp_end *end, const struct segment *segment, uint32_t seq);
+
+/* Hands on everything up to the last byte known to exist, and frees what waits. last_ns: when
+ * the end was last heard of. */
+void reassembly_flush(struct tcp_conn *conn, unsigned from, int64_t last_ns,
+                      struct tcp_budget *budget, const struct tcp_sink *sink);
 
 #endif

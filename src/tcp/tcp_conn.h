@@ -13,6 +13,8 @@
 #ifndef HANGUP_TCP_TCP_CONN_H
 #define HANGUP_TCP_TCP_CONN_H
 
+#include <assert.h>
+#include <stdalign.h>
 #include <stddef.h>
 
 #include "tcp/tcp_state.h"
@@ -29,57 +31,55 @@ enum tcp_reset_kind {
     TCP_RESET_FOREIGN,   /* its numbers do not fit the end that it claims to come from */
 };
 
-/* Out-of-order bytes kept, until the hole before them is filled or known to be lost. */
-struct tcp_pending;
+/* What an end has beyond its next byte: bytes out of order, and what is known of bytes that were not
+ * captured. Private to reassembly; few connections have any. */
+struct tcp_holes;
 
+/* What every segment touches fills the first cache line. */
 struct tcp_end {
+    alignas(64)
     uint32_t isn;         /* of its SYN; first sequence number seen - 1 if the SYN was not */
     uint32_t snd_nxt;     /* after the last byte, SYN or FIN that it was seen to send */
     uint32_t data_end;    /* the same without FIN */
     uint32_t ack;         /* highest ACK number that it sent: the other end's SND.UNA */
     uint32_t deliver_nxt; /* first byte not handed on yet */
-    uint32_t fin_seq, fin_ack; /* of its first FIN: the FIN's own number, and the ACK number */
-    uint32_t rst_seq, rst_ack; /* of that reset (rst_kind); rst_ack 0 without the ACK flag */
-    uint32_t data_ack;         /* ACK number of its last payload segment */
     uint32_t last_seq, last_ack, last_len; /* of its last segment, to recognise duplicates */
-    int64_t last_ts_ns;
-    int64_t fin_ts_ns, rst_ts_ns; /* of the FIN and the reset above */
-    /* The first segment of the other end that acknowledged bytes beyond deliver_nxt: if they do not come
-     * out of order, they were not captured, and were sent before that. frame 0: none. */
-    int64_t gap_ts_ns;
-    uint32_t gap_frame, gap_ack;
-    uint16_t gap_capture;
+    uint32_t last_ts_us;  /* likewise, modulo 2^32 */
+    uint32_t max_seq;     /* highest sequence number that a segment of it began with */
+    uint32_t segments;    /* duplicates of the capture not counted */
+    uint16_t last_ip_id, newest_ip_id; /* of the last segment; the furthest on */
+    struct tcp_holes *holes; /* NULL: none */
+    uint16_t window;      /* as last sent, unscaled */
+    uint8_t state;        /* enum tcp_state */
+    uint8_t rst_kind;     /* enum tcp_reset_kind of its first reset that fits */
+    uint8_t last_flags;
+    int8_t window_scale;  /* -1: not offered or not seen */
+    bool base_known : 1;  /* isn and snd_nxt mean something */
+    bool ack_known : 1;
+    bool syn_seen : 1;    /* SYN or SYN-ACK */
+    bool fin_seen : 1;
+    bool fin_received : 1; /* it acknowledged the other end's FIN */
+
     uint64_t payload_bytes;    /* each byte once */
     uint64_t lost_bytes;       /* sent, but not in the capture */
-    uint32_t segments;         /* duplicates of the capture not counted */
     uint32_t data_segments;
+    uint32_t data_ack;         /* ACK number of its last payload segment */
+    uint32_t fin_seq, fin_ack; /* of its first FIN: the FIN's own number, and the ACK number */
+    uint32_t rst_seq, rst_ack; /* of its first reset that fits; rst_ack 0 without the ACK flag */
+    uint32_t rst_ts_us;        /* likewise, modulo 2^32 */
     uint32_t retransmitted;    /* segments */
     uint32_t out_of_order;     /* segments */
     uint32_t duplicates;       /* segments captured twice */
-    uint32_t keep_alive_probes;
-    uint32_t zero_windows;
-    uint32_t resets;
-    uint16_t window;           /* as last sent, unscaled */
-    uint16_t last_ip_id, newest_ip_id; /* of the last segment; the furthest on */
-    int8_t window_scale;       /* -1: not offered or not seen */
-    uint8_t state;             /* enum tcp_state */
-    uint8_t rst_kind;          /* enum tcp_reset_kind of its first reset that fits */
+    uint16_t keep_alive_probes, zero_windows, resets; /* stick at UINT16_MAX */
     uint8_t state_before_rst[2]; /* of this end and of the other */
-    uint8_t last_flags;
-    bool base_known;           /* isn and snd_nxt mean something */
-    bool ack_known;
-    bool syn_seen;             /* SYN or SYN-ACK */
-    bool fin_seen;
-    bool fin_received;         /* it acknowledged the other end's FIN */
-    uint32_t max_seq;            /* highest sequence number that a segment of it began with */
-    struct tcp_pending *pending, *pending_last; /* in sequence order */
 };
+static_assert(sizeof(struct tcp_end) == 128, "two cache lines");
 
 struct tcp_conn {
     struct tcp_tuple tuple; /* first: the table points here */
     uint32_t hash;
-    struct tcp_end end[2];  /* as in tuple */
     uint32_t pending_bytes; /* of both ends */
+    struct tcp_end end[2];  /* as in tuple */
 };
 
 /* In-order payload, or a gap in it. */
@@ -123,6 +123,7 @@ struct tcp_budget {
     uint32_t max_conn_bytes;   /* per connection */
     size_t bytes;              /* now */
     uint64_t limited;          /* segments whose bytes were given up as a gap */
+    bool exhausted;            /* because of the total */
 };
 
 #define TCP_MAX_PENDING_BYTES ((size_t)256 * 1024 * 1024)
@@ -144,7 +145,9 @@ bool tcp_opens_anew(const struct tcp_conn *conn, unsigned from, const struct seg
 /* Both ends are done: closed or in TIME_WAIT. */
 bool tcp_both_closed(const struct tcp_conn *conn);
 
-/* Hands on what waits behind holes, holes as gaps, and frees it. */
-void tcp_flush(struct tcp_conn *conn, struct tcp_budget *budget, const struct tcp_sink *sink);
+/* Hands on what waits behind holes, holes as gaps, and frees all that the connection holds.
+ * last_ns: when the ends were last heard of, which dates bytes that no packet shows. */
+void tcp_flush(struct tcp_conn *conn, const int64_t last_ns[2], struct tcp_budget *budget,
+               const struct tcp_sink *sink);
 
 #endif

@@ -37,12 +37,24 @@ void tcp_conn_init(struct tcp_conn *conn, const struct segment *segment, uint32_
     }
 }
 
+static uint32_t microseconds(int64_t ns)
+{
+    return (uint32_t)((uint64_t)ns / 1000);
+}
+
+/* Within the time in which copies come. (Or that time after a multiple of 71 minutes: who sends the
+ * same segment again then, with the same IP ID, has lost nothing.) */
+static bool is_soon(const struct tcp_end *end, const struct segment *s)
+{
+    return (int32_t)(microseconds(s->ts_ns) - end->last_ts_us) < DUPLICATE_WITHIN_NS / 1000;
+}
+
 static bool is_duplicate(const struct tcp_end *end, const struct segment *s)
 {
     return end->segments > 0 && end->last_seq == s->seq && end->last_ack == s->ack &&
            end->last_len == s->payload_len && end->last_flags == s->flags &&
            end->last_ip_id == s->ip_id && end->window == s->window &&
-           s->ts_ns - end->last_ts_ns < DUPLICATE_WITHIN_NS &&
+           is_soon(end, s) &&
            (s->payload_len > 0 || s->flags & (TCP_SYN | TCP_FIN | TCP_RST));
 }
 
@@ -54,7 +66,7 @@ static bool is_late_copy(const struct tcp_end *end, const struct segment *s)
     uint32_t end_seq = s->seq + s->payload_len + ((s->flags & (TCP_SYN | TCP_FIN)) != 0);
     return end->segments > 0 && s->ip_id != 0 && distance <= 0 && distance > -LATE_COPY_PACKETS &&
            end->base_known && end_seq != s->seq && seq_leq(end_seq, end->snd_nxt) &&
-           s->ts_ns - end->last_ts_ns < DUPLICATE_WITHIN_NS;
+           is_soon(end, s);
 }
 
 static void set_base(struct tcp_end *end, uint32_t isn)
@@ -90,7 +102,7 @@ static enum tcp_reset_kind classify_reset(const struct tcp_end *end, const struc
 /* An end that goes on after its reset did not send that reset: somebody on the path did. */
 static unsigned disown_reset(struct tcp_end *end, struct tcp_end *peer, const struct segment *s)
 {
-    if (end->resets == 0 || end->rst_kind == TCP_RESET_FOREIGN)
+    if (end->rst_kind == TCP_RESET_NONE || end->rst_kind == TCP_RESET_FOREIGN)
         return 0;
     bool more = s->payload_len > 0 || (s->flags & TCP_FIN && end->rst_kind == TCP_RESET_ABORTING &&
                                        !end->fin_seen);
@@ -99,7 +111,7 @@ static unsigned disown_reset(struct tcp_end *end, struct tcp_end *peer, const st
     /* A reset whose number lies ahead, and its end goes on below it, later and without a hole. */
     bool ahead = end->rst_kind == TCP_RESET_ABORTING && end->base_known && more &&
                  s->seq == end->snd_nxt && seq_lt(s->seq, end->rst_seq) &&
-                 s->ts_ns - end->rst_ts_ns > DUPLICATE_WITHIN_NS;
+                 (int32_t)(microseconds(s->ts_ns) - end->rst_ts_us) > DUPLICATE_WITHIN_NS / 1000;
     if (!goes_on && !ahead)
         return 0;
     end->rst_kind = TCP_RESET_FOREIGN;
@@ -112,11 +124,13 @@ static unsigned take_reset(struct tcp_end *end, struct tcp_end *peer, const stru
 {
     enum tcp_reset_kind kind = classify_reset(end, peer, s);
     unsigned notes = TCP_NOTE_RST;
-    if (end->resets++ == 0 || end->rst_kind == TCP_RESET_FOREIGN) {
+    bool first = end->resets == 0;
+    end->resets += end->resets < UINT16_MAX;
+    if (first || end->rst_kind == TCP_RESET_FOREIGN) {
         notes |= TCP_NOTE_RST_FITS;
         end->rst_kind = (uint8_t)kind;
         end->rst_seq = s->seq;
-        end->rst_ts_ns = s->ts_ns;
+        end->rst_ts_us = microseconds(s->ts_ns);
         end->rst_ack = s->ack;
         end->state_before_rst[0] = end->state;
         end->state_before_rst[1] = peer->state;
@@ -197,12 +211,8 @@ static unsigned take_ack(struct tcp_conn *conn, unsigned from, const struct segm
         step(peer, TCP_EV_RCV_ACK_OF_FIN);
     }
     uint32_t sent = peer->fin_seen && seq_lt(peer->fin_seq, s->ack) ? peer->fin_seq : s->ack;
-    if (peer->base_known && peer->gap_frame == 0 && seq_lt(peer->deliver_nxt, sent)) {
-        peer->gap_ts_ns = s->ts_ns;
-        peer->gap_frame = s->frame;
-        peer->gap_capture = s->capture;
-        peer->gap_ack = sent;
-    }
+    if (peer->base_known && seq_lt(peer->deliver_nxt, sent))
+        reassembly_note_gap(peer, s, sent);
     if (advanced)
         reassembly_acked(conn, !from, s->ack, budget, sink);
     return notes;
@@ -215,7 +225,7 @@ static unsigned take_payload(struct tcp_conn *conn, unsigned from, const struct 
     uint32_t end_seq = seq + s->payload_len;
     bool probe = s->payload_len <= 1 && seq + 1 == end->snd_nxt && !(s->flags & TCP_FIN);
     if (probe) {
-        end->keep_alive_probes++;
+        end->keep_alive_probes += end->keep_alive_probes < UINT16_MAX;
         return TCP_NOTE_KEEP_ALIVE;
     }
     if (s->payload_len == 0)
@@ -246,7 +256,6 @@ static unsigned take_fin(struct tcp_end *end, const struct segment *s, uint32_t 
     }
     end->fin_seen = true;
     end->fin_seq = fin_seq;
-    end->fin_ts_ns = s->ts_ns;
     end->fin_ack = s->flags & TCP_ACK ? s->ack : end->ack;
     end->snd_nxt = seq_max(end->snd_nxt, fin_seq + 1);
     step(end, TCP_EV_SND_FIN);
@@ -257,7 +266,7 @@ static unsigned take_window(struct tcp_end *end, const struct segment *s)
 {
     bool now_zero = s->window == 0 && end->window != 0 && !(s->flags & (TCP_SYN | TCP_FIN));
     end->window = s->window;
-    end->zero_windows += now_zero;
+    end->zero_windows += now_zero && end->zero_windows < UINT16_MAX;
     return now_zero ? TCP_NOTE_ZERO_WINDOW : 0;
 }
 
@@ -272,7 +281,7 @@ static void remember(struct tcp_end *end, const struct segment *s)
     end->last_len = s->payload_len;
     end->last_flags = s->flags;
     end->last_ip_id = s->ip_id;
-    end->last_ts_ns = s->ts_ns;
+    end->last_ts_us = microseconds(s->ts_ns);
 }
 
 unsigned tcp_input(struct tcp_conn *conn, unsigned from, const struct segment *s,
@@ -334,8 +343,9 @@ bool tcp_both_closed(const struct tcp_conn *conn)
                                           conn->end[0].resets || conn->end[1].resets));
 }
 
-void tcp_flush(struct tcp_conn *conn, struct tcp_budget *budget, const struct tcp_sink *sink)
+void tcp_flush(struct tcp_conn *conn, const int64_t last_ns[2], struct tcp_budget *budget,
+               const struct tcp_sink *sink)
 {
-    reassembly_flush(conn, 0, budget, sink);
-    reassembly_flush(conn, 1, budget, sink);
+    reassembly_flush(conn, 0, last_ns[0], budget, sink);
+    reassembly_flush(conn, 1, last_ns[1], budget, sink);
 }

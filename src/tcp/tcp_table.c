@@ -15,7 +15,7 @@ static struct tcp_table_slot *empty_slots(size_t count)
 
 bool tcp_table_init(struct tcp_table *table)
 {
-    *table = (struct tcp_table){ .key = siphash_random_key(), .capacity = INITIAL_SLOTS };
+    *table = (struct tcp_table){ .capacity = INITIAL_SLOTS };
     table->slots = empty_slots(table->capacity);
     return table->slots != NULL;
 }
@@ -26,11 +26,26 @@ void tcp_table_free(struct tcp_table *table)
     *table = (struct tcp_table){ 0 };
 }
 
-/* Both directions must hash alike: the lower end goes first. */
-uint32_t tcp_table_hash(const struct tcp_table *table, const struct segment *s)
+static uint32_t word_of(const struct ip_address *address)
 {
-    size_t length = s->ipv6 ? 16 : 4;
-    int order = memcmp(s->src.bytes, s->dst.bytes, length);
+    uint32_t word;
+    memcpy(&word, address->bytes, sizeof word);
+    return word;
+}
+
+/* Any order will do that is one. */
+static int order_of(const struct ip_address *a, const struct ip_address *b, bool ipv6)
+{
+    if (ipv6)
+        return memcmp(a->bytes, b->bytes, sizeof a->bytes);
+    uint32_t x = word_of(a), y = word_of(b);
+    return (x > y) - (x < y);
+}
+
+/* Both directions must hash alike: the lower end goes first. */
+uint32_t tcp_table_hash(const struct siphash_key *key, const struct segment *s)
+{
+    int order = order_of(&s->src, &s->dst, s->ipv6);
     bool src_first = order < 0 || (order == 0 && s->src_port <= s->dst_port);
     const struct ip_address *low = src_first ? &s->src : &s->dst;
     const struct ip_address *high = src_first ? &s->dst : &s->src;
@@ -48,7 +63,7 @@ uint32_t tcp_table_hash(const struct tcp_table *table, const struct segment *s)
         count = 1;
     }
     words[count++] = ports;
-    uint64_t hash = siphash(&table->key, words, count);
+    uint64_t hash = siphash(key, words, count);
     return (uint32_t)(hash ^ hash >> 32);
 }
 

@@ -28,7 +28,6 @@ struct tcp_table_slot {
 };
 
 struct tcp_table {
-    struct siphash_key key;
     struct tcp_table_slot *slots;
     size_t capacity; /* a power of two */
     size_t count;
@@ -37,7 +36,7 @@ struct tcp_table {
 bool tcp_table_init(struct tcp_table *table);
 void tcp_table_free(struct tcp_table *table);
 
-uint32_t tcp_table_hash(const struct tcp_table *table, const struct segment *segment);
+uint32_t tcp_table_hash(const struct siphash_key *key, const struct segment *segment);
 
 /* The first place that a hash leads to: to be fetched into the cache ahead of its use. */
 static inline const struct tcp_table_slot *tcp_table_home(const struct tcp_table *table,

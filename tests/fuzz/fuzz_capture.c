@@ -25,7 +25,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         rules_link(&rules);
     }
     struct capture_set *set = capture_set_open(paths, 1, &err);
-    const struct tracker_options options = { 0 };
+    const struct analysis_options options = { 0 };
     struct analysis *analysis =
         set != NULL ? analysis_run(set, &rules, &options, NULL, &err) : NULL;
     if (analysis != NULL) {

@@ -3,11 +3,13 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
 
 #include "base/arena.h"
+#include "base/intern.h"
 #include "base/seq.h"
 #include "base/slab.h"
 #include "base/text.h"
@@ -118,13 +120,34 @@ static void arena_holds(void **state)
     arena_free(&arena);
 }
 
+static void intern_keeps_one(void **state)
+{
+    (void)state;
+    struct intern intern;
+    intern_init(&intern);
+    const char *nginx = intern_text(&intern, "nginx/1.22", 10);
+    assert_string_equal(nginx, "nginx/1.22");
+    assert_ptr_equal(intern_text(&intern, "nginx/1.22 and more", 10), nginx);
+    assert_string_equal(intern_text(&intern, "nginx/1.22", 5), "nginx");
+    assert_string_equal(intern_text(&intern, "", 0), "");
+    char name[24];
+    for (int i = 0; i < INTERN_MAX_TEXTS + 10; i++) {
+        snprintf(name, sizeof name, "agent-%d", i);
+        assert_non_null(intern_text(&intern, name, strlen(name)));
+    }
+    assert_true(intern.full);
+    assert_string_equal(intern_text(&intern, "one more", 8), "...");
+    assert_ptr_equal(intern_text(&intern, "nginx/1.22", 10), nginx);
+    intern_free(&intern);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(seq_wraps),      cmocka_unit_test(times),
         cmocka_unit_test(durations),      cmocka_unit_test(strangers_text),
         cmocka_unit_test(counts),         cmocka_unit_test(slab_reuses),
-        cmocka_unit_test(arena_holds),
+        cmocka_unit_test(arena_holds),    cmocka_unit_test(intern_keeps_one),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests(tests, NULL, NULL);

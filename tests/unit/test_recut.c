@@ -40,7 +40,7 @@ static void memory_close(struct capture *capture)
     free(memory);
 }
 
-static const struct capture_ops memory_ops = { memory_read, memory_close };
+static const struct capture_ops memory_ops = { memory_read, memory_close, NULL };
 
 static void add(struct memory *memory, const struct packet *packet, size_t from, size_t to,
                 size_t header)
@@ -97,7 +97,7 @@ static struct capture *recut(const char *path, size_t cut)
 static void findings(struct capture *capture, const struct rules *rules, char *text, size_t size)
 {
     struct err err = { "" };
-    const struct tracker_options options = { 0 };
+    const struct analysis_options options = { 0 };
     struct capture_set *set = capture_set_of(capture, &err);
     struct analysis *analysis = analysis_run(set, rules, &options, NULL, &err);
     if (analysis == NULL)

@@ -7,8 +7,9 @@
 
 #include <stddef.h>
 
+#define PAGES_LINE_BYTES 64 /* of a cache line: what is allocated begins with one */
+
 /* From this size on it is worth asking for huge pages. */
-#define PAGES_LINE_BYTES 64
 #define PAGES_HUGE_BYTES ((size_t)2 * 1024 * 1024)
 
 /* Not zeroed; free() gives it back. NULL: no memory. */

@@ -9,7 +9,7 @@
 
 /* Small captures take little, large ones few and large pieces. */
 #define SLAB_FIRST_OBJECTS 64
-#define SLAB_LINE 64 /* a cache line: large objects begin with one */
+#define SLAB_LINE PAGES_LINE_BYTES
 #define SLAB_CHUNK_BYTES (4 * PAGES_HUGE_BYTES)
 
 struct slab_chunk {

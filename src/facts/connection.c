@@ -118,10 +118,15 @@ static void mark_once(struct mark *mark, const struct segment *s)
 
 /* ---- Zeek's history letters -------------------------------------------------------------- */
 
+static uint32_t letter_bit(char letter)
+{
+    return UINT32_C(1) << (letter - 'A');
+}
+
 /* A letter stands for the first occurrence in each direction. */
 static void history_add(struct connection *c, unsigned from, char letter)
 {
-    uint32_t bit = UINT32_C(1) << (letter - 'A');
+    uint32_t bit = letter_bit(letter);
     if (c->history_seen[from] & bit || c->history_length == HISTORY_BYTES - 1)
         return;
     c->history_seen[from] |= bit;
@@ -131,6 +136,10 @@ static void history_add(struct connection *c, unsigned from, char letter)
 static void history_note(struct connection *c, unsigned from, const struct segment *s,
                          unsigned notes)
 {
+    const uint32_t plain = letter_bit('A') | letter_bit('D');
+    if ((notes & ~TCP_NOTE_DATA) == 0 && (s->flags & ~TCP_PSH) == TCP_ACK &&
+        (c->history_seen[from] & plain) == plain)
+        return; /* what most segments are */
     if (s->flags & TCP_SYN)
         history_add(c, from, s->flags & TCP_ACK ? 'H' : 'S');
     else if (s->payload_len > 0 && notes & TCP_NOTE_DATA)
@@ -295,6 +304,22 @@ static void note_reuse(struct connection *c, const struct segment *s, int64_t re
         c->longest_reuse_idle = idle;
 }
 
+static void note_handshake(struct connection *c, unsigned from, const struct segment *s,
+                           unsigned notes)
+{
+    if (notes & TCP_NOTE_SYN) {
+        mark_once(&c->end_mark[from][END_SYN], s);
+        if (c->http.client < 0)
+            c->http.client = (int8_t)(s->flags & TCP_ACK ? !from : from);
+    }
+    if (notes & TCP_NOTE_HANDSHAKE_DONE) {
+        mark_once(&c->handshake_done, s);
+        c->handshake_timed &= s->payload_len == 0 && !(s->flags & TCP_FIN);
+    }
+    if (s->flags & TCP_SYN && !(notes & TCP_NOTE_SYN))
+        c->handshake_timed = false;
+}
+
 void connection_input(struct connection *c, unsigned from, const struct segment *s,
                       struct connection_shared *shared)
 {
@@ -309,25 +334,17 @@ void connection_input(struct connection *c, unsigned from, const struct segment 
     if (notes & TCP_NOTE_DUPLICATE)
         return;
     c->last_ns = s->ts_ns > c->last_ns ? s->ts_ns : c->last_ns;
-    if (notes & TCP_NOTE_SYN) {
-        mark_once(&c->end_mark[from][END_SYN], s);
-        if (c->http.client < 0)
-            c->http.client = (int8_t)(s->flags & TCP_ACK ? !from : from);
-    }
-    if (notes & TCP_NOTE_HANDSHAKE_DONE) {
-        mark_once(&c->handshake_done, s);
-        c->handshake_timed &= s->payload_len == 0 && !(s->flags & TCP_FIN);
-    }
-    if (s->flags & TCP_SYN && !(notes & TCP_NOTE_SYN))
-        c->handshake_timed = false;
     if (notes & TCP_NOTE_DATA)
         c->end_mark[from][END_DATA] = mark_of(s);
     if (c->http.notes & HTTP_NOTE_REQUEST)
         note_reuse(c, s, rested_since);
+    if (s->flags & TCP_SYN || notes & TCP_NOTE_HANDSHAKE_DONE)
+        note_handshake(c, from, s, notes);
     if (notes & (TCP_NOTE_FIN | TCP_NOTE_ACK_OF_FIN | TCP_NOTE_RST | TCP_NOTE_RST_DISOWNED))
         note_closing(c, from, s, notes, shared);
     history_note(c, from, s, notes);
-    timeline_note(c, from, s, notes, shared);
+    if (notes != 0)
+        timeline_note(c, from, s, notes, shared);
 }
 
 static int64_t last_heard(const struct connection *c, unsigned end)

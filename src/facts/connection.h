@@ -47,17 +47,19 @@ struct connection {
     uint16_t capture, last_capture;
     uint32_t history_seen[2]; /* letters already there by end, a bit each */
     char history[HISTORY_BYTES];
+    uint32_t stream_frame;    /* the frame that opened its tcp.stream */
     struct http_conn http;
     struct connection_closing *closing; /* NULL until an end closes */
     struct mark end_mark[2][END_MARKS_OPEN]; /* END_SYN: the first; END_DATA: the last */
     struct mark handshake_done;
     struct timeline timeline;
     uint64_t id;              /* number of its first packet in the whole run */
-    uint32_t stream_frame;    /* the frame that opened its tcp.stream */
     int64_t first_ns;
     int64_t longest_reuse_idle;
     void *user;               /* the rule engine's */
 };
+
+static_assert(sizeof(struct connection) <= 768, "an open connection takes less than 1 KiB in all");
 
 #define CONNECTION_HOT_BYTES offsetof(struct connection, end_mark)
 

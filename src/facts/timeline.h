@@ -10,8 +10,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define TIMELINE_FIRST 6 /* handshake and first exchange */
-#define TIMELINE_LAST 10
+#define TIMELINE_FIRST 5 /* handshake and first exchange */
+#define TIMELINE_LAST 11
 
 enum timeline_kind {
     TIMELINE_SYN,

@@ -284,10 +284,43 @@ static void remember(struct tcp_end *end, const struct segment *s)
     end->last_ts_us = microseconds(s->ts_ns);
 }
 
+/* Header prediction (Van Jacobson's, RFC 1144 appendix): between established ends, the next bytes and
+ * ACKs of what was seen take none of the steps below. */
+static bool is_predicted(const struct tcp_end *end, const struct tcp_end *peer,
+                         const struct segment *s)
+{
+    return (s->flags & ~TCP_PSH) == TCP_ACK && end->state == TCP_ESTABLISHED &&
+           peer->state == TCP_ESTABLISHED && s->seq == end->snd_nxt && s->window != 0 &&
+           end->deliver_nxt == s->seq && seq_leq(end->max_seq, s->seq) &&
+           seq_leq(end->ack, s->ack) && seq_leq(s->ack, peer->deliver_nxt) &&
+           end->base_known && peer->base_known && end->ack_known && end->syn_seen &&
+           peer->syn_seen && end->rst_kind == TCP_RESET_NONE && end->holes == NULL &&
+           peer->holes == NULL && end->segments > 0;
+}
+
+static unsigned take_predicted(struct tcp_conn *conn, unsigned from, const struct segment *s,
+                               struct tcp_budget *budget, const struct tcp_sink *sink)
+{
+    struct tcp_end *end = &conn->end[from];
+    unsigned notes = 0;
+    end->ack = s->ack;
+    if (s->payload_len > 0) {
+        end->data_segments++;
+        end->data_ack = s->ack;
+        end->snd_nxt = end->data_end = s->seq + s->payload_len;
+        notes = reassembly_input(conn, from, s, s->seq, budget, sink);
+    }
+    end->window = s->window;
+    remember(end, s);
+    return notes;
+}
+
 unsigned tcp_input(struct tcp_conn *conn, unsigned from, const struct segment *s,
                    struct tcp_budget *budget, const struct tcp_sink *sink)
 {
     struct tcp_end *end = &conn->end[from], *peer = &conn->end[!from];
+    if (is_predicted(end, peer, s))
+        return take_predicted(conn, from, s, budget, sink);
     if (is_duplicate(end, s) || is_late_copy(end, s)) {
         end->duplicates++;
         return TCP_NOTE_DUPLICATE;

@@ -3,6 +3,7 @@
 
 #include "cli/case_test.h"
 #include "cli/commands.h"
+#include "rules/timers.h"
 
 static int list_rules(const struct rules *rules)
 {
@@ -47,6 +48,11 @@ static int check_rules(const struct options *options)
         if (rules_add_path(&rules, options->arguments[i], &err)) {
             for (size_t r = 0; r < rules.count; r++)
                 printf("%s: ok, %s\n", rules.items[r]->origin, rules.items[r]->id);
+            size_t timers = 0;
+            for (const struct timer *t = rules.timers; t != NULL; t = t->next)
+                timers++;
+            if (timers > 0)
+                printf("%s: ok, %zu timers\n", options->arguments[i], timers);
         } else {
             fprintf(stderr, "%s\n", err.text);
             status = EXIT_USAGE;

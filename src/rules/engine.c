@@ -596,6 +596,8 @@ static void make_finding(struct engine *engine, const struct hit *hits, size_t l
         finding.deadline = hits[0].deadline != NULL
                                ? *hits[0].deadline
                                : group_deadline(engine, finding.rule, hits, length);
+        finding.known_count = timers_fit(engine->rules->timers, &finding.deadline, members,
+                                         finding.entries, finding.known);
         struct group group = { members, finding.entries, &finding.deadline };
         finding.confidence = choose(engine, finding.rule->confidence, &group);
         finding.accountable = choose(engine, finding.rule->accountable, &group);

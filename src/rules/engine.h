@@ -10,6 +10,7 @@
 
 #include "facts/tracker.h"
 #include "rules/rule.h"
+#include "rules/timers.h"
 
 struct finding_connection {
     const struct record *record;
@@ -25,6 +26,8 @@ struct finding {
     size_t fix_count;
     struct rule_set_bits also;
     struct deadline deadline;
+    struct known_default known[KNOWN_DEFAULTS_MAX]; /* what the deadline fits, best first */
+    size_t known_count;
     bool same_client;                 /* all connections share the client's address */
     struct finding_connection *connections; /* in order of their first packets */
     size_t entries; /* in the array: one for each exchange in rules about these */

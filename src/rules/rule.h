@@ -73,14 +73,18 @@ struct rule {
     const struct rule_case *cases[CASE_KINDS];
 };
 
+struct timer;
+
 struct rules {
     struct arena arena;           /* all rules live here */
     struct rule **items;
     size_t count, capacity;
+    const struct timer *timers;   /* well-known defaults (timers.h), to name what a deadline fits */
 };
 
-/* Parses and compiles one file. A rule with the id of an earlier one replaces it. The error names
- * file, line and column, shows the line and points to the place. `text` is copied. */
+/* Parses and compiles one file. A rule with the id of an earlier one replaces it; a file with the key
+ * `timers` holds well-known timers instead. The error names file, line and column, shows the line and
+ * points to the place. `text` is copied. */
 bool rules_add(struct rules *rules, const char *origin, const char *text, size_t length,
                struct err *err) WARN_UNUSED;
 

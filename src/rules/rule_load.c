@@ -520,7 +520,10 @@ bool rules_add(struct rules *rules, const char *origin, const char *text, size_t
     l.rule->source = l.text;
     if (!parse(&l))
         return false;
-    bool ok = load_document(&l);
+    yaml_node_t *root = yaml_document_get_root_node(&l.document);
+    bool timers = root != NULL && root->type == YAML_MAPPING_NODE &&
+                  source_key(&l, root, "timers") != NULL;
+    bool ok = timers ? timers_load(&l, root) : load_document(&l);
     yaml_document_delete(&l.document);
-    return ok && add_rule(rules, l.rule, err);
+    return ok && (timers || add_rule(rules, l.rule, err));
 }

@@ -92,6 +92,17 @@ yaml_node_t *source_key(struct loader *l, const yaml_node_t *mapping, const char
     return NULL;
 }
 
+yaml_node_t *source_key_node(struct loader *l, const yaml_node_t *mapping, const char *key)
+{
+    for (yaml_node_pair_t *pair = mapping->data.mapping.pairs.start;
+         pair < mapping->data.mapping.pairs.top; pair++) {
+        const char *name = source_scalar(source_node(l, pair->key));
+        if (name != NULL && strcmp(name, key) == 0)
+            return source_node(l, pair->key);
+    }
+    return NULL;
+}
+
 bool source_text(struct loader *l, const yaml_node_t *node, const char **text)
 {
     const char *value = source_scalar(node);

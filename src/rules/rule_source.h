@@ -30,11 +30,17 @@ yaml_node_t *source_node(struct loader *l, int id);
 const char *source_scalar(const yaml_node_t *node); /* NULL: it is none */
 yaml_node_t *source_key(struct loader *l, const yaml_node_t *mapping, const char *key);
 
+/* The first key of that name itself, to point at. */
+yaml_node_t *source_key_node(struct loader *l, const yaml_node_t *mapping, const char *key);
+
 /* A scalar that is not empty, copied. */
 bool source_text(struct loader *l, const yaml_node_t *node, const char **text);
 
 /* Calls `take` for a scalar or mapping, or for each item of a list. */
 bool source_each(struct loader *l, yaml_node_t *node,
                  bool (*take)(struct loader *l, yaml_node_t *item, void *context), void *context);
+
+/* A file with the key `timers` is no rule: its timers go to the rules (timers_load.c). */
+bool timers_load(struct loader *l, yaml_node_t *root);
 
 #endif

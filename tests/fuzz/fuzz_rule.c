@@ -14,7 +14,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct err err = { "" };
     struct rules rules = { 0 };
     struct strbuf why = { 0 };
-    if (rules_add(&rules, "fuzz.yaml", (const char *)data, size, &err)) {
+    if (rules_add(&rules, "fuzz.yaml", (const char *)data, size, &err) && rules.count > 0) {
         rules_link(&rules);
         for (int kind = 0; kind < CASE_KINDS; kind++)
             for (const struct rule_case *c = rules.items[0]->cases[kind]; c != NULL; c = c->next) {

@@ -1,0 +1,153 @@
+#include "rules/timers.h"
+
+#include <string.h>
+#include <strings.h>
+
+#include "rules/rule.h"
+
+/* Headers are read of so many connections; they hardly differ. */
+#define MEMBERS_READ 256
+
+/* A time may come so much before the timer's value: clocks of milliseconds, rounding. */
+#define EARLY_NS (20 * NS_PER_MS)
+
+/* tchar of RFC 9110 section 5.6.2, as far as product names use them. */
+static bool is_word(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           (c != '\0' && strchr("-_.", c) != NULL);
+}
+
+bool timers_names_product(const char *header, const char *product)
+{
+    size_t length = strlen(product);
+    for (const char *p = header; *p != '\0'; p++)
+        if (strncasecmp(p, product, length) == 0 && (p == header || !is_word(p[-1])) &&
+            !is_word(p[length]))
+            return true;
+    return false;
+}
+
+static bool names_program(const char *header, const struct timer_program *program)
+{
+    for (const struct text_list *p = program->products; p != NULL; p = p->next)
+        if (timers_names_product(header, p->text))
+            return true;
+    return false;
+}
+
+/* What the closing end says of itself; "": nothing. */
+static const char *header_of(const struct record *record, enum close_by by)
+{
+    return by == BY_SERVER ? record->server_software : by == BY_CLIENT ? record->client_software : "";
+}
+
+/* Does the header name any program of the list that is at this end? */
+static bool names_somebody(const struct timer *timers, const char *header, enum close_by by)
+{
+    for (const struct timer *t = timers; t != NULL; t = t->next)
+        if (t->program->by == by && names_program(header, t->program))
+            return true;
+    return false;
+}
+
+/* How well a program agrees with the headers, best first: they name it; they leave it open; it would have
+ * said something; they name another, which may stand behind it; they name another. */
+enum agreement { NAMED, OPEN, UNLIKELY, BEHIND, CONTRADICTED };
+
+static enum agreement agreement(const struct timer *timers, const struct timer_program *program,
+                                const struct member *members, size_t count)
+{
+    size_t named = 0, others = 0, silent = 0;
+    const char *before = NULL; /* few programs make many connections */
+    for (size_t i = 0; i < count && i < MEMBERS_READ; i++) {
+        const struct record *r = members[i].record;
+        const char *header = header_of(r, program->by);
+        bool spoke = (program->by == BY_SERVER ? r->exchanges : r->requests) > 0;
+        silent += spoke && header[0] == '\0';
+        if (header[0] == '\0' || (before != NULL && strcmp(header, before) == 0))
+            continue;
+        before = header;
+        if (names_program(header, program))
+            named++;
+        else if (program->announces || names_somebody(timers, header, program->by))
+            others++;
+    }
+    if (named > 0)
+        return others == 0 ? NAMED : OPEN;
+    if (others > 0)
+        return program->proxies ? BEHIND : CONTRADICTED;
+    return program->announces && silent > 0 ? UNLIKELY : OPEN;
+}
+
+/* How far the deadline is from where the timer shows; negative: it does not fit. */
+static int64_t distance(const struct timer *t, const struct deadline *d)
+{
+    int64_t wide = DEADLINE_TOLERANCE_NS + t->ns / DEADLINE_TOLERANCE_SHARE;
+    if (wide > DEADLINE_TOLERANCE_MAX_NS)
+        wide = DEADLINE_TOLERANCE_MAX_NS;
+    int64_t value = d->cluster.median_ns;
+    if (value < t->ns - EARLY_NS || value > t->ns + t->late_ns + wide)
+        return -1;
+    return value < t->ns ? t->ns - value : value - t->ns;
+}
+
+static bool starts_there(const struct timer *t, const struct deadline *d)
+{
+    return t->from >> d->from & 1 || (d->has_runner_up && t->from >> d->runner_up & 1);
+}
+
+/* Most of the connections ended as this timer ends them. */
+static bool closes_so(const struct timer *t, const struct member *members, size_t count)
+{
+    size_t so = 0;
+    for (size_t i = 0; i < count; i++)
+        so += members[i].record->close_by == t->program->by &&
+              t->phases >> members[i].record->close_phase & 1;
+    return so * 2 > count;
+}
+
+struct fit {
+    const struct timer *timer;
+    enum agreement agreement;
+    int64_t distance;
+};
+
+static bool better(const struct fit *a, const struct fit *b)
+{
+    if (a->agreement != b->agreement)
+        return a->agreement < b->agreement;
+    /* Beyond the time within which one timer spreads; else the list's order decides. */
+    return a->distance + DEADLINE_TOLERANCE_MAX_NS < b->distance;
+}
+
+size_t timers_fit(const struct timer *timers, const struct deadline *deadline,
+                  const struct member *members, size_t count,
+                  struct known_default found[KNOWN_DEFAULTS_MAX])
+{
+    struct fit best[KNOWN_DEFAULTS_MAX];
+    size_t kept = 0;
+    for (const struct timer *t = timers; t != NULL && deadline->found; t = t->next) {
+        struct fit fit = { t, CONTRADICTED, distance(t, deadline) };
+        if (fit.distance < 0 || !starts_there(t, deadline) || !closes_so(t, members, count))
+            continue;
+        fit.agreement = agreement(timers, t->program, members, count);
+        if (fit.agreement == CONTRADICTED)
+            continue;
+        size_t at = kept;
+        while (at > 0 && better(&fit, &best[at - 1]))
+            at--;
+        if (at == KNOWN_DEFAULTS_MAX)
+            continue;
+        kept += kept < KNOWN_DEFAULTS_MAX;
+        memmove(best + at + 1, best + at, (kept - at - 1) * sizeof *best);
+        best[at] = fit;
+    }
+    size_t count_found = 0;
+    for (size_t i = 0; i < kept; i++) {
+        bool named = best[i].agreement == NAMED, behind = best[i].agreement == BEHIND;
+        if (best[i].agreement == best[0].agreement || (behind && best[0].agreement == NAMED))
+            found[count_found++] = (struct known_default){ best[i].timer, named, behind };
+    }
+    return count_found;
+}

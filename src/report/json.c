@@ -169,8 +169,25 @@ static json_t *summary_value(const struct analysis *analysis)
     return value;
 }
 
-static json_t *deadline_value(const struct deadline *d)
+static json_t *known_defaults(const struct finding *f)
 {
+    json_t *array = json_array();
+    for (size_t i = 0; i < f->known_count; i++) {
+        const struct timer *timer = f->known[i].timer;
+        json_array_append_new(
+            array, json_pack("{s:s, s:o, s:s, s:o, s:s, s:b, s:s}", "software",
+                             timer->program->software, "versions",
+                             timer->versions[0] != '\0' ? json_string(timer->versions) : json_null(),
+                             "setting", timer->setting, "seconds", seconds(timer->ns), "times",
+                             timer->times, "named_by_header", f->known[i].named, "source",
+                             timer->source));
+    }
+    return array;
+}
+
+static json_t *deadline_value(const struct finding *f)
+{
+    const struct deadline *d = &f->deadline;
     if (!d->found)
         return json_null();
     json_t *value = json_object();
@@ -182,7 +199,7 @@ static json_t *deadline_value(const struct deadline *d)
                         json_real((double)d->cluster.samples / (double)d->cluster.total));
     json_object_set_new(value, "or_from",
                         d->has_runner_up ? json_string(reference_name(d->runner_up)) : json_null());
-    json_object_set_new(value, "known_defaults", json_array());
+    json_object_set_new(value, "known_defaults", known_defaults(f));
     return value;
 }
 
@@ -212,7 +229,7 @@ static json_t *finding_value(const struct analysis *analysis, const struct findi
     json_object_set_new(value, "count", json_integer((json_int_t)f->count));
     json_object_set_new(value, "first", time_value(f->first_ns));
     json_object_set_new(value, "last", time_value(f->last_ns));
-    json_object_set_new(value, "deadline", deadline_value(&f->deadline));
+    json_object_set_new(value, "deadline", deadline_value(f));
     return value;
 }
 

@@ -190,6 +190,10 @@ static void print_texts(FILE *out, const struct analysis *analysis, const struct
     for (size_t i = 0; i < f->fix_count; i++)
         text_paragraph(out, i == 0 ? "  Fix     - " : "          - ", f->fixes[i]);
     struct strbuf text = { 0 };
+    view_known_defaults(&text, f);
+    if (text.length > 0)
+        text_paragraph(out, "  Hint    ", strbuf_text(&text));
+    strbuf_clear(&text);
     for (const struct text_list *seen = f->rule->seen_as; seen != NULL; seen = seen->next)
         strbuf_addf(&text, "%s%s", text.length > 0 ? " | " : "", seen->text);
     if (text.length > 0)

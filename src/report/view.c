@@ -143,6 +143,43 @@ const char *view_retry(const struct finding *finding, const struct finding_conne
     return NULL;
 }
 
+/* "server.keepAliveTimeout of Node.js, 5 s (25 and older; up to 1 s later on the wire)" */
+static void known_default(struct strbuf *out, const struct timer *timer)
+{
+    strbuf_addf(out, "%s of %s, %g s", timer->setting, timer->program->software,
+                (double)timer->ns / 1e9);
+    bool versions = timer->versions[0] != '\0', late = timer->late_ns > 0;
+    if (versions || late)
+        strbuf_addf(out, " (%s%s", timer->versions, versions && late ? "; " : "");
+    if (late)
+        strbuf_addf(out, "up to %g s later on the wire", (double)timer->late_ns / 1e9);
+    if (versions || late)
+        strbuf_addc(out, ')');
+}
+
+void view_known_defaults(struct strbuf *out, const struct finding *f)
+{
+    if (f->known_count == 0)
+        return;
+    const char *header = f->known[0].timer->program->by == BY_CLIENT ? "User-Agent" : "Server";
+    text_duration(out, f->deadline.cluster.median_ns);
+    if (f->known[0].named)
+        strbuf_addf(out, " fits what the %s header names: ", header);
+    else if (f->known[0].behind)
+        strbuf_addf(out, " fits a proxy that passes on such a %s header: ", header);
+    else
+        strbuf_addf(out, " fits %s, though no header says so: ",
+                    f->known_count == 1 ? "a well-known default" : "well-known defaults");
+    for (size_t i = 0; i < f->known_count; i++) {
+        if (i > 0)
+            strbuf_adds(out, f->known[i].behind && !f->known[i - 1].behind
+                                 ? "; or a proxy that passes on such a header: "
+                                 : "; ");
+        known_default(out, f->known[i].timer);
+    }
+    strbuf_addc(out, '.');
+}
+
 void view_count(const struct analysis *analysis, size_t counts[SEVERITIES])
 {
     size_t count;

@@ -41,6 +41,9 @@ void view_limits(const struct analysis *analysis, size_t capture, struct view_li
 /* Of a lost request: safe, unsafe, unknown; NULL: the rule does not say. */
 const char *view_retry(const struct finding *finding, const struct finding_connection *connection);
 
+/* What the deadline may be: "75.010 s fits ..."; nothing where no default fits. */
+void view_known_defaults(struct strbuf *out, const struct finding *finding);
+
 /* Number of findings per severity. */
 void view_count(const struct analysis *analysis, size_t counts[SEVERITIES]);
 

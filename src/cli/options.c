@@ -71,6 +71,7 @@ void options_help(FILE *out)
           "       hangup [OPTIONS] -i IFACE    analyse live traffic until interrupted\n"
           "       hangup rules list            the rules, one a line\n"
           "       hangup rules show ID         a rule's file\n"
+          "       hangup rules search TEXT     the rules behind an error message or a line of a log\n"
           "       hangup rules check FILE...   compile rule files\n"
           "       hangup rules test [WHAT...]  try rules on their cases, or .conv files\n"
           "       hangup fields                every fact that a rule may use\n\n"

@@ -1,9 +1,19 @@
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cli/case_test.h"
 #include "cli/commands.h"
+#include "rules/search.h"
 #include "rules/timers.h"
+
+/* Of a text from standard input: a page of a log. */
+#define SEARCH_MAX_BYTES 65536
+
+static void print_rule(const struct rule *rule)
+{
+    printf("%-7s  %-30s  %s\n", severity_name(rule->severity), rule->id, rule->name);
+}
 
 static int list_rules(const struct rules *rules)
 {
@@ -11,7 +21,7 @@ static int list_rules(const struct rules *rules)
         for (size_t i = 0; i < rules->count; i++) {
             const struct rule *rule = rules->items[i];
             if (rule->severity == (enum severity)severity)
-                printf("%-7s  %-30s  %s\n", severity_name(rule->severity), rule->id, rule->name);
+                print_rule(rule);
         }
     return EXIT_ANALYSED;
 }
@@ -31,6 +41,50 @@ static int show_rule(const struct rules *rules, const struct options *options)
     }
     printf("# %s\n%s", rule->origin, rule->source);
     return EXIT_ANALYSED;
+}
+
+/* What was pasted: the arguments, or standard input where a line has quotes that a shell eats. */
+static bool search_text(const struct options *options, struct strbuf *text, struct err *err)
+{
+    if (options->argument_count < 3)
+        return err_set(err, "rules search wants a text: an error message, a line of a log, a proxy's flag "
+                            "(- reads it from standard input)");
+    bool from_stdin = options->argument_count == 3 && strcmp(options->arguments[2], "-") == 0;
+    char block[4096];
+    size_t n;
+    while (from_stdin && text->length < SEARCH_MAX_BYTES &&
+           (n = fread(block, 1, sizeof block, stdin)) > 0)
+        strbuf_add(text, block, n);
+    for (size_t i = 2; i < options->argument_count && !from_stdin; i++) {
+        strbuf_adds(text, options->arguments[i]);
+        strbuf_addc(text, ' ');
+    }
+    return !text->failed || err_no_memory(err);
+}
+
+/* As grep does: 0 found, 1 nothing, 2 an error. */
+static int search_rules(const struct rules *rules, const struct options *options)
+{
+    struct err err = { "" };
+    struct strbuf text = { 0 };
+    struct rule_matches matches = { 0 };
+    int status = EXIT_ANALYSED;
+    if (!search_text(options, &text, &err) ||
+        !rules_search(rules, strbuf_text(&text), &matches, &err)) {
+        status = complain(&err);
+    } else if (matches.count == 0) {
+        fputs("hangup: no rule is about that (`hangup rules list` shows them)\n", stderr);
+        status = EXIT_FOUND;
+    }
+    for (size_t i = 0; i < matches.count && status == EXIT_ANALYSED; i++) {
+        const struct rule_match *m = &matches.items[i];
+        print_rule(m->rule);
+        if (m->seen_as != NULL)
+            printf("         seen as: %s\n", m->seen_as);
+    }
+    free(matches.items);
+    strbuf_free(&text);
+    return status;
 }
 
 /* Each file is compiled by itself; all are tried, also after an error. */
@@ -154,10 +208,12 @@ int run_rules(const struct options *options)
         status = list_rules(&rules);
     } else if (strcmp(verb, "show") == 0) {
         status = show_rule(&rules, options);
+    } else if (strcmp(verb, "search") == 0) {
+        status = search_rules(&rules, options);
     } else if (strcmp(verb, "test") == 0) {
         status = test_rules(&rules, options);
     } else {
-        err_set(&err, "rules wants list, show ID, check FILE... or test [ID|FILE.conv...]");
+        err_set(&err, "rules wants list, show ID, search TEXT, check FILE... or test [ID|FILE.conv...]");
         status = complain(&err);
     }
     rules_free(&rules);

@@ -130,6 +130,12 @@ static void write_value(const struct template *piece, const struct value *v, str
     }
 }
 
+void template_literals(const struct template *text, struct strbuf *out)
+{
+    for (; text != NULL; text = text->next)
+        strbuf_adds(out, text->literal != NULL ? text->literal : " ");
+}
+
 void template_write(const struct template *text, const struct group *group, struct strbuf *out)
 {
     for (const struct template *piece = text; piece != NULL; piece = piece->next) {

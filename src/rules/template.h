@@ -19,6 +19,9 @@ const struct template *template_compile(struct arena *arena, const char *source,
                                         const struct expr_context *context,
                                         struct expr_error *error);
 
+/* Its text without the values: what it says in any case. */
+void template_literals(const struct template *text, struct strbuf *out);
+
 void template_write(const struct template *text, const struct group *group, struct strbuf *out);
 
 #endif

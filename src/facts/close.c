@@ -393,6 +393,47 @@ static int64_t fin_known_for(const struct tcp_end *server, const struct record *
     return known < 0 ? 0 : known;
 }
 
+/* Did the server answer before its kernel had the whole request? An interim response comes early by
+ * design; behind one, only a close tells that does not cover the request either. */
+static void response_early(const struct http_exchange *x, struct exchange_facts *f)
+{
+    f->early = -1;
+    f->early_unknown = !x->response_seen && f->response_unknown;
+    if (!x->request_seen || !x->response_seen)
+        return;
+    bool interim = x->interim > 0;
+    if (interim ? f->covered == 2 || f->covered < 0
+                : x->request_complete && x->response.ack != 0 &&
+                      seq_leq(x->request.end_seq, x->response.ack)) {
+        f->early = interim ? -1 : 0;
+        return;
+    }
+    f->early = 1;
+    /* Who knows where a request ends of which the end is missing? */
+    f->early_unknown = x->request_lost || (!interim && x->response.ack == 0);
+}
+
+static int64_t response_to_reset(const struct http_exchange *x, const struct mark *reset,
+                                 const struct exchange_facts *f)
+{
+    if (reset->frame == 0)
+        return NS_ABSENT;
+    if (!x->response_seen)
+        return f->response_unknown ? NS_UNKNOWN : NS_ABSENT;
+    return reset->ns >= x->response.last_ns ? reset->ns - x->response.last_ns : NS_ABSENT;
+}
+
+/* Had the client received a whole response that announced the close when it sent this request? */
+static int8_t after_announced_close(const struct http_exchange *before,
+                                    const struct http_exchange *x)
+{
+    if (before == NULL || before == x || !before->response_close || before->upgraded)
+        return 0;
+    if (x->request.ack == 0)
+        return -1;
+    return seq_leq(before->response.end_seq, x->request.ack);
+}
+
 void connection_exchange(const struct connection *c, const struct record *r,
                          const struct http_exchange *x, struct exchange_facts *f)
 {
@@ -411,9 +452,11 @@ void connection_exchange(const struct connection *c, const struct record *r,
                                            : answers->lost_bytes || r->one_sided ||
                                                  (c->open_seen && !server->syn_seen) ||
                                                  answers->mode == HTTP_MODE_LOST;
+    f->response_to_reset = response_to_reset(x, &c->end_mark[!client][END_RST], f);
     if (!x->request_seen)
         return;
     const struct http_exchange *before = c->http.done;
+    f->after_close = after_announced_close(before, x);
     if (before != NULL && before != x)
         f->idle_before = x->request.first_ns - before->response.last_ns;
     else if (before == NULL && c->handshake_done.frame != 0)
@@ -422,6 +465,7 @@ void connection_exchange(const struct connection *c, const struct record *r,
         f->idle_before = NS_UNKNOWN; /* a gap in the response before, dated too late */
     if (x->response_seen)
         f->to_response = x->response.first_ns - x->request.last_ns;
+    response_early(x, f);
     struct act act = act_of(c, !client);
     if (act.how == HOW_OPEN)
         return;
@@ -430,4 +474,5 @@ void connection_exchange(const struct connection *c, const struct record *r,
                                                                                : 1;
     f->to_close = act.mark.ns - x->request.last_ns;
     f->fin_known_for = fin_known_for(server, r, x);
+    response_early(x, f);
 }

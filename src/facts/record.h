@@ -121,6 +121,12 @@ struct exchange_facts {
                                     sent the request; 0: it had not; absent: no FIN */
     int64_t to_close;            /* from the request's last byte to the server's close */
     int64_t to_response;         /* to the first byte of the response */
+    int64_t response_to_reset;   /* from the response's last byte to the server's first reset */
+    int8_t early;                /* 1: the response began before the server had the whole request;
+                                    0: not; -1: an interim response began it, or there is none */
+    bool early_unknown;
+    int8_t after_close;          /* 1: the client had been told that the connection closes, 0: not,
+                                    -1: unknown */
     bool response_unknown;       /* response bytes may be missing in the capture */
 };
 

@@ -146,7 +146,7 @@ static void on_exchange(void *context, struct connection *c, const struct http_e
     }
 }
 
-/* The rule on one exchange without complete response. Returns whether it holds. */
+/* The rule on one exchange of a connection that is over. Returns whether it holds. */
 static bool judge_exchange(struct engine *engine, size_t index, const struct record *record,
                            const struct exchange_facts *facts)
 {
@@ -188,7 +188,11 @@ static bool on_connection(void *context, struct connection *c, struct record *re
             keep |= judge_connection(engine, i, record);
             continue;
         }
-        for (const struct http_exchange *x = c->http.first; x != NULL; x = x->next) {
+        /* A complete one was judged when it was, unless the rule is about the close as well. */
+        const struct http_exchange *done =
+            engine->rules->items[i]->judges_open ? NULL : c->http.done;
+        for (const struct http_exchange *x = done != NULL ? done : c->http.first; x != NULL;
+             x = x == done ? c->http.first : x->next) {
             struct exchange_facts facts;
             connection_exchange(c, record, x, &facts);
             keep |= judge_exchange(engine, i, record, &facts);

@@ -423,15 +423,16 @@ static int64_t response_to_reset(const struct http_exchange *x, const struct mar
     return reset->ns >= x->response.last_ns ? reset->ns - x->response.last_ns : NS_ABSENT;
 }
 
-/* Had the client received a whole response that announced the close when it sent this request? */
-static int8_t after_announced_close(const struct http_exchange *before,
+/* Had the client received a whole response that announced the close when it sent this request? What is
+ * missing in the capture may have announced it. */
+static int8_t after_announced_close(const struct connection *c, bool answers_missing,
                                     const struct http_exchange *x)
 {
-    if (before == NULL || before == x || !before->response_close || before->upgraded)
-        return 0;
-    if (x->request.ack == 0)
-        return -1;
-    return seq_leq(before->response.end_seq, x->request.ack);
+    const struct http_exchange *before = c->http.done;
+    if (before != NULL && before != x && before->response_close && !before->upgraded &&
+        x->request.ack != 0)
+        return seq_leq(before->response.end_seq, x->request.ack);
+    return answers_missing || (before == NULL && !c->open_seen) ? -1 : 0;
 }
 
 void connection_exchange(const struct connection *c, const struct record *r,
@@ -456,7 +457,8 @@ void connection_exchange(const struct connection *c, const struct record *r,
     if (!x->request_seen)
         return;
     const struct http_exchange *before = c->http.done;
-    f->after_close = after_announced_close(before, x);
+    f->after_close = after_announced_close(
+        c, answers->lost_bytes || answers->mode == HTTP_MODE_LOST || r->one_sided, x);
     if (before != NULL && before != x)
         f->idle_before = x->request.first_ns - before->response.last_ns;
     else if (before == NULL && c->handshake_done.frame != 0)

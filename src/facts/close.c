@@ -229,6 +229,43 @@ static void fill_close(const struct connection *c, unsigned client, struct recor
     }
 }
 
+/* Streams of events may rest for as long as they like. */
+static bool owes_close(const struct http_exchange *x)
+{
+    if (!x->response_head || x->upgraded || x->event_stream)
+        return false;
+    return x->close_delimited || (x->response_close && x->response_complete);
+}
+
+static int64_t earlier(int64_t ns, const struct mark *mark)
+{
+    return mark->frame != 0 && mark->ns < ns ? mark->ns : ns;
+}
+
+/* How long did the server leave open what it had said it would close? It had to after its last byte; what
+ * either end did to close, or the capture's end, stops the clock. */
+static void fill_overdue(const struct connection *c, int64_t end_ns, struct record *r)
+{
+    const struct http_exchange *done = c->http.done, *first = c->http.first;
+    r->overdue = NS_ABSENT;
+    const struct http_exchange *x = done != NULL && owes_close(done)     ? done
+                                    : first != NULL && owes_close(first) ? first
+                                                                         : NULL;
+    if (c->http.protocol != HTTP_PROTOCOL_HTTP1)
+        return;
+    if (r->lost_thread || r->one_sided) {
+        r->overdue = NS_UNKNOWN;
+        return;
+    }
+    if (x == NULL)
+        return;
+    int64_t until = end_ns;
+    for (int e = 0; e < 2; e++)
+        until = earlier(earlier(until, &c->end_mark[e][END_FIN]), &c->end_mark[e][END_RST]);
+    r->overdue = until > x->response.last_ns ? until - x->response.last_ns : 0;
+    r->overdue_body = x->close_delimited;
+}
+
 static void fill_fin_wait_2(const struct connection *c, unsigned client, int64_t end_ns,
                             struct record *r)
 {
@@ -355,6 +392,7 @@ void connection_record(const struct connection *c, int client_end, bool role_gue
         r->rtt = c->handshake_done.ns - syn->ns;
     }
     fill_close(c, client, r);
+    fill_overdue(c, end_ns, r);
     fill_fin_wait_2(c, client, end_ns, r);
     r->reset_on_data_by = (int8_t)(c->reset_on_data_by < 0 ? -1
                                    : c->reset_on_data_by == client_end ? ROLE_CLIENT

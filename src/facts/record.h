@@ -86,6 +86,8 @@ struct record {
     bool fin_seen[2];            /* by role */
     int64_t first_ns, last_ns;   /* of its packets */
     int64_t since_open, since_request, since_response, since_activity; /* to the close */
+    int64_t overdue;             /* from a response that announced the close, or ends with it, to that */
+    bool overdue_body;           /* the body ends with it */
     int64_t fin_wait_2_ns, fin_wait_2_end_ns; /* when; valid if fin_wait_2_by >= 0 */
     int64_t longest_reuse_idle;  /* idle time after which a further request came; NS_ABSENT */
     int64_t client_rtt;          /* between the capture point and the client, there and back */

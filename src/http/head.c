@@ -119,6 +119,11 @@ static bool list_has(const char *list, const char *token)
     return false;
 }
 
+static bool begins_with(const char *value, const char *token)
+{
+    return strncasecmp(value, token, strlen(token)) == 0;
+}
+
 static void request_field(const char *name, const char *value, struct http_exchange *x,
                           struct http_software *software)
 {
@@ -139,6 +144,9 @@ static void response_field(const char *name, const char *value, struct http_exch
         copy_token(software->server, value);
     } else if (strcmp(name, "connection") == 0) {
         x->response_close |= list_has(value, "close");
+    } else if (strcmp(name, "content-type") == 0) {
+        x->event_stream = begins_with(value, "text/event-stream") ||
+                          begins_with(value, "multipart/x-mixed-replace");
     } else if (strcmp(name, "keep-alive") == 0) {
         const char *timeout = strstr(value, "timeout=");
         if (timeout != NULL) {

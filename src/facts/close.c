@@ -187,6 +187,12 @@ static bool lost_thread(const struct connection *c)
             http->stream[0].mode == HTTP_MODE_LOST || http->stream[1].mode == HTTP_MODE_LOST);
 }
 
+static bool lost_requests(const struct connection *c, unsigned client)
+{
+    const struct http_stream *asked = &c->http.stream[client];
+    return asked->lost_bytes || asked->mode == HTTP_MODE_LOST || !c->tcp.end[client].syn_seen;
+}
+
 /* The client sent its FIN with a request outstanding, and still took the whole response. */
 static bool half_closed(const struct connection *c, unsigned client, const struct record *r)
 {
@@ -359,6 +365,7 @@ void connection_record(const struct connection *c, int client_end, bool role_gue
     r->first_ns = c->first_ns;
     r->last_ns = c->last_ns;
     r->lost_thread = lost_thread(c);
+    r->lost_requests = lost_requests(c, client);
     r->upgraded = c->http.stream[0].mode == HTTP_MODE_TUNNEL;
     r->exchanges = c->http.exchanges;
     r->requests = c->http.requests;

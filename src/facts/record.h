@@ -75,6 +75,7 @@ struct record {
     bool fin_wait_2_open;        /* still in FIN_WAIT_2 when the capture ended */
     bool upgraded;               /* 101 or CONNECT: not HTTP any more */
     bool lost_thread;            /* HTTP could not be followed throughout */
+    bool lost_requests;          /* nor the client's side of it */
     bool one_sided;              /* one direction has no packet at all */
     uint8_t protocol;            /* enum http_protocol */
     uint8_t close_by, close_how, close_phase;

@@ -100,8 +100,10 @@ static struct http_exchange *answered_already(struct http_conn *http, uint32_t s
     for (int i = 0; i < 2; i++) {
         struct http_exchange *x = candidates[i];
         if (x != NULL && !x->request_seen && x->response_seen && !http->mid_stream &&
-            x->response.ack != 0 && seq_lt(seq, x->response.ack))
+            x->response.ack != 0 && seq_lt(seq, x->response.ack)) {
+            http->unsolicited--;
             return x;
+        }
     }
     return NULL;
 }

@@ -109,7 +109,10 @@ ON_RECORD(client_keep_alive_probes, value_number(r->keep_alive_probes[ROLE_CLIEN
 ON_RECORD(server_keep_alive_probes, value_number(r->keep_alive_probes[ROLE_SERVER]))
 ON_RECORD(client_zero_windows, value_number(r->zero_windows[ROLE_CLIENT]))
 ON_RECORD(server_zero_windows, value_number(r->zero_windows[ROLE_SERVER]))
-ON_RECORD(unsolicited, r->open_seen ? value_number(r->unsolicited) : value_unknown(no_handshake))
+ON_RECORD(unsolicited, !r->open_seen      ? value_unknown(no_handshake)
+                       : r->one_sided     ? value_unknown(one_direction)
+                       : r->lost_requests ? value_unknown(bytes_missing)
+                                          : value_number(r->unsolicited))
 ON_RECORD(server_software, r->server_software[0] ? value_text(r->server_software) : value_absent())
 ON_RECORD(client_software, r->client_software[0] ? value_text(r->client_software) : value_absent())
 ON_RECORD(fin_wait_2, r->fin_wait_2_by < 0

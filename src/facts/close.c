@@ -259,15 +259,17 @@ static void fill_overdue(const struct connection *c, int64_t end_ns, struct reco
                                                                          : NULL;
     if (c->http.protocol != HTTP_PROTOCOL_HTTP1)
         return;
-    if (r->lost_thread || r->one_sided) {
+    int64_t until = end_ns;
+    for (int e = 0; e < 2; e++)
+        until = earlier(earlier(until, &c->end_mark[e][END_FIN]), &c->end_mark[e][END_RST]);
+    /* Where not even its SYN is in the capture, its end may have been left out as well. */
+    bool filtered = until == end_ns && !c->open_seen && x != NULL;
+    if (r->lost_thread || r->one_sided || filtered) {
         r->overdue = NS_UNKNOWN;
         return;
     }
     if (x == NULL)
         return;
-    int64_t until = end_ns;
-    for (int e = 0; e < 2; e++)
-        until = earlier(earlier(until, &c->end_mark[e][END_FIN]), &c->end_mark[e][END_RST]);
     r->overdue = until > x->response.last_ns ? until - x->response.last_ns : 0;
     r->overdue_body = x->close_delimited;
 }
@@ -498,6 +500,7 @@ void connection_exchange(const struct connection *c, const struct record *r,
                                            : answers->lost_bytes || r->one_sided ||
                                                  (c->open_seen && !server->syn_seen) ||
                                                  answers->mode == HTTP_MODE_LOST;
+    f->response_duration = x->response_seen ? x->response.last_ns - x->response.first_ns : NS_ABSENT;
     f->response_to_reset = response_to_reset(x, &c->end_mark[!client][END_RST], f);
     if (!x->request_seen)
         return;

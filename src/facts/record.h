@@ -124,6 +124,7 @@ struct exchange_facts {
                                     sent the request; 0: it had not; absent: no FIN */
     int64_t to_close;            /* from the request's last byte to the server's close */
     int64_t to_response;         /* to the first byte of the response */
+    int64_t response_duration;   /* from its first byte to its last one so far */
     int64_t response_to_reset;   /* from the response's last byte to the server's first reset */
     int8_t early;                /* 1: the response began before the server had the whole request;
                                     0: not; -1: an interim response began it, or there is none */

@@ -111,6 +111,9 @@ struct record {
 const struct ip_address *record_address(const struct record *record, enum end_role role);
 uint16_t record_port(const struct record *record, enum end_role role);
 
+/* When it was closed, as the capture's clock tells; NS_ABSENT: it was not. */
+int64_t record_closed_ns(const struct record *record);
+
 /* Zeek's conn_state: S0, S1, SF, REJ, ... (zeek: base/protocols/conn/main.zeek). */
 const char *record_conn_state(const struct record *record);
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/vec.h"
+#include "facts/peak.h"
 #include "rules/template.h"
 
 /* Timelines kept for connections that only a group rule may want, per rule: a report shows one
@@ -346,6 +347,28 @@ static size_t narrow_down(struct hit *hits, size_t count, const struct deadline 
     return kept;
 }
 
+/* Moves the most members that closed within such a time to the front; returns how many. */
+static size_t narrow_to_burst(struct engine *engine, struct hit *hits, size_t count, int64_t within)
+{
+    int64_t *times = malloc(count * sizeof *times);
+    size_t known = 0, kept = 0;
+    if (times == NULL) {
+        engine->failed = true;
+        return 0;
+    }
+    for (size_t i = 0; i < count; i++)
+        if ((times[known] = record_closed_ns(hits[i].record)) != NS_ABSENT)
+            known++;
+    struct burst burst = burst_find(times, known, within);
+    free(times);
+    for (size_t i = 0; burst.count > 0 && i < count; i++) {
+        int64_t closed = record_closed_ns(hits[i].record);
+        if (closed >= burst.first_ns && closed <= burst.last_ns)
+            hits[kept++] = hits[i];
+    }
+    return kept;
+}
+
 /* Drops the members of group rules that do not hold. Where a rule is about the connections of one timer
  * only, it is judged on these. */
 static void judge_groups(struct engine *engine)
@@ -361,9 +384,12 @@ static void judge_groups(struct engine *engine)
                 engine->failed = true;
                 return;
             }
-            *deadline = group_deadline(engine, rule, hits + start, length);
+            if (rule->within != NULL)
+                members = narrow_to_burst(engine, hits + start, length,
+                                          expr_value(rule->within, &(struct subject){ 0 }).ns);
+            *deadline = group_deadline(engine, rule, hits + start, members);
             if (deadline->found && rule->deadline_only)
-                members = narrow_down(hits + start, length, deadline);
+                members = narrow_down(hits + start, members, deadline);
             if (!group_holds(engine, rule, hits + start, members, deadline))
                 members = 0;
             for (size_t i = start; i < start + members; i++)

@@ -109,7 +109,10 @@ ON_RECORD(client_keep_alive_probes, value_number(r->keep_alive_probes[ROLE_CLIEN
 ON_RECORD(server_keep_alive_probes, value_number(r->keep_alive_probes[ROLE_SERVER]))
 ON_RECORD(client_zero_windows, value_number(r->zero_windows[ROLE_CLIENT]))
 ON_RECORD(server_zero_windows, value_number(r->zero_windows[ROLE_SERVER]))
-ON_RECORD(unsolicited, !r->open_seen      ? value_unknown(no_handshake)
+/* Where every response was claimed by a request that was seen, there is none, wherever the capture
+ * begins. */
+ON_RECORD(unsolicited, r->unsolicited == 0 && !r->lost_thread ? value_number(0)
+                       : !r->open_seen    ? value_unknown(no_handshake)
                        : r->one_sided     ? value_unknown(one_direction)
                        : r->lost_requests ? value_unknown(bytes_missing)
                                           : value_number(r->unsolicited))

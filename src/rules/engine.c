@@ -184,19 +184,19 @@ static bool on_connection(void *context, struct connection *c, struct record *re
         add_hit(engine, early->rule, record, early->exchange);
         keep = true;
     }
-    for (size_t i = 0; i < engine->rules->count; i++) {
-        if (engine->rules->items[i]->scope != SCOPE_EXCHANGE) {
+    for (size_t i = 0; i < engine->rules->count; i++)
+        if (engine->rules->items[i]->scope != SCOPE_EXCHANGE)
             keep |= judge_connection(engine, i, record);
-            continue;
-        }
-        /* A complete one was judged when it was, unless the rule is about the close as well. */
-        const struct http_exchange *done =
-            engine->rules->items[i]->judges_open ? NULL : c->http.done;
-        for (const struct http_exchange *x = done != NULL ? done : c->http.first; x != NULL;
-             x = x == done ? c->http.first : x->next) {
-            struct exchange_facts facts;
-            connection_exchange(c, record, x, &facts);
-            keep |= judge_exchange(engine, i, record, &facts);
+    const struct http_exchange *done = c->http.done;
+    for (const struct http_exchange *x = done != NULL ? done : c->http.first; x != NULL;
+         x = x == done ? c->http.first : x->next) {
+        struct exchange_facts facts;
+        connection_exchange(c, record, x, &facts);
+        for (size_t i = 0; i < engine->rules->count; i++) {
+            const struct rule *rule = engine->rules->items[i];
+            /* A complete one was judged when it was, unless the rule is about the close as well. */
+            if (rule->scope == SCOPE_EXCHANGE && !(x == done && rule->judges_open))
+                keep |= judge_exchange(engine, i, record, &facts);
         }
     }
     return keep;

@@ -250,7 +250,8 @@ static int64_t earlier(int64_t ns, const struct mark *mark)
 
 /* How long did the server leave open what it had said it would close? It had to after its last byte; what
  * either end did to close, or the capture's end, stops the clock. */
-static void fill_overdue(const struct connection *c, int64_t end_ns, struct record *r)
+static void fill_overdue(const struct connection *c, unsigned client, int64_t end_ns,
+                         struct record *r)
 {
     const struct http_exchange *done = c->http.done, *first = c->http.first;
     r->overdue = NS_ABSENT;
@@ -262,9 +263,12 @@ static void fill_overdue(const struct connection *c, int64_t end_ns, struct reco
     int64_t until = end_ns;
     for (int e = 0; e < 2; e++)
         until = earlier(earlier(until, &c->end_mark[e][END_FIN]), &c->end_mark[e][END_RST]);
-    /* Where not even its SYN is in the capture, its end may have been left out as well. */
-    bool filtered = until == end_ns && !c->open_seen && x != NULL;
-    if (r->lost_thread || r->one_sided || filtered) {
+    /* Where its SYN, or the ACK of the response, is not in the capture, its end may be missing as well. */
+    const struct tcp_end *receiver = &c->tcp.end[client];
+    bool cut_off = until == end_ns && x != NULL &&
+                   (!c->open_seen || !receiver->ack_known ||
+                    seq_lt(receiver->ack, x->response.end_seq));
+    if (r->lost_thread || r->one_sided || cut_off) {
         r->overdue = NS_UNKNOWN;
         return;
     }
@@ -401,7 +405,7 @@ void connection_record(const struct connection *c, int client_end, bool role_gue
         r->rtt = c->handshake_done.ns - syn->ns;
     }
     fill_close(c, client, r);
-    fill_overdue(c, end_ns, r);
+    fill_overdue(c, client, end_ns, r);
     fill_fin_wait_2(c, client, end_ns, r);
     r->reset_on_data_by = (int8_t)(c->reset_on_data_by < 0 ? -1
                                    : c->reset_on_data_by == client_end ? ROLE_CLIENT

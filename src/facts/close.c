@@ -193,6 +193,16 @@ static bool lost_requests(const struct connection *c, unsigned client)
     return asked->lost_bytes || asked->mode == HTTP_MODE_LOST || !c->tcp.end[client].syn_seen;
 }
 
+static uint16_t unsolicited_status(const struct http_conn *http)
+{
+    uint16_t status = 0;
+    for (const struct http_exchange *x = http->done != NULL ? http->done : http->first; x != NULL;
+         x = x == http->done ? http->first : x->next)
+        if (!x->request_seen && x->response_head)
+            status = x->status;
+    return status;
+}
+
 /* The client sent its FIN with a request outstanding, and still took the whole response. */
 static bool half_closed(const struct connection *c, unsigned client, const struct record *r)
 {
@@ -376,6 +386,7 @@ void connection_record(const struct connection *c, int client_end, bool role_gue
     r->exchanges = c->http.exchanges;
     r->requests = c->http.requests;
     r->unsolicited = c->http.unsolicited;
+    r->unsolicited_status = unsolicited_status(&c->http);
     r->longest_reuse_idle = c->longest_reuse_idle;
     for (int role = 0; role < 2; role++) {
         r->state[role] = ends[role]->state;

@@ -98,6 +98,7 @@ struct record {
     uint32_t exchanges, requests;
     uint32_t retransmitted[2], out_of_order[2], keep_alive_probes[2], zero_windows[2];
     uint32_t unsolicited;        /* responses with no request outstanding */
+    uint16_t unsolicited_status; /* of the last of them that is at hand; 0: not a message, or not known */
     uint32_t resets[2];
     struct mark mark[MARKS];
     char history[HISTORY_BYTES];

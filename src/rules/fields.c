@@ -116,6 +116,8 @@ ON_RECORD(unsolicited, r->unsolicited == 0 && !r->lost_thread ? value_number(0)
                        : r->one_sided     ? value_unknown(one_direction)
                        : r->lost_requests ? value_unknown(bytes_missing)
                                           : value_number(r->unsolicited))
+ON_RECORD(unsolicited_status, r->unsolicited_status == 0 ? value_absent()
+                                                       : value_number(r->unsolicited_status))
 ON_RECORD(server_software, r->server_software[0] ? value_text(r->server_software) : value_absent())
 ON_RECORD(client_software, r->client_software[0] ? value_text(r->client_software) : value_absent())
 ON_RECORD(fin_wait_2, r->fin_wait_2_by < 0

@@ -187,6 +187,22 @@ static bool lost_thread(const struct connection *c)
             http->stream[0].mode == HTTP_MODE_LOST || http->stream[1].mode == HTTP_MODE_LOST);
 }
 
+static bool lost_requests(const struct connection *c, unsigned client)
+{
+    const struct http_stream *asked = &c->http.stream[client];
+    return asked->lost_bytes || asked->mode == HTTP_MODE_LOST || !c->tcp.end[client].syn_seen;
+}
+
+static uint16_t unsolicited_status(const struct http_conn *http)
+{
+    uint16_t status = 0;
+    for (const struct http_exchange *x = http->done != NULL ? http->done : http->first; x != NULL;
+         x = x == http->done ? http->first : x->next)
+        if (!x->request_seen && x->response_head)
+            status = x->status;
+    return status;
+}
+
 /* The client sent its FIN with a request outstanding, and still took the whole response. */
 static bool half_closed(const struct connection *c, unsigned client, const struct record *r)
 {
@@ -227,6 +243,50 @@ static void fill_close(const struct connection *c, unsigned client, struct recor
         r->close_phase = PHASE_UNKNOWN;
         r->since_request = r->since_response = r->since_activity = NS_UNKNOWN;
     }
+}
+
+/* Streams of events may rest for as long as they like. */
+static bool owes_close(const struct http_exchange *x)
+{
+    if (!x->response_head || x->upgraded || x->event_stream)
+        return false;
+    return x->close_delimited || (x->response_close && x->response_complete);
+}
+
+static int64_t earlier(int64_t ns, const struct mark *mark)
+{
+    return mark->frame != 0 && mark->ns < ns ? mark->ns : ns;
+}
+
+/* How long did the server leave open what it had said it would close? It had to after its last byte; what
+ * either end did to close, or the capture's end, stops the clock. */
+static void fill_overdue(const struct connection *c, unsigned client, int64_t end_ns,
+                         struct record *r)
+{
+    const struct http_exchange *done = c->http.done, *first = c->http.first;
+    r->overdue = NS_ABSENT;
+    const struct http_exchange *x = done != NULL && owes_close(done)     ? done
+                                    : first != NULL && owes_close(first) ? first
+                                                                         : NULL;
+    if (c->http.protocol != HTTP_PROTOCOL_HTTP1)
+        return;
+    int64_t until = end_ns;
+    for (int e = 0; e < 2; e++)
+        until = earlier(earlier(until, connection_mark(c, (unsigned)e, END_FIN)),
+                        connection_mark(c, (unsigned)e, END_RST));
+    /* Where its SYN, or the ACK of the response, is not in the capture, its end may be missing as well. */
+    const struct tcp_end *receiver = &c->tcp.end[client];
+    bool cut_off = until == end_ns && x != NULL &&
+                   (!c->open_seen || !receiver->ack_known ||
+                    seq_lt(receiver->ack, x->response.end_seq));
+    if (r->lost_thread || r->one_sided || cut_off) {
+        r->overdue = NS_UNKNOWN;
+        return;
+    }
+    if (x == NULL)
+        return;
+    r->overdue = until > x->response.last_ns ? until - x->response.last_ns : 0;
+    r->overdue_body = x->close_delimited;
 }
 
 static void fill_fin_wait_2(const struct connection *c, unsigned client, int64_t end_ns,
@@ -320,10 +380,12 @@ void connection_record(const struct connection *c, int client_end, bool role_gue
     r->first_ns = c->first_ns;
     r->last_ns = c->last_ns;
     r->lost_thread = lost_thread(c);
+    r->lost_requests = lost_requests(c, client);
     r->upgraded = c->http.stream[0].mode == HTTP_MODE_TUNNEL;
     r->exchanges = c->http.exchanges;
     r->requests = c->http.requests;
     r->unsolicited = c->http.unsolicited;
+    r->unsolicited_status = unsolicited_status(&c->http);
     r->longest_reuse_idle = c->longest_reuse_idle;
     for (int role = 0; role < 2; role++) {
         r->state[role] = ends[role]->state;
@@ -353,6 +415,7 @@ void connection_record(const struct connection *c, int client_end, bool role_gue
         r->rtt = c->handshake_done.ns - syn->ns;
     }
     fill_close(c, client, r);
+    fill_overdue(c, client, end_ns, r);
     fill_fin_wait_2(c, client, end_ns, r);
     r->reset_on_data_by = -1;
     if (c->closing != NULL && c->closing->reset_on_data_by >= 0) {
@@ -395,6 +458,48 @@ static int64_t fin_known_for(const struct tcp_end *server, const struct record *
     return known < 0 ? 0 : known;
 }
 
+/* Did the server answer before its kernel had the whole request? An interim response comes early by
+ * design; behind one, only a close tells that does not cover the request either. */
+static void response_early(const struct http_exchange *x, struct exchange_facts *f)
+{
+    f->early = -1;
+    f->early_unknown = !x->response_seen && f->response_unknown;
+    if (!x->request_seen || !x->response_seen)
+        return;
+    bool interim = x->interim > 0;
+    if (interim ? f->covered == 2 || f->covered < 0
+                : x->request_complete && x->response.ack != 0 &&
+                      seq_leq(x->request.end_seq, x->response.ack)) {
+        f->early = interim ? -1 : 0;
+        return;
+    }
+    f->early = 1;
+    /* Who knows where a request ends of which the end is missing? */
+    f->early_unknown = x->request_lost || (!interim && x->response.ack == 0);
+}
+
+static int64_t response_to_reset(const struct http_exchange *x, const struct mark *reset,
+                                 const struct exchange_facts *f)
+{
+    if (reset->frame == 0)
+        return NS_ABSENT;
+    if (!x->response_seen)
+        return f->response_unknown ? NS_UNKNOWN : NS_ABSENT;
+    return reset->ns >= x->response.last_ns ? reset->ns - x->response.last_ns : NS_ABSENT;
+}
+
+/* Had the client received a whole response that announced the close when it sent this request? What is
+ * missing in the capture may have announced it. */
+static int8_t after_announced_close(const struct connection *c, bool answers_missing,
+                                    const struct http_exchange *x)
+{
+    const struct http_exchange *before = c->http.done;
+    if (before != NULL && before != x && before->response_close && !before->upgraded &&
+        x->request.ack != 0)
+        return seq_leq(before->response.end_seq, x->request.ack);
+    return answers_missing || (before == NULL && !c->open_seen) ? -1 : 0;
+}
+
 void connection_exchange(const struct connection *c, const struct record *r,
                          const struct http_exchange *x, struct exchange_facts *f)
 {
@@ -413,9 +518,13 @@ void connection_exchange(const struct connection *c, const struct record *r,
                                            : answers->lost_bytes || r->one_sided ||
                                                  (c->open_seen && !server->syn_seen) ||
                                                  answers->mode == HTTP_MODE_LOST;
+    f->response_duration = x->response_seen ? x->response.last_ns - x->response.first_ns : NS_ABSENT;
+    f->response_to_reset = response_to_reset(x, connection_mark(c, !client, END_RST), f);
     if (!x->request_seen)
         return;
     const struct http_exchange *before = c->http.done;
+    f->after_close = after_announced_close(
+        c, answers->lost_bytes || answers->mode == HTTP_MODE_LOST || r->one_sided, x);
     if (before != NULL && before != x)
         f->idle_before = x->request.first_ns - before->response.last_ns;
     else if (before == NULL && c->handshake_done.frame != 0)
@@ -424,6 +533,7 @@ void connection_exchange(const struct connection *c, const struct record *r,
         f->idle_before = NS_UNKNOWN; /* a gap in the response before, dated too late */
     if (x->response_seen)
         f->to_response = x->response.first_ns - x->request.last_ns;
+    response_early(x, f);
     struct act act = act_of(c, !client);
     if (act.how == HOW_OPEN)
         return;
@@ -432,4 +542,5 @@ void connection_exchange(const struct connection *c, const struct record *r,
                                                                                : 1;
     f->to_close = act.mark.ns - x->request.last_ns;
     f->fin_known_for = fin_known_for(server, r, x);
+    response_early(x, f);
 }

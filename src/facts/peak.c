@@ -25,3 +25,23 @@ struct peak peak_find(struct peak_event *events, size_t count)
     }
     return peak;
 }
+
+static int by_moment(const void *a, const void *b)
+{
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return (x > y) - (x < y);
+}
+
+struct burst burst_find(int64_t *times, size_t count, int64_t within)
+{
+    struct burst burst = { 0, 0, 0 };
+    if (count > 0)
+        qsort(times, count, sizeof *times, by_moment);
+    for (size_t start = 0, end = 0; start < count; start++) {
+        while (end < count && times[end] - times[start] <= within)
+            end++;
+        if (end - start > burst.count)
+            burst = (struct burst){ end - start, times[start], times[end - 1] };
+    }
+    return burst;
+}

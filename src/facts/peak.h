@@ -1,5 +1,5 @@
 /*
- * peak - how many spans of time overlap at most, and when.
+ * peak - how many spans of time overlap at most, and when; how many moments lie close together.
  */
 #ifndef HANGUP_FACTS_PEAK_H
 #define HANGUP_FACTS_PEAK_H
@@ -19,5 +19,13 @@ struct peak {
 
 /* Sorts the events. Spans that end at the instant where others begin do not overlap them. */
 struct peak peak_find(struct peak_event *events, size_t count);
+
+struct burst {
+    size_t count;
+    int64_t first_ns, last_ns;
+};
+
+/* The most moments that lie within such a time; of several such sets, the first. Sorts the times. */
+struct burst burst_find(int64_t *times, size_t count, int64_t within);
 
 #endif

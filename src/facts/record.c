@@ -67,6 +67,17 @@ uint16_t record_port(const struct record *record, enum end_role role)
     return record->tuple.port[role == ROLE_CLIENT ? record->client : !record->client];
 }
 
+int64_t record_closed_ns(const struct record *r)
+{
+    static const enum mark_id by_end[2][2] = { { MARK_CLIENT_FIN, MARK_CLIENT_RST },
+                                               { MARK_SERVER_FIN, MARK_SERVER_RST } };
+    bool client = r->close_by == BY_CLIENT, server = r->close_by == BY_SERVER;
+    if ((!client && !server) || (r->close_how != HOW_FIN && r->close_how != HOW_RST))
+        return NS_ABSENT;
+    const struct mark *mark = &r->mark[by_end[server][r->close_how == HOW_RST]];
+    return mark->frame != 0 ? mark->ns : NS_ABSENT;
+}
+
 const char *record_conn_state(const struct record *r)
 {
     bool client_reset = r->resets[ROLE_CLIENT] > 0, server_reset = r->resets[ROLE_SERVER] > 0;

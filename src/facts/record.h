@@ -75,6 +75,7 @@ struct record {
     bool fin_wait_2_open;        /* still in FIN_WAIT_2 when the capture ended */
     bool upgraded;               /* 101 or CONNECT: not HTTP any more */
     bool lost_thread;            /* HTTP could not be followed throughout */
+    bool lost_requests;          /* nor the client's side of it */
     bool one_sided;              /* one direction has no packet at all */
     uint8_t protocol;            /* enum http_protocol */
     uint8_t close_by, close_how, close_phase;
@@ -86,6 +87,8 @@ struct record {
     bool fin_seen[2];            /* by role */
     int64_t first_ns, last_ns;   /* of its packets */
     int64_t since_open, since_request, since_response, since_activity; /* to the close */
+    int64_t overdue;             /* from a response that announced the close, or ends with it, to that */
+    bool overdue_body;           /* the body ends with it */
     int64_t fin_wait_2_ns, fin_wait_2_end_ns; /* when; valid if fin_wait_2_by >= 0 */
     int64_t longest_reuse_idle;  /* idle time after which a further request came; NS_ABSENT */
     int64_t client_rtt;          /* between the capture point and the client, there and back */
@@ -95,6 +98,7 @@ struct record {
     uint32_t exchanges, requests;
     uint32_t retransmitted[2], out_of_order[2], keep_alive_probes[2], zero_windows[2];
     uint32_t unsolicited;        /* responses with no request outstanding */
+    uint16_t unsolicited_status; /* of the last of them that is at hand; 0: not a message, or not known */
     uint32_t resets[2];
     struct mark mark[MARKS];
     char history[HISTORY_BYTES];
@@ -109,6 +113,9 @@ struct record {
 const struct ip_address *record_address(const struct record *record, enum end_role role);
 uint16_t record_port(const struct record *record, enum end_role role);
 
+/* When it was closed, as the capture's clock tells; NS_ABSENT: it was not. */
+int64_t record_closed_ns(const struct record *record);
+
 /* Zeek's conn_state: S0, S1, SF, REJ, ... (zeek: base/protocols/conn/main.zeek). */
 const char *record_conn_state(const struct record *record);
 
@@ -122,6 +129,13 @@ struct exchange_facts {
                                     sent the request; 0: it had not; absent: no FIN */
     int64_t to_close;            /* from the request's last byte to the server's close */
     int64_t to_response;         /* to the first byte of the response */
+    int64_t response_duration;   /* from its first byte to its last one so far */
+    int64_t response_to_reset;   /* from the response's last byte to the server's first reset */
+    int8_t early;                /* 1: the response began before the server had the whole request;
+                                    0: not; -1: an interim response began it, or there is none */
+    bool early_unknown;
+    int8_t after_close;          /* 1: the client had been told that the connection closes, 0: not,
+                                    -1: unknown */
     bool response_unknown;       /* response bytes may be missing in the capture */
 };
 

@@ -5,8 +5,8 @@
 #include <string.h>
 #include <strings.h>
 
-/* Do fields of interest begin with this letter? They are Host, User-Agent, Connection, Expect, Server,
- * Keep-Alive. */
+/* Do fields of interest begin with this letter? They are Host, User-Agent, Connection, Content-Type,
+ * Expect, Server, Keep-Alive. */
 static bool may_matter(char first)
 {
     switch (first | 0x20) { /* ASCII's lower case (RFC 9110 section 5.1); no locale has a say */
@@ -149,6 +149,11 @@ static bool list_has(const char *list, const char *token)
     return false;
 }
 
+static bool begins_with(const char *value, const char *token)
+{
+    return strncasecmp(value, token, strlen(token)) == 0;
+}
+
 /* `name`: lower case. */
 static bool is_named(const struct http_head *head, const char *name, size_t length)
 {
@@ -185,6 +190,9 @@ static void response_field(struct http_head *head, struct http_exchange *x,
         set_software(&http->server_software, value, memory);
     } else if (IS_NAMED(head, "connection")) {
         x->response_close |= list_has(value, "close");
+    } else if (IS_NAMED(head, "content-type")) {
+        x->event_stream = begins_with(value, "text/event-stream") ||
+                          begins_with(value, "multipart/x-mixed-replace");
     } else if (IS_NAMED(head, "keep-alive")) {
         const char *timeout = strstr(value, "timeout=");
         if (timeout != NULL) {

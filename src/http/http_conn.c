@@ -126,10 +126,12 @@ static void retire(struct http_conn *http, struct http_memory *memory, struct ht
 static struct http_exchange *answered_by(struct http_conn *http, struct http_memory *memory,
                                          const struct tcp_chunk *chunk)
 {
-    for (struct http_exchange *x = http->first; x != NULL; x = x->next)
-        if (!x->response_complete &&
+    for (struct http_exchange *x = http->first; x != NULL; x = x->next) {
+        bool debris = !x->request_seen && x->response_lost; /* bytes behind an end, no message */
+        if (!x->response_complete && !debris &&
             (!x->request_seen || chunk->ack == 0 || seq_lt(x->request.seq, chunk->ack)))
             return x;
+    }
     http->unsolicited++;
     return new_exchange(http, memory);
 }
@@ -141,8 +143,10 @@ static struct http_exchange *answered_already(struct http_conn *http, uint32_t s
     for (int i = 0; i < 2; i++) {
         struct http_exchange *x = candidates[i];
         if (x != NULL && !x->request_seen && x->response_seen && !http->mid_stream &&
-            x->response.ack != 0 && seq_lt(seq, x->response.ack))
+            x->response.ack != 0 && seq_lt(seq, x->response.ack)) {
+            http->unsolicited--;
             return x;
+        }
     }
     return NULL;
 }

@@ -63,6 +63,7 @@ struct http_exchange {
     bool request_close;             /* the request forbids reuse (RFC 9112 section 9.3) */
     bool response_close;            /* the response announces the close */
     bool chunked, close_delimited;  /* the response's framing */
+    bool event_stream;              /* the response's media type is one that goes on for ever */
     bool expect_continue;
     bool upgraded;                  /* 101, or 2xx to CONNECT */
     /* Bytes of it are missing in the capture, and where it ends is not known any more. (A gap

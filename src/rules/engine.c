@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/vec.h"
+#include "facts/peak.h"
 #include "rules/guard.h"
 #include "rules/template.h"
 
@@ -144,7 +145,7 @@ static void on_exchange(void *context, struct connection *c, const struct http_e
             empty.open_seen = c->open_seen;
             empty.fin_wait_2_by = empty.reset_on_data_by = -1;
             empty.since_open = empty.since_request = empty.since_response =
-                empty.since_activity = empty.longest_reuse_idle = NS_ABSENT;
+                empty.since_activity = empty.longest_reuse_idle = empty.overdue = NS_ABSENT;
             empty.client_rtt = empty.rtt = NS_UNKNOWN;
             empty.server_software = empty.client_software = empty.request = "";
             connection_exchange(c, &empty, x, &facts);
@@ -164,7 +165,7 @@ static void on_exchange(void *context, struct connection *c, const struct http_e
     }
 }
 
-/* The rule on one exchange without complete response. Returns whether it holds. */
+/* The rule on one exchange of a connection that is over. Returns whether it holds. */
 static bool judge_exchange(struct engine *engine, size_t index, const struct record *record,
                            const struct exchange_facts *facts)
 {
@@ -224,18 +225,28 @@ static enum tracker_keep on_connection(void *context, struct connection *c,
         record->example = true;
     }
     struct guard_bits guard = guards_facts(&engine->guards, record);
+    bool exchanges = false; /* may a rule about exchanges hold? */
     for (size_t i = 0; i < engine->rules->count; i++) {
-        if (engine->rules->items[i]->scope != SCOPE_EXCHANGE) {
-            if (!guards_allow(&engine->guards, i, &guard))
-                continue;
-            enum tracker_keep wanted = judge_connection(engine, i, record);
-            keep = wanted > keep ? wanted : keep;
+        if (!guards_allow(&engine->guards, i, &guard))
+            continue;
+        if (engine->rules->items[i]->scope == SCOPE_EXCHANGE) {
+            exchanges = true;
             continue;
         }
-        for (const struct http_exchange *x = c->http.first; x != NULL; x = x->next) {
-            struct exchange_facts facts;
-            connection_exchange(c, record, x, &facts);
-            record->example |= judge_exchange(engine, i, record, &facts);
+        enum tracker_keep wanted = judge_connection(engine, i, record);
+        keep = wanted > keep ? wanted : keep;
+    }
+    const struct http_exchange *done = c->http.done;
+    for (const struct http_exchange *x = done != NULL ? done : c->http.first;
+         x != NULL && exchanges; x = x == done ? c->http.first : x->next) {
+        struct exchange_facts facts;
+        connection_exchange(c, record, x, &facts);
+        for (size_t i = 0; i < engine->rules->count; i++) {
+            const struct rule *rule = engine->rules->items[i];
+            /* A complete one was judged when it was, unless the rule is about the close as well. */
+            if (rule->scope == SCOPE_EXCHANGE && !(x == done && rule->judges_open) &&
+                guards_allow(&engine->guards, i, &guard))
+                record->example |= judge_exchange(engine, i, record, &facts);
         }
     }
     return record->example ? TRACKER_KEEP_TIMELINE : keep;
@@ -437,6 +448,28 @@ static size_t narrow_down(struct hit *hits, size_t count, const struct deadline 
     return kept;
 }
 
+/* Moves the most members that closed within such a time to the front; returns how many. */
+static size_t narrow_to_burst(struct engine *engine, struct hit *hits, size_t count, int64_t within)
+{
+    int64_t *times = malloc(count * sizeof *times);
+    size_t known = 0, kept = 0;
+    if (times == NULL) {
+        engine->failed = true;
+        return 0;
+    }
+    for (size_t i = 0; i < count; i++)
+        if ((times[known] = record_closed_ns(hits[i].record)) != NS_ABSENT)
+            known++;
+    struct burst burst = burst_find(times, known, within);
+    free(times);
+    for (size_t i = 0; burst.count > 0 && i < count; i++) {
+        int64_t closed = record_closed_ns(hits[i].record);
+        if (closed >= burst.first_ns && closed <= burst.last_ns)
+            hits[kept++] = hits[i];
+    }
+    return kept;
+}
+
 /* Drops the members of group rules that do not hold. Where a rule is about the connections of one timer
  * only, it is judged on these. */
 static void judge_groups(struct engine *engine)
@@ -452,9 +485,12 @@ static void judge_groups(struct engine *engine)
                 engine->failed = true;
                 return;
             }
-            *deadline = group_deadline(engine, rule, hits + start, length);
+            if (rule->within != NULL)
+                members = narrow_to_burst(engine, hits + start, length,
+                                          expr_value(rule->within, &(struct subject){ 0 }).ns);
+            *deadline = group_deadline(engine, rule, hits + start, members);
             if (deadline->found && rule->deadline_only)
-                members = narrow_down(hits + start, length, deadline);
+                members = narrow_down(hits + start, members, deadline);
             if (!group_holds(engine, rule, hits + start, members, deadline))
                 members = 0;
             for (size_t i = start; i < start + members; i++)

@@ -193,6 +193,21 @@ static int by_value(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
+/* The longest run of equal values, sorted; of two, the one of the smaller value. */
+static size_t longest_run(const double *values, size_t n, size_t *at)
+{
+    size_t longest = 0;
+    for (size_t start = 0, end; start < n; start = end) {
+        for (end = start + 1; end < n && values[end] == values[start];)
+            end++;
+        if (end - start > longest) {
+            longest = end - start;
+            *at = start;
+        }
+    }
+    return longest;
+}
+
 static struct value statistic(const struct expr *e, const struct group *group)
 {
     double *values = malloc((group->count + 1) * sizeof *values);
@@ -207,11 +222,14 @@ static struct value statistic(const struct expr *e, const struct group *group)
     struct value result = value_absent();
     if (n > 0) {
         qsort(values, n, sizeof *values, by_value);
+        size_t mode = 0, run = longest_run(values, n, &mode);
         size_t at = e->function == FUNCTION_MIN      ? 0
                     : e->function == FUNCTION_MAX    ? n - 1
                     : e->function == FUNCTION_MEDIAN ? n / 2
+                    : e->function == FUNCTION_MODE   ? mode
                                                      : (n * 95 + 99) / 100 - 1; /* nearest rank */
-        result = from_double(e->type, values[at]);
+        result = e->function == FUNCTION_MODE_SHARE ? value_number((double)run / (double)n)
+                                                    : from_double(e->type, values[at]);
     }
     free(values);
     return result;
@@ -297,6 +315,8 @@ static struct value call(const struct expr *e, const struct scene *scene)
     case FUNCTION_P95:
     case FUNCTION_MIN:
     case FUNCTION_MAX:
+    case FUNCTION_MODE:
+    case FUNCTION_MODE_SHARE:
         return statistic(e, group);
     case FUNCTION_FIXED:
         return fixed(e, group);

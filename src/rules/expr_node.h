@@ -44,6 +44,8 @@ enum expr_function {
     FUNCTION_FIXED,
     FUNCTION_PEAK,
     FUNCTION_SAME,
+    FUNCTION_MODE,
+    FUNCTION_MODE_SHARE,
 };
 
 struct expr {

@@ -37,6 +37,7 @@ static const struct function {
     { "p95", FUNCTION_P95, true },          { "min", FUNCTION_MIN, true },
     { "max", FUNCTION_MAX, true },          { "fixed", FUNCTION_FIXED, true },
     { "peak", FUNCTION_PEAK, true },        { "same", FUNCTION_SAME, true },
+    { "mode", FUNCTION_MODE, true },        { "mode_share", FUNCTION_MODE_SHARE, true },
 };
 
 static const struct expr *fail(struct parser *p, size_t offset, const char *format, ...)
@@ -243,9 +244,11 @@ static const struct expr *check_call(struct parser *p, struct expr *call)
     case FUNCTION_P95:
     case FUNCTION_MIN:
     case FUNCTION_MAX:
+    case FUNCTION_MODE:
+    case FUNCTION_MODE_SHARE:
         if (a == NULL || b != NULL || !is_scalar(a->type))
             return fail(p, at, "this function takes one number or duration");
-        call->type = a->type;
+        call->type = call->function == FUNCTION_MODE_SHARE ? TYPE_NUMBER : a->type;
         return call;
     case FUNCTION_PEAK:
         if (a == NULL || b != NULL || a->type != TYPE_SPAN)

@@ -118,9 +118,8 @@ void guards_init(struct guards *guards, const struct rules *rules)
     *guards = (struct guards){ 0 };
     for (size_t i = 0; i < rules->count; i++) {
         const struct rule *rule = rules->items[i];
-        if (rule->scope != SCOPE_EXCHANGE)
-            exclude_parts(guards, &guards->excluded[i],
-                          rule->scope == SCOPE_GROUP ? rule->members : rule->when);
+        exclude_parts(guards, &guards->excluded[i],
+                      rule->scope == SCOPE_GROUP ? rule->members : rule->when);
     }
 }
 

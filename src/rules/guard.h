@@ -22,7 +22,7 @@ struct guards {
     unsigned first_bit[GUARD_MAX_FIELDS]; /* then one bit for each value, for absent, for unknown */
     size_t count;
     unsigned bits;
-    struct guard_bits excluded[RULES_MAX]; /* by rule: none for rules about exchanges */
+    struct guard_bits excluded[RULES_MAX]; /* by rule */
 };
 
 void guards_init(struct guards *guards, const struct rules *rules);

@@ -217,6 +217,23 @@ static bool load_members(struct loader *l, yaml_node_t *node)
     return compile_condition(l, node, &context, &l->rule->members);
 }
 
+static bool load_within(struct loader *l, yaml_node_t *node)
+{
+    struct expr_context context = { .scope = SCOPE_CONNECTION, .constant = true,
+                                    .parameters = l->rule->parameters };
+    const char *source = source_scalar(node);
+    if (l->rule->scope != SCOPE_GROUP)
+        return source_fail(l, node, "'within' is for rules with scope: group");
+    struct expr_error error = { 0 };
+    l->rule->within = source == NULL ? NULL
+                                     : expr_compile(&l->rules->arena, source, &context, &error);
+    if (source != NULL && l->rule->within == NULL)
+        return source_fail_expr(l, node, &error);
+    if (l->rule->within == NULL || expr_type(l->rule->within) != TYPE_DURATION)
+        return source_fail(l, node, "a duration is expected here, such as 2s");
+    return true;
+}
+
 static bool take_reference(struct loader *l, yaml_node_t *item, void *context)
 {
     (void)context;
@@ -375,6 +392,7 @@ static const struct key {
     { "per", load_per, false },
     { "parameters", load_parameters, false },
     { "members", load_members, false },
+    { "within", load_within, false },
     { "when", load_when, true },
     { "deadline", load_deadline, false },
     { "deadline_only", load_deadline_only, false },

@@ -104,12 +104,26 @@ static void peaks(void **state)
     assert_int_equal(peak_find(events, 0).count, 0);
 }
 
+static void bursts(void **state)
+{
+    (void)state;
+    int64_t times[] = { 50, 10, 12, 14, 40, 42, 60 };
+    struct burst b = burst_find(times, 7, 4);
+    assert_int_equal(b.count, 3);
+    assert_int_equal(b.first_ns, 10);
+    assert_int_equal(b.last_ns, 14);
+    assert_int_equal(burst_find(times, 7, 50).count, 7);
+    assert_int_equal(burst_find(times, 7, 0).count, 1);
+    assert_int_equal(burst_find(times, 0, 4).count, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(clusters),     cmocka_unit_test(tightest_reference_wins),
         cmocka_unit_test(both_explain), cmocka_unit_test(too_few),
         cmocka_unit_test(round_values), cmocka_unit_test(peaks),
+        cmocka_unit_test(bursts),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests(tests, NULL, NULL);

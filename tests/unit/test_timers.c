@@ -164,5 +164,6 @@ int main(void)
         cmocka_unit_test(at_most_a_few),
         cmocka_unit_test(shipped_table_loads),
     };
+    cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/seq.h"
+#include "base/text.h"
 #include "facts/connection.h"
 
 /* What an end did to close: its FIN, or its reset if it sent no FIN before. */
@@ -293,6 +294,20 @@ static void fill_marks(const struct connection *c, unsigned client, struct recor
                                                done->response.last_capture };
 }
 
+/* A client waits this long at least before it sends its SYN again (RFC 6298 section 2.1). */
+#define SYN_WAIT_NS NS_PER_S
+
+static enum syn_answer syn_answer(const struct connection *c, unsigned client, int64_t end_ns)
+{
+    const struct tcp_end *end = &c->tcp.end[client];
+    if (!c->open_seen)
+        return SYN_NOT_SEEN;
+    if (!end->syn_seen || end->state != TCP_SYN_SENT || c->tcp.end[!client].segments > 0)
+        return SYN_ANSWERED;
+    bool waited = end->syns > 2 || end_ns - c->last_ns >= SYN_WAIT_NS;
+    return waited ? SYN_NO_ANSWER : SYN_ANSWER_MAY_COME;
+}
+
 static void fill_history(const struct connection *c, unsigned client, struct record *r)
 {
     /* Zeek puts ^ in front when the first packet came from the side that is not the originator. */
@@ -337,6 +352,9 @@ void connection_record(const struct connection *c, int client_end, bool role_gue
         r->zero_windows[role] = ends[role]->zero_windows;
         r->resets[role] = ends[role]->resets;
         r->fin_seen[role] = ends[role]->fin_seen;
+        r->syns[role] = ends[role]->syns;
+        r->syns_after_data[role] = ends[role]->syns_after_data;
+        r->repeats[role] = ends[role]->repeats;
     }
     r->one_sided = (ends[0]->segments == 0 && ends[1]->data_segments > 0) ||
                    (ends[1]->segments == 0 && ends[0]->data_segments > 0);
@@ -360,6 +378,7 @@ void connection_record(const struct connection *c, int client_end, bool role_gue
                                    : c->reset_on_data_by == client_end ? ROLE_CLIENT
                                                                        : ROLE_SERVER);
     r->reset_on_data_after_fin = c->reset_on_data_after_fin;
+    r->syn_answer = (uint8_t)syn_answer(c, client, end_ns);
     fill_history(c, client, r);
 }
 

@@ -33,6 +33,14 @@ enum close_phase {
     PHASE_UNKNOWN, /* not HTTP in the clear, or not in the capture */
 };
 
+/* What came of the client's SYN. */
+enum syn_answer {
+    SYN_NOT_SEEN,  /* the connection began before the capture */
+    SYN_ANSWERED,  /* by whatever: SYN-ACK, reset; or the client shows that it was */
+    SYN_NO_ANSWER,
+    SYN_ANSWER_MAY_COME, /* the capture ended too early */
+};
+
 const char *close_by_name(enum close_by by);          /* "client", ...; NULL: nobody */
 const char *close_how_name(enum close_how how);       /* NULL: open */
 const char *close_phase_name(enum close_phase phase); /* NULL: not closed or unknown */
@@ -84,6 +92,11 @@ struct record {
     int8_t reset_on_data_by;     /* who answered data with a reset; enum end_role, -1: nobody */
     bool reset_on_data_after_fin; /* and had sent a FIN before */
     bool fin_seen[2];            /* by role */
+    /* By role; they stick at UINT8_MAX. */
+    uint8_t syns[2];             /* SYNs, SYN-ACKs; repetitions included */
+    uint8_t syns_after_data[2];  /* SYN-ACKs sent again although the client's data had been captured */
+    uint8_t repeats[2];          /* of the oldest unacknowledged byte, when the other had fallen silent */
+    uint8_t syn_answer;          /* enum syn_answer */
     int64_t first_ns, last_ns;   /* of its packets */
     int64_t since_open, since_request, since_response, since_activity; /* to the close */
     int64_t fin_wait_2_ns, fin_wait_2_end_ns; /* when; valid if fin_wait_2_by >= 0 */

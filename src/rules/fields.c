@@ -13,6 +13,8 @@ static const char no_round_trip[] = "the handshake was not captured, so the path
 static const char not_in_clear[] = "the conversation is not HTTP/1 in the clear, or began before "
                                    "the capture";
 
+static const char ended_early[] = "the capture ended before an answer could come";
+
 static const char *const protocol_names[] = { "none", "http1", "tls", "http2", "opaque", NULL };
 static const char *const by_names[] = { "client", "server", "both", "network", NULL };
 static const char *const how_names[] = { "fin", "rst", "timeout", NULL };
@@ -37,6 +39,16 @@ static struct value duration(int64_t ns, const char *because)
 static const char *phase_missing(const struct record *r)
 {
     return r->one_sided ? one_direction : r->lost_thread ? bytes_missing : not_in_clear;
+}
+
+static struct value connect_time(const struct record *r)
+{
+    const struct mark *syn = &r->mark[MARK_SYN], *syn_ack = &r->mark[MARK_SYN_ACK];
+    if (syn->frame == 0)
+        return r->open_seen ? value_absent() : value_unknown(no_handshake);
+    if (syn_ack->frame != 0)
+        return value_duration(syn_ack->ns - syn->ns);
+    return r->syn_answer == SYN_ANSWERED ? value_absent() : value_duration(r->last_ns - r->first_ns);
 }
 
 /* One getter each: the value in terms of the record r, the exchange facts f, the exchange x or
@@ -101,6 +113,13 @@ ON_RECORD(client_bytes, value_number((double)r->bytes[ROLE_CLIENT]))
 ON_RECORD(server_bytes, value_number((double)r->bytes[ROLE_SERVER]))
 ON_RECORD(client_retransmissions, value_number(r->retransmitted[ROLE_CLIENT]))
 ON_RECORD(server_retransmissions, value_number(r->retransmitted[ROLE_SERVER]))
+ON_RECORD(client_syns, value_number(r->syns[ROLE_CLIENT]))
+ON_RECORD(server_syn_acks, value_number(r->syns[ROLE_SERVER]))
+ON_RECORD(connect_answered,
+          r->syn_answer == SYN_NOT_SEEN          ? value_unknown(no_handshake)
+          : r->syn_answer == SYN_ANSWER_MAY_COME ? value_unknown(ended_early)
+                                                 : value_bool(r->syn_answer == SYN_ANSWERED))
+ON_RECORD(connect_time, connect_time(r))
 ON_RECORD(client_out_of_order, value_number(r->out_of_order[ROLE_CLIENT]))
 ON_RECORD(server_out_of_order, value_number(r->out_of_order[ROLE_SERVER]))
 ON_RECORD(client_keep_alive_probes, value_number(r->keep_alive_probes[ROLE_CLIENT]))

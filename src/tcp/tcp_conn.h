@@ -66,6 +66,11 @@ struct tcp_end {
     uint8_t rst_kind;          /* enum tcp_reset_kind of its first reset that fits */
     uint8_t state_before_rst[2]; /* of this end and of the other */
     uint8_t last_flags;
+    /* These counts stick at UINT8_MAX. */
+    uint8_t syns;              /* SYNs or SYN-ACKs, repetitions included */
+    uint8_t syns_after_data;   /* SYN-ACKs sent again although the other end's ACK of
+                                  them and its first data had been captured */
+    uint8_t repeats;           /* of its oldest unacknowledged byte, since the other end was last heard */
     bool base_known;           /* isn and snd_nxt mean something */
     bool ack_known;
     bool syn_seen;             /* SYN or SYN-ACK */

@@ -131,6 +131,11 @@ static unsigned take_reset(struct tcp_end *end, struct tcp_end *peer, const stru
     return notes;
 }
 
+static void count_up(uint8_t *counter)
+{
+    *counter += *counter < UINT8_MAX;
+}
+
 static unsigned take_syn(struct tcp_end *end, const struct tcp_end *peer, const struct segment *s)
 {
     bool syn_ack = s->flags & TCP_ACK;
@@ -141,6 +146,11 @@ static unsigned take_syn(struct tcp_end *end, const struct tcp_end *peer, const 
     /* Until one is acknowledged, a second SYN-ACK may be the true one. */
     bool another = syn_ack && end->syn_seen && end->isn != s->seq && peer->state == TCP_SYN_SENT;
     end->window_scale = s->window_scale;
+    count_up(&end->syns);
+    bool answered = peer->ack_known && seq_lt(end->isn, peer->ack);
+    if (syn_ack && end->syn_seen && answered && peer->data_segments > 0 &&
+        seq_leq(end->ack, peer->isn + 1))
+        count_up(&end->syns_after_data);
     if (another)
         set_base(end, s->seq);
     if (end->syn_seen) {
@@ -223,6 +233,9 @@ static unsigned take_payload(struct tcp_conn *conn, unsigned from, const struct 
     unsigned notes = 0;
     end->data_segments++;
     end->data_ack = s->ack;
+    const struct tcp_end *peer = &conn->end[!from];
+    if (peer->ack_known && seq == peer->ack && seq_lt(seq, end->snd_nxt))
+        count_up(&end->repeats);
     if (seq_lt(seq, end->snd_nxt) && seq_lt(seq, end->data_end)) {
         /* Below what was sent already: it fills a hole, or it was sent before. */
         notes = seq_lt(end->deliver_nxt, end_seq) ? TCP_NOTE_OUT_OF_ORDER
@@ -284,6 +297,7 @@ unsigned tcp_input(struct tcp_conn *conn, unsigned from, const struct segment *s
         return TCP_NOTE_DUPLICATE;
     }
     unsigned notes = 0;
+    peer->repeats = 0;
     if (s->flags & TCP_RST) {
         notes = take_reset(end, peer, s);
         remember(end, s);

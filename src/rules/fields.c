@@ -51,6 +51,18 @@ static struct value connect_time(const struct record *r)
     return r->syn_answer == SYN_ANSWERED ? value_absent() : value_duration(r->last_ns - r->first_ns);
 }
 
+static struct value gave_up(const struct record *r)
+{
+    if (r->close_by == BY_UNKNOWN || r->close_phase == PHASE_UNKNOWN)
+        return value_unknown(phase_missing(r));
+    if (r->close_by != BY_CLIENT ||
+        (r->close_phase != PHASE_WAITING && r->close_phase != PHASE_RESPONSE))
+        return value_absent();
+    /* After a FIN alone, the response may still come: a half-close. */
+    bool over = r->resets[ROLE_CLIENT] > 0 || r->resets[ROLE_SERVER] > 0 || r->fin_seen[ROLE_SERVER];
+    return r->half_closed || over ? value_bool(!r->half_closed) : value_unknown(ended_early);
+}
+
 /* One getter each: the value in terms of the record r, the exchange facts f, the exchange x or
  * the deadline d. */
 #define ON_RECORD(name, expression)                                     \
@@ -99,6 +111,7 @@ ON_RECORD(since_request, duration(r->since_request, bytes_missing))
 ON_RECORD(since_response, duration(r->since_response, bytes_missing))
 ON_RECORD(since_activity, duration(r->since_activity, bytes_missing))
 ON_RECORD(half_close, value_bool(r->half_closed))
+ON_RECORD(gave_up, gave_up(r))
 ON_RECORD(client_state, value_text(tcp_state_name((enum tcp_state)r->state[ROLE_CLIENT])))
 ON_RECORD(server_state, value_text(tcp_state_name((enum tcp_state)r->state[ROLE_SERVER])))
 ON_RECORD(client_fin, value_bool(r->fin_seen[ROLE_CLIENT]))

@@ -355,7 +355,12 @@ void connection_record(const struct connection *c, int client_end, bool role_gue
         r->syns[role] = ends[role]->syns;
         r->syns_after_data[role] = ends[role]->syns_after_data;
         r->repeats[role] = ends[role]->repeats;
+        int32_t beyond = seq_diff(ends[role]->data_end, ends[!role]->ack);
+        r->unacknowledged[role] = ends[!role]->ack_known && beyond > 0 ? (uint32_t)beyond : 0;
     }
+    r->server_alone = ends[0]->segments == 0 || ends[1]->segments == 0
+                          ? NS_UNKNOWN
+                          : ends[1]->last_ts_ns - ends[0]->last_ts_ns;
     r->one_sided = (ends[0]->segments == 0 && ends[1]->data_segments > 0) ||
                    (ends[1]->segments == 0 && ends[0]->data_segments > 0);
     r->lost_bytes = ends[0]->lost_bytes + ends[1]->lost_bytes;

@@ -97,6 +97,9 @@ struct record {
     uint8_t syns_after_data[2];  /* SYN-ACKs sent again although the client's data had been captured */
     uint8_t repeats[2];          /* of the oldest unacknowledged byte, when the other had fallen silent */
     uint8_t syn_answer;          /* enum syn_answer */
+    uint32_t unacknowledged[2];  /* by role: payload bytes that it sent and the other never acknowledged */
+    int64_t server_alone;        /* from the client's last packet to the server's; negative: the other
+                                    way round; NS_UNKNOWN: one of them has none */
     int64_t first_ns, last_ns;   /* of its packets */
     int64_t since_open, since_request, since_response, since_activity; /* to the close */
     int64_t fin_wait_2_ns, fin_wait_2_end_ns; /* when; valid if fin_wait_2_by >= 0 */

@@ -63,6 +63,20 @@ static struct value gave_up(const struct record *r)
     return r->half_closed || over ? value_bool(!r->half_closed) : value_unknown(ended_early);
 }
 
+static struct value unanswered_repeats(const struct record *r, enum end_role role)
+{
+    return r->one_sided && r->retransmitted[role] > 0 ? value_unknown(one_direction)
+                                                      : value_number(r->repeats[role]);
+}
+
+static struct value silent_for(const struct record *r, enum end_role role)
+{
+    if (r->server_alone == NS_UNKNOWN)
+        return value_unknown(one_direction);
+    int64_t ns = role == ROLE_CLIENT ? r->server_alone : -r->server_alone;
+    return ns < 0 ? value_absent() : value_duration(ns);
+}
+
 /* One getter each: the value in terms of the record r, the exchange facts f, the exchange x or
  * the deadline d. */
 #define ON_RECORD(name, expression)                                     \
@@ -133,6 +147,14 @@ ON_RECORD(connect_answered,
           : r->syn_answer == SYN_ANSWER_MAY_COME ? value_unknown(ended_early)
                                                  : value_bool(r->syn_answer == SYN_ANSWERED))
 ON_RECORD(connect_time, connect_time(r))
+ON_RECORD(client_unanswered_repeats, unanswered_repeats(r, ROLE_CLIENT))
+ON_RECORD(server_unanswered_repeats, unanswered_repeats(r, ROLE_SERVER))
+ON_RECORD(client_unacknowledged, r->one_sided ? value_unknown(one_direction)
+                                              : value_number(r->unacknowledged[ROLE_CLIENT]))
+ON_RECORD(server_unacknowledged, r->one_sided ? value_unknown(one_direction)
+                                              : value_number(r->unacknowledged[ROLE_SERVER]))
+ON_RECORD(client_silent_for, silent_for(r, ROLE_CLIENT))
+ON_RECORD(server_silent_for, silent_for(r, ROLE_SERVER))
 ON_RECORD(client_out_of_order, value_number(r->out_of_order[ROLE_CLIENT]))
 ON_RECORD(server_out_of_order, value_number(r->out_of_order[ROLE_SERVER]))
 ON_RECORD(client_keep_alive_probes, value_number(r->keep_alive_probes[ROLE_CLIENT]))

@@ -183,6 +183,8 @@ ON_EXCHANGE(request_method, x->request_head ? value_text(http_method_name(x->met
 ON_EXCHANGE(request_path, x->request_seen && x->target[0] ? value_text(x->target) : value_absent())
 ON_EXCHANGE(request_host, x->host[0] ? value_text(x->host) : value_absent())
 ON_EXCHANGE(request_seen, value_bool(x->request_seen))
+ON_EXCHANGE(request_head, !x->request_head && x->request_lost ? value_unknown(bytes_missing)
+                                                             : value_bool(x->request_head))
 ON_EXCHANGE(request_complete, !x->request_complete && x->request_lost
                                   ? value_unknown(bytes_missing)
                                   : value_bool(x->request_complete))

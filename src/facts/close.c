@@ -308,6 +308,36 @@ static enum syn_answer syn_answer(const struct connection *c, unsigned client, i
     return waited ? SYN_NO_ANSWER : SYN_ANSWER_MAY_COME;
 }
 
+static void fill_tls(const struct connection *c, unsigned client, struct record *r)
+{
+    const struct http_stream *streams[] = { &c->http.stream[client], &c->http.stream[!client] };
+    r->tls_alert_by = -1;
+    if (c->http.protocol != HTTP_PROTOCOL_TLS)
+        return;
+    const struct tls_stream *server = &streams[ROLE_SERVER]->tls;
+    bool missing = r->one_sided || streams[0]->lost_bytes || streams[1]->lost_bytes;
+    enum tls_handshake handshake = tls_handshake(&streams[ROLE_CLIENT]->tls, server);
+    if (missing && handshake == TLS_HANDSHAKE_INCOMPLETE)
+        handshake = TLS_HANDSHAKE_UNKNOWN;
+    r->tls_handshake = (uint8_t)handshake;
+    r->tls_answer = server->foreign                             ? TLS_ANSWER_OTHER
+                    : server->hello || server->has_alert        ? TLS_ANSWER_TLS
+                    : missing || server->lost                   ? TLS_ANSWER_UNKNOWN
+                                                                : TLS_ANSWER_NONE;
+    if (handshake != TLS_HANDSHAKE_INCOMPLETE)
+        return;
+    /* In the clear before encrypted: an end may answer the other's alert with a close_notify. */
+    for (int role = 1; role >= 0 && r->tls_alert_by < 0; role--)
+        if (streams[role]->tls.has_alert) {
+            r->tls_alert_by = (int8_t)role;
+            r->tls_alert = streams[role]->tls.alert;
+        }
+    if (r->tls_alert_by < 0 && server->hello && tls_encrypted_alert(&streams[ROLE_CLIENT]->tls)) {
+        r->tls_alert_by = ROLE_CLIENT;
+        r->tls_alert_encrypted = true;
+    }
+}
+
 static void fill_history(const struct connection *c, unsigned client, struct record *r)
 {
     /* Zeek puts ^ in front when the first packet came from the side that is not the originator. */
@@ -384,6 +414,7 @@ void connection_record(const struct connection *c, int client_end, bool role_gue
                                                                        : ROLE_SERVER);
     r->reset_on_data_after_fin = c->reset_on_data_after_fin;
     r->syn_answer = (uint8_t)syn_answer(c, client, end_ns);
+    fill_tls(c, client, r);
     fill_history(c, client, r);
 }
 

@@ -41,6 +41,9 @@ enum syn_answer {
     SYN_ANSWER_MAY_COME, /* the capture ended too early */
 };
 
+/* What the server sent upon a TLS ClientHello. */
+enum tls_answer { TLS_ANSWER_NONE, TLS_ANSWER_TLS, TLS_ANSWER_OTHER, TLS_ANSWER_UNKNOWN };
+
 const char *close_by_name(enum close_by by);          /* "client", ...; NULL: nobody */
 const char *close_how_name(enum close_how how);       /* NULL: open */
 const char *close_phase_name(enum close_phase phase); /* NULL: not closed or unknown */
@@ -97,6 +100,11 @@ struct record {
     uint8_t syns_after_data[2];  /* SYN-ACKs sent again although the client's data had been captured */
     uint8_t repeats[2];          /* of the oldest unacknowledged byte, when the other had fallen silent */
     uint8_t syn_answer;          /* enum syn_answer */
+    uint8_t tls_handshake;       /* enum tls_handshake */
+    uint8_t tls_answer;          /* enum tls_answer */
+    uint8_t tls_alert;           /* its description; valid if tls_alert_by >= 0 and not encrypted */
+    int8_t tls_alert_by;         /* enum end_role, -1: no alert ended the handshake */
+    bool tls_alert_encrypted;
     uint32_t unacknowledged[2];  /* by role: payload bytes that it sent and the other never acknowledged */
     int64_t server_alone;        /* from the client's last packet to the server's; negative: the other
                                     way round; NS_UNKNOWN: one of them has none */

@@ -546,7 +546,9 @@ void http_input(struct http_conn *http, struct http_memory *memory, unsigned fro
 {
     struct http_stream *stream = &http->stream[from];
     stream->chunk = chunk;
-    if (chunk->bytes == NULL) {
+    if (http->protocol == HTTP_PROTOCOL_TLS) {
+        tls_input(&stream->tls, chunk);
+    } else if (chunk->bytes == NULL) {
         if (stream->mode == HTTP_MODE_MESSAGES) {
             feed_gap(http, memory, from);
         } else if (stream->mode == HTTP_MODE_START) {
@@ -558,6 +560,8 @@ void http_input(struct http_conn *http, struct http_memory *memory, unsigned fro
             start(http, from, chunk);
         if (stream->mode == HTTP_MODE_MESSAGES)
             feed_messages(http, memory, from);
+        else if (http->protocol == HTTP_PROTOCOL_TLS)
+            tls_input(&stream->tls, chunk);
     }
     stream->chunk = NULL;
 }

@@ -15,6 +15,7 @@
 #include <llhttp.h>
 
 #include "base/slab.h"
+#include "http/tls.h"
 #include "tcp/tcp_conn.h"
 
 /* What is spoken on the connection, from its first bytes. */
@@ -88,7 +89,10 @@ struct http_head; /* a head while it is being read */
 
 /* One direction. */
 struct http_stream {
-    llhttp_t parser;
+    union { /* which one: the connection's protocol */
+        llhttp_t parser;
+        struct tls_stream tls;
+    };
     struct http_conn *conn;
     struct http_exchange *exchange; /* that the current message belongs to, or NULL */
     struct http_head *head;

@@ -15,6 +15,8 @@ static const char not_in_clear[] = "the conversation is not HTTP/1 in the clear,
 
 static const char ended_early[] = "the capture ended before an answer could come";
 
+static const char tls_missing[] = "bytes of the TLS handshake are missing in the capture";
+
 static const char *const protocol_names[] = { "none", "http1", "tls", "http2", "opaque", NULL };
 static const char *const by_names[] = { "client", "server", "both", "network", NULL };
 static const char *const how_names[] = { "fin", "rst", "timeout", NULL };
@@ -27,6 +29,8 @@ static const char *const state_names[] = { "unknown",      "closed",      "syn_s
 static const char *const reset_names[] = { "none", "refusing", "answering", "aborting", "foreign",
                                            NULL };
 static const char *const role_names[] = { "client", "server", NULL };
+static const char *const tls_handshake_names[] = { "complete", "incomplete", NULL };
+static const char *const tls_answer_names[] = { "none", "tls", "other", NULL };
 static const char *const covered_names[] = { "none", "part", "all", NULL };
 static const char *const reference_names[] = { "open", "request", "response", "activity", NULL };
 
@@ -61,6 +65,14 @@ static struct value gave_up(const struct record *r)
     /* After a FIN alone, the response may still come: a half-close. */
     bool over = r->resets[ROLE_CLIENT] > 0 || r->resets[ROLE_SERVER] > 0 || r->fin_seen[ROLE_SERVER];
     return r->half_closed || over ? value_bool(!r->half_closed) : value_unknown(ended_early);
+}
+
+static struct value tls_alert(const struct record *r)
+{
+    if (r->tls_alert_by < 0)
+        return value_absent();
+    const char *name = r->tls_alert_encrypted ? "encrypted" : tls_alert_name(r->tls_alert);
+    return value_text(name != NULL ? name : "not assigned");
 }
 
 static struct value unanswered_repeats(const struct record *r, enum end_role role)
@@ -164,6 +176,18 @@ ON_RECORD(server_zero_windows, value_number(r->zero_windows[ROLE_SERVER]))
 ON_RECORD(unsolicited, r->open_seen ? value_number(r->unsolicited) : value_unknown(no_handshake))
 ON_RECORD(server_software, r->server_software[0] ? value_text(r->server_software) : value_absent())
 ON_RECORD(client_software, r->client_software[0] ? value_text(r->client_software) : value_absent())
+ON_RECORD(tls_handshake,
+          r->tls_handshake == TLS_HANDSHAKE_NONE      ? value_absent()
+          : r->tls_handshake == TLS_HANDSHAKE_UNKNOWN ? value_unknown(tls_missing)
+                                                      : value_text(tls_handshake_names[
+                                                            r->tls_handshake == TLS_HANDSHAKE_INCOMPLETE]))
+ON_RECORD(tls_answer, r->tls_handshake == TLS_HANDSHAKE_NONE ? value_absent()
+                      : r->tls_answer == TLS_ANSWER_UNKNOWN
+                          ? value_unknown(tls_missing)
+                          : value_text(tls_answer_names[r->tls_answer]))
+ON_RECORD(tls_alert, tls_alert(r))
+ON_RECORD(tls_alert_by, r->tls_alert_by < 0 ? value_absent()
+                                            : value_text(role_names[r->tls_alert_by]))
 ON_RECORD(fin_wait_2, r->fin_wait_2_by < 0
                           ? value_absent()
                           : value_span(r->fin_wait_2_ns, r->fin_wait_2_end_ns))

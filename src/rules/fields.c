@@ -154,6 +154,7 @@ ON_RECORD(client_retransmissions, value_number(r->retransmitted[ROLE_CLIENT]))
 ON_RECORD(server_retransmissions, value_number(r->retransmitted[ROLE_SERVER]))
 ON_RECORD(client_syns, value_number(r->syns[ROLE_CLIENT]))
 ON_RECORD(server_syn_acks, value_number(r->syns[ROLE_SERVER]))
+ON_RECORD(server_syn_acks_after_data, value_number(r->syns_after_data[ROLE_SERVER]))
 ON_RECORD(connect_answered,
           r->syn_answer == SYN_NOT_SEEN          ? value_unknown(no_handshake)
           : r->syn_answer == SYN_ANSWER_MAY_COME ? value_unknown(ended_early)

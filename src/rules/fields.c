@@ -67,6 +67,14 @@ static struct value gave_up(const struct record *r)
     return r->half_closed || over ? value_bool(!r->half_closed) : value_unknown(ended_early);
 }
 
+static struct value connect_retried(const struct record *r)
+{
+    struct value time = connect_time(r);
+    const struct mark *syn = &r->mark[MARK_SYN];
+    return time.state != VALUE_KNOWN || r->syns[ROLE_CLIENT] < 2 ? value_absent()
+                                                                 : value_span(syn->ns, syn->ns + time.ns);
+}
+
 static struct value tls_alert(const struct record *r)
 {
     if (r->tls_alert_by < 0)
@@ -168,6 +176,7 @@ ON_RECORD(server_unacknowledged, r->one_sided ? value_unknown(one_direction)
                                               : value_number(r->unacknowledged[ROLE_SERVER]))
 ON_RECORD(client_silent_for, silent_for(r, ROLE_CLIENT))
 ON_RECORD(server_silent_for, silent_for(r, ROLE_SERVER))
+ON_RECORD(connect_retried, connect_retried(r))
 ON_RECORD(client_out_of_order, value_number(r->out_of_order[ROLE_CLIENT]))
 ON_RECORD(server_out_of_order, value_number(r->out_of_order[ROLE_SERVER]))
 ON_RECORD(client_keep_alive_probes, value_number(r->keep_alive_probes[ROLE_CLIENT]))

@@ -415,6 +415,8 @@ void connection_record(const struct connection *c, int client_end, bool role_gue
     r->reset_on_data_after_fin = c->reset_on_data_after_fin;
     r->syn_answer = (uint8_t)syn_answer(c, client, end_ns);
     fill_tls(c, client, r);
+    r->challenged = c->challenged;
+    r->reused_after_ms = c->reused_after_ms;
     fill_history(c, client, r);
 }
 

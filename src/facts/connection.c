@@ -199,6 +199,15 @@ static void note_reuse(struct connection *c, const struct segment *s, int64_t re
         c->longest_reuse_idle = idle;
 }
 
+/* An ACK that acknowledges nothing of the new connection: its sender still knows an older one on these
+ * ports (RFC 9293 sections 3.5.1 and 3.10.7.4, RFC 5961 section 4). */
+static bool is_challenge(const struct connection *c, unsigned from, const struct segment *s)
+{
+    const struct tcp_end *end = &c->tcp.end[from], *peer = &c->tcp.end[!from];
+    return !end->syn_seen && peer->syn_seen && peer->state == TCP_SYN_SENT && s->flags == TCP_ACK &&
+           s->payload_len == 0 && s->ack != peer->isn + 1;
+}
+
 void connection_input(struct connection *c, unsigned from, const struct segment *s,
                       struct connection_shared *shared)
 {
@@ -207,6 +216,7 @@ void connection_input(struct connection *c, unsigned from, const struct segment 
     c->http.notes = 0;
     /* Before the segment changes it: when did the last response end? */
     int64_t rested_since = c->http.done != NULL ? c->http.done->response.last_ns : NS_ABSENT;
+    c->challenged |= is_challenge(c, from, s);
     unsigned notes = tcp_input(&c->tcp, from, s, &shared->budget, &sink);
     if (notes & TCP_NOTE_DUPLICATE)
         return;

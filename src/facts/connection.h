@@ -30,6 +30,9 @@ struct connection {
     bool close_begun;
     int8_t reset_on_data_by;  /* end of the tuple, -1 */
     bool reset_on_data_after_fin;
+    bool challenged;          /* its SYN was answered by an ACK of something else */
+    uint32_t reused_after_ms; /* 1 ms or more after the connection before it on these ports, plus 1; 0: there
+                                 was none in the capture; UINT32_MAX: it had not been closed */
     struct mark offender;     /* the data that drew that reset */
     int64_t longest_reuse_idle;
     char history[HISTORY_BYTES];

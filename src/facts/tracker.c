@@ -278,6 +278,18 @@ static bool finalise(struct tracker *t, struct connection *c, struct err *err)
 
 /* ---- packets ----------------------------------------------------------------------------- */
 
+/* How soon after the connection before it on the same ports? In ms, plus 1. */
+static uint32_t reused_after(const struct record *before, const struct segment *s)
+{
+    if (before == NULL || before->ghost)
+        return 0;
+    int64_t ms = (s->ts_ns - before->last_ns) / NS_PER_MS;
+    return before->close_how == HOW_OPEN ? UINT32_MAX
+           : ms < 0                      ? 1
+           : ms >= UINT32_MAX - 1        ? UINT32_MAX - 1
+                                         : (uint32_t)ms + 1;
+}
+
 static struct connection *open_connection(struct tracker *t, const struct segment *s,
                                           uint32_t hash, const struct tcp_tuple *before)
 {
@@ -294,6 +306,7 @@ static struct connection *open_connection(struct tracker *t, const struct segmen
     }
     connection_init(c, s, hash, client);
     const struct record *old = (const struct record *)before; /* callers pass records only */
+    c->reused_after_ms = reused_after(old, s);
     if (old != NULL && old->ghost)
         c->tcp_stream = old->tcp_stream;
     else if (!next_stream(t, s->capture, &c->tcp_stream))

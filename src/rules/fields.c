@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "base/text.h"
+
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
 /* Clauses for "could not be judged, because ..." */
@@ -15,6 +17,7 @@ static const char not_in_clear[] = "the conversation is not HTTP/1 in the clear,
 
 static const char ended_early[] = "the capture ended before an answer could come";
 
+static const char no_earlier[] = "the connection before it on the same ports is not in the capture";
 static const char tls_missing[] = "bytes of the TLS handshake are missing in the capture";
 
 static const char *const protocol_names[] = { "none", "http1", "tls", "http2", "opaque", NULL };
@@ -176,6 +179,11 @@ ON_RECORD(server_unacknowledged, r->one_sided ? value_unknown(one_direction)
                                               : value_number(r->unacknowledged[ROLE_SERVER]))
 ON_RECORD(client_silent_for, silent_for(r, ROLE_CLIENT))
 ON_RECORD(server_silent_for, silent_for(r, ROLE_SERVER))
+ON_RECORD(connect_challenged, value_bool(r->challenged))
+ON_RECORD(connect_reused_after,
+          r->reused_after_ms == 0            ? value_unknown(no_earlier)
+          : r->reused_after_ms == UINT32_MAX ? value_absent()
+                                             : value_duration((r->reused_after_ms - INT64_C(1)) * NS_PER_MS))
 ON_RECORD(connect_retried, connect_retried(r))
 ON_RECORD(client_out_of_order, value_number(r->out_of_order[ROLE_CLIENT]))
 ON_RECORD(server_out_of_order, value_number(r->out_of_order[ROLE_SERVER]))

@@ -147,9 +147,10 @@ static unsigned take_syn(struct tcp_end *end, const struct tcp_end *peer, const 
     bool another = syn_ack && end->syn_seen && end->isn != s->seq && peer->state == TCP_SYN_SENT;
     end->window_scale = s->window_scale;
     count_up(&end->syns);
-    bool answered = peer->ack_known && seq_lt(end->isn, peer->ack);
+    /* Not where a device on the path answers with numbers of its own (Fast Open through a proxy). */
+    bool answered = peer->ack_known && peer->ack == end->isn + 1 && s->seq == end->isn;
     if (syn_ack && end->syn_seen && answered && peer->data_segments > 0 &&
-        seq_leq(end->ack, peer->isn + 1))
+        end->data_segments == 0 && seq_leq(end->ack, peer->isn + 1))
         count_up(&end->syns_after_data);
     if (another)
         set_base(end, s->seq);

@@ -125,6 +125,7 @@ static struct value silent_for(const struct record *r, enum end_role role)
 
 ON_RECORD(protocol, value_text(http_protocol_name((enum http_protocol)r->protocol)))
 ON_RECORD(open_seen, value_bool(r->open_seen))
+ON_RECORD(opened, value_duration(r->first_ns))
 ON_RECORD(established, value_bool(r->established))
 ON_RECORD(roles_known, value_bool(!r->role_guessed))
 ON_RECORD(exchanges, r->open_seen ? value_number(r->exchanges) : value_unknown(no_handshake))

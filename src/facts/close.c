@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/seq.h"
+#include "base/text.h"
 #include "facts/connection.h"
 
 /* What an end did to close: its FIN, or its reset if it sent no FIN before. */
@@ -354,6 +355,50 @@ static void fill_marks(const struct connection *c, unsigned client, struct recor
                                                done->response.last_capture };
 }
 
+/* A client waits this long at least before it sends its SYN again (RFC 6298 section 2.1). */
+#define SYN_WAIT_NS NS_PER_S
+
+static enum syn_answer syn_answer(const struct connection *c, unsigned client, int64_t end_ns)
+{
+    const struct tcp_end *end = &c->tcp.end[client];
+    if (!c->open_seen)
+        return SYN_NOT_SEEN;
+    if (!end->syn_seen || end->state != TCP_SYN_SENT || c->tcp.end[!client].segments > 0)
+        return SYN_ANSWERED;
+    bool waited = end->syns > 2 || end_ns - c->tcp.last_ns >= SYN_WAIT_NS;
+    return waited ? SYN_NO_ANSWER : SYN_ANSWER_MAY_COME;
+}
+
+static void fill_tls(const struct connection *c, unsigned client, struct record *r)
+{
+    const struct http_stream *streams[] = { &c->http.stream[client], &c->http.stream[!client] };
+    r->tls_alert_by = -1;
+    if (c->http.protocol != HTTP_PROTOCOL_TLS)
+        return;
+    const struct tls_stream *server = &streams[ROLE_SERVER]->tls;
+    bool missing = r->one_sided || streams[0]->lost_bytes || streams[1]->lost_bytes;
+    enum tls_handshake handshake = tls_handshake(&streams[ROLE_CLIENT]->tls, server);
+    if (missing && handshake == TLS_HANDSHAKE_INCOMPLETE)
+        handshake = TLS_HANDSHAKE_UNKNOWN;
+    r->tls_handshake = (uint8_t)handshake;
+    r->tls_answer = server->foreign                             ? TLS_ANSWER_OTHER
+                    : server->hello || server->has_alert        ? TLS_ANSWER_TLS
+                    : missing || server->lost                   ? TLS_ANSWER_UNKNOWN
+                                                                : TLS_ANSWER_NONE;
+    if (handshake != TLS_HANDSHAKE_INCOMPLETE)
+        return;
+    /* In the clear before encrypted: an end may answer the other's alert with a close_notify. */
+    for (int role = 1; role >= 0 && r->tls_alert_by < 0; role--)
+        if (streams[role]->tls.has_alert) {
+            r->tls_alert_by = (int8_t)role;
+            r->tls_alert = streams[role]->tls.alert;
+        }
+    if (r->tls_alert_by < 0 && server->hello && tls_encrypted_alert(&streams[ROLE_CLIENT]->tls)) {
+        r->tls_alert_by = ROLE_CLIENT;
+        r->tls_alert_encrypted = true;
+    }
+}
+
 static void fill_history(const struct connection *c, unsigned client, struct record *r)
 {
     /* Zeek puts ^ in front when the first packet came from the side that is not the originator. */
@@ -362,6 +407,14 @@ static void fill_history(const struct connection *c, unsigned client, struct rec
         r->history[at++] = '^';
     for (size_t i = 0; c->history[i] != '\0' && at < HISTORY_BYTES - 1; i++)
         r->history[at++] = client == 1 ? (char)(c->history[i] ^ ('a' - 'A')) : c->history[i];
+}
+
+/* How much later than the other was this end last heard? Up to 71 minutes; more counts as less. */
+static int64_t heard_after(const struct connection *c, unsigned end, unsigned other)
+{
+    uint32_t last = (uint32_t)((uint64_t)c->tcp.last_ns / 1000);
+    uint32_t a = last - c->tcp.end[end].last_ts_us, b = last - c->tcp.end[other].last_ts_us;
+    return ((int64_t)b - (int64_t)a) * 1000;
 }
 
 void connection_record(const struct connection *c, int client_end, bool role_guessed,
@@ -377,8 +430,8 @@ void connection_record(const struct connection *c, int client_end, bool role_gue
     r->role_guessed = role_guessed;
     r->open_seen = c->open_seen;
     r->protocol = c->http.protocol;
-    r->first_ns = c->first_ns;
-    r->last_ns = c->last_ns;
+    r->first_ns = c->tcp.first_ns;
+    r->last_ns = c->tcp.last_ns;
     r->lost_thread = lost_thread(c);
     r->lost_requests = lost_requests(c, client);
     r->upgraded = c->http.stream[0].mode == HTTP_MODE_TUNNEL;
@@ -397,7 +450,15 @@ void connection_record(const struct connection *c, int client_end, bool role_gue
         r->zero_windows[role] = ends[role]->zero_windows;
         r->resets[role] = ends[role]->resets;
         r->fin_seen[role] = ends[role]->fin_seen;
+        r->syns[role] = ends[role]->syns;
+        r->syns_after_data[role] = ends[role]->syns_after_data;
+        r->repeats[role] = ends[role]->repeats;
+        int32_t beyond = seq_diff(ends[role]->data_end, ends[!role]->ack);
+        r->unacknowledged[role] = ends[!role]->ack_known && beyond > 0 ? (uint32_t)beyond : 0;
     }
+    r->server_alone = ends[0]->segments == 0 || ends[1]->segments == 0
+                          ? NS_UNKNOWN
+                          : heard_after(c, server, client);
     r->one_sided = (ends[0]->segments == 0 && ends[1]->data_segments > 0) ||
                    (ends[1]->segments == 0 && ends[0]->data_segments > 0);
     r->lost_bytes = ends[0]->lost_bytes + ends[1]->lost_bytes;
@@ -425,6 +486,10 @@ void connection_record(const struct connection *c, int client_end, bool role_gue
     r->request = "";
     r->server_software = c->http.server_software;
     r->client_software = c->http.client_software;
+    r->syn_answer = (uint8_t)syn_answer(c, client, end_ns);
+    fill_tls(c, client, r);
+    r->challenged = c->challenged;
+    r->reused_after_ms = c->reused_after_ms;
     fill_history(c, client, r);
 }
 

@@ -38,8 +38,6 @@ void connection_init(struct connection *c, const struct segment *s, uint32_t has
     tcp_conn_init(&c->tcp, s, hash);
     c->open_seen = s->flags & TCP_SYN;
     http_conn_init(&c->http, client, !c->open_seen);
-    c->first_ns = s->ts_ns;
-    c->last_ns = s->ts_ns;
     c->capture = c->last_capture = s->capture;
     c->stream_frame = s->frame;
     c->longest_reuse_idle = NS_ABSENT;
@@ -96,7 +94,7 @@ bool connection_is_over(const struct connection *c, int64_t now_ns)
         [CONNECTION_RESET] = CONNECTION_RESET_LINGER_NS,
         [CONNECTION_CLOSING] = CONNECTION_CLOSING_LINGER_NS,
     };
-    return c->stage != CONNECTION_OPEN && now_ns - c->last_ns > linger_ns[c->stage];
+    return c->stage != CONNECTION_OPEN && now_ns - c->tcp.last_ns > linger_ns[c->stage];
 }
 
 static struct mark mark_of(const struct segment *s)
@@ -218,7 +216,7 @@ static void timeline_note(struct connection *c, unsigned from, const struct segm
         .count = 1,
         .capture = s->capture,
     };
-    timeline_set_since(&entry, s->ts_ns - c->first_ns);
+    timeline_set_since(&entry, s->ts_ns - c->tcp.first_ns);
     shared->failed |= !timeline_add(&c->timeline, &entry, &shared->timeline_tails);
     if (notes & TCP_NOTE_FIN && kind != TIMELINE_FIN) { /* the FIN rides on data */
         entry.kind = TIMELINE_FIN;
@@ -304,6 +302,15 @@ static void note_reuse(struct connection *c, const struct segment *s, int64_t re
         c->longest_reuse_idle = idle;
 }
 
+/* An ACK that acknowledges nothing of the new connection: its sender still knows an older one on these
+ * ports (RFC 9293 sections 3.5.1 and 3.10.7.4, RFC 5961 section 4). */
+static bool is_challenge(const struct connection *c, unsigned from, const struct segment *s)
+{
+    const struct tcp_end *end = &c->tcp.end[from], *peer = &c->tcp.end[!from];
+    return !end->syn_seen && peer->syn_seen && peer->state == TCP_SYN_SENT && s->flags == TCP_ACK &&
+           s->payload_len == 0 && s->ack != peer->isn + 1;
+}
+
 static void note_handshake(struct connection *c, unsigned from, const struct segment *s,
                            unsigned notes)
 {
@@ -330,10 +337,12 @@ void connection_input(struct connection *c, unsigned from, const struct segment 
     int64_t rested_since = s->payload_len > 0 && c->http.done != NULL
                                ? c->http.done->response.last_ns
                                : NS_ABSENT;
+    c->challenged |= is_challenge(c, from, s);
     unsigned notes = tcp_input(&c->tcp, from, s, &shared->budget, &sink);
-    if (notes & TCP_NOTE_DUPLICATE)
+    if (notes & TCP_NOTE_DUPLICATE) {
+        shared->duplicates++;
         return;
-    c->last_ns = s->ts_ns > c->last_ns ? s->ts_ns : c->last_ns;
+    }
     if (notes & TCP_NOTE_DATA)
         c->end_mark[from][END_DATA] = mark_of(s);
     if (c->http.notes & HTTP_NOTE_REQUEST)
@@ -352,7 +361,7 @@ static int64_t last_heard(const struct connection *c, unsigned end)
     if (c->tcp.end[end].fin_seen)
         return connection_mark(c, end, END_FIN)->ns;
     return c->tcp.end[end].rst_kind == TCP_RESET_ABORTING ? connection_mark(c, end, END_RST)->ns
-                                                          : c->last_ns;
+                                                          : c->tcp.last_ns;
 }
 
 void connection_finish(struct connection *c, struct connection_shared *shared)

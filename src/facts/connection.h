@@ -39,27 +39,28 @@ struct connection_closing {
 struct connection {
     struct tcp_conn tcp; /* first: the table points here */
     struct connection *older, *newer; /* in the list of its stage */
-    int64_t last_ns;
     uint8_t stage;        /* enum connection_stage */
     bool open_seen;
     bool handshake_timed; /* no repetition in it, and its last ACK was captured: its times are round trips */
+    bool challenged;      /* its SYN was answered by an ACK of something else */
     uint8_t history_length;
     uint16_t capture, last_capture;
     uint32_t history_seen[2]; /* letters already there by end, a bit each */
     char history[HISTORY_BYTES];
     uint32_t stream_frame;    /* the frame that opened its tcp.stream */
+    uint32_t reused_after_ms; /* 1 ms or more after the connection before it on these ports, plus 1; 0: there
+                                 was none in the capture; UINT32_MAX: it had not been closed */
     struct http_conn http;
     struct connection_closing *closing; /* NULL until an end closes */
     struct mark end_mark[2][END_MARKS_OPEN]; /* END_SYN: the first; END_DATA: the last */
     struct mark handshake_done;
     struct timeline timeline;
     uint64_t id;              /* number of its first packet in the whole run */
-    int64_t first_ns;
     int64_t longest_reuse_idle;
     void *user;               /* the rule engine's */
 };
 
-static_assert(sizeof(struct connection) <= 768, "an open connection takes less than 1 KiB in all");
+static_assert(sizeof(struct connection) <= 832, "an open connection takes less than 1 KiB in all");
 
 #define CONNECTION_HOT_BYTES offsetof(struct connection, end_mark)
 
@@ -69,6 +70,7 @@ struct connection_shared {
     struct tcp_budget budget;
     struct slab closings, timelines, timeline_tails;
     struct arena texts;
+    uint64_t duplicates; /* packets captured twice */
     bool failed; /* memory ran out while a segment was accounted for */
 };
 

@@ -33,6 +33,17 @@ enum close_phase {
     PHASE_UNKNOWN, /* not HTTP in the clear, or not in the capture */
 };
 
+/* What came of the client's SYN. */
+enum syn_answer {
+    SYN_NOT_SEEN,  /* the connection began before the capture */
+    SYN_ANSWERED,  /* by whatever: SYN-ACK, reset; or the client shows that it was */
+    SYN_NO_ANSWER,
+    SYN_ANSWER_MAY_COME, /* the capture ended too early */
+};
+
+/* What the server sent upon a TLS ClientHello. */
+enum tls_answer { TLS_ANSWER_NONE, TLS_ANSWER_TLS, TLS_ANSWER_OTHER, TLS_ANSWER_UNKNOWN };
+
 const char *close_by_name(enum close_by by);          /* "client", ...; NULL: nobody */
 const char *close_how_name(enum close_how how);       /* NULL: open */
 const char *close_phase_name(enum close_phase phase); /* NULL: not closed or unknown */
@@ -85,6 +96,21 @@ struct record {
     int8_t reset_on_data_by;     /* who answered data with a reset; enum end_role, -1: nobody */
     bool reset_on_data_after_fin; /* and had sent a FIN before */
     bool fin_seen[2];            /* by role */
+    /* By role; they stick at UINT8_MAX. */
+    uint8_t syns[2];             /* SYNs, SYN-ACKs; repetitions included */
+    uint8_t syns_after_data[2];  /* SYN-ACKs sent again although the client's data had been captured */
+    uint8_t repeats[2];          /* of the oldest unacknowledged byte, when the other had fallen silent */
+    uint8_t syn_answer;          /* enum syn_answer */
+    uint8_t tls_handshake;       /* enum tls_handshake */
+    uint8_t tls_answer;          /* enum tls_answer */
+    uint8_t tls_alert;           /* its description; valid if tls_alert_by >= 0 and not encrypted */
+    int8_t tls_alert_by;         /* enum end_role, -1: no alert ended the handshake */
+    bool tls_alert_encrypted;
+    bool challenged;             /* the server answered the SYN with an ACK of something else */
+    uint32_t reused_after_ms;    /* as in struct connection */
+    uint32_t unacknowledged[2];  /* by role: payload bytes that it sent and the other never acknowledged */
+    int64_t server_alone;        /* from the client's last packet to the server's; negative: the other
+                                    way round; NS_UNKNOWN: one of them has none */
     int64_t first_ns, last_ns;   /* of its packets */
     int64_t since_open, since_request, since_response, since_activity; /* to the close */
     int64_t overdue;             /* from a response that announced the close, or ends with it, to that */

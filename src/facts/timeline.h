@@ -10,8 +10,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define TIMELINE_FIRST 5 /* handshake and first exchange */
-#define TIMELINE_LAST 11
+#define TIMELINE_FIRST 4 /* handshake and first request */
+#define TIMELINE_LAST 12
 
 enum timeline_kind {
     TIMELINE_SYN,

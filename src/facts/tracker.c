@@ -22,6 +22,8 @@ struct closed {
     uint32_t isn[2];        /* initial sequence numbers, by end of the tuple */
     uint32_t stream_frame;
     bool ghost;             /* no connection: only an ICMP error named it */
+    bool left_open;         /* no end had closed it */
+    int64_t last_ns;        /* of its packets */
 };
 
 struct tracker {
@@ -140,14 +142,11 @@ static void count_connection(struct tracker *t, const struct connection *c, cons
     t->counts.requests += r->requests;
     t->counts.unanswered += r->open_seen && r->mark[MARK_SYN_ACK].frame == 0 && !r->established &&
                             r->resets[0] + r->resets[1] == 0;
-    for (int i = 0; i < 2; i++) {
-        t->counts.duplicates += c->tcp.end[i].duplicates;
-        t->counts.retransmissions += c->tcp.end[i].retransmitted;
-    }
+    t->counts.retransmissions += c->tcp.end[0].retransmitted + c->tcp.end[1].retransmitted;
 }
 
 /* The rules' judgement. What nobody wants to hear of again is forgotten. */
-static bool judge(struct tracker *t, struct connection *c, int64_t now_ns)
+static bool judge(struct tracker *t, struct connection *c, int64_t now_ns, struct closed *closed)
 {
     struct record *r = slab_take(&t->records);
     if (r == NULL)
@@ -155,6 +154,7 @@ static bool judge(struct tracker *t, struct connection *c, int64_t now_ns)
     int client = c->http.client >= 0 ? c->http.client : role_guessed_client(&c->tcp.tuple);
     connection_record(c, client, c->http.client < 0, now_ns, r);
     count_connection(t, c, r);
+    closed->left_open = r->close_how == HOW_OPEN;
     if (!count_for_capture(t, r))
         return false;
     enum tracker_keep keep = t->sink.connection(t->sink.context, c, r);
@@ -175,13 +175,14 @@ static struct closed *finalise(struct tracker *t, struct connection *c, int64_t 
     list_remove(&t->lists[c->stage], c);
     connection_finish(c, &t->shared);
     struct closed *closed = slab_take(&t->closed);
-    if (closed == NULL || !judge(t, c, now_ns))
+    if (closed == NULL || !judge(t, c, now_ns, closed))
         return NULL;
     closed->tuple = c->tcp.tuple;
     closed->tuple.closed = true;
     closed->isn[0] = c->tcp.end[0].isn;
     closed->isn[1] = c->tcp.end[1].isn;
     closed->stream_frame = c->stream_frame;
+    closed->last_ns = c->tcp.last_ns;
     tcp_table_replace(&t->table, &c->tcp.tuple, &closed->tuple, c->tcp.hash);
     connection_free(c, &t->shared);
     slab_give(&t->connections, c);
@@ -189,6 +190,18 @@ static struct closed *finalise(struct tracker *t, struct connection *c, int64_t 
 }
 
 /* ---- packets ----------------------------------------------------------------------------- */
+
+/* How soon after the connection before it on the same ports? In ms, plus 1. */
+static uint32_t reused_after(const struct closed *before, const struct segment *s)
+{
+    if (before == NULL || before->ghost)
+        return 0;
+    int64_t ms = (s->ts_ns - before->last_ns) / NS_PER_MS;
+    return before->left_open ? UINT32_MAX
+           : ms < 0                    ? 1
+           : ms >= UINT32_MAX - 1      ? UINT32_MAX - 1
+                                       : (uint32_t)ms + 1;
+}
 
 /* before: what the table has of older connections on the same ends, or NULL. */
 static struct connection *open_connection(struct tracker *t, const struct intake_segment *in,
@@ -199,6 +212,7 @@ static struct connection *open_connection(struct tracker *t, const struct intake
     if (c == NULL)
         return NULL;
     connection_init(c, s, in->hash);
+    c->reused_after_ms = reused_after(before, s);
     if (c->http.client < 0)
         c->http.client = (int8_t)role_hinted_client(t->options.servers, t->options.server_count,
                                                     &c->tcp.tuple);
@@ -371,6 +385,7 @@ bool tracker_finish(struct tracker *t, int64_t now_ns, struct err *err)
             if (finalise(t, t->lists[stage].oldest, now_ns) == NULL)
                 return err_no_memory(err);
     t->counts.limited_segments = t->shared.budget.limited;
+    t->counts.duplicates = t->shared.duplicates;
     t->counts.tcp_streams = streams_total(&t->streams);
     return true;
 }

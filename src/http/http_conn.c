@@ -588,7 +588,9 @@ void http_input(struct http_conn *http, struct http_memory *memory, unsigned fro
 {
     struct http_stream *stream = &http->stream[from];
     struct feeding feeding = { http, memory, stream, chunk, from };
-    if (chunk->bytes == NULL) {
+    if (http->protocol == HTTP_PROTOCOL_TLS) {
+        tls_input(&stream->tls, chunk);
+    } else if (chunk->bytes == NULL) {
         if (stream->mode == HTTP_MODE_MESSAGES) {
             feed_gap(&feeding);
         } else if (stream->mode == HTTP_MODE_START) {
@@ -600,6 +602,8 @@ void http_input(struct http_conn *http, struct http_memory *memory, unsigned fro
             start(http, from, chunk);
         if (stream->mode == HTTP_MODE_MESSAGES)
             feed_messages(&feeding);
+        else if (http->protocol == HTTP_PROTOCOL_TLS)
+            tls_input(&stream->tls, chunk);
     }
 }
 
@@ -607,7 +611,7 @@ void http_finish(struct http_conn *http, struct http_memory *memory, unsigned fr
 {
     struct http_stream *stream = &http->stream[from];
     struct http_exchange *x = stream->exchange;
-    if (stream->parse == NULL || stream->is_request || x == NULL || !x->response_head ||
+    if (http->protocol == HTTP_PROTOCOL_TLS || stream->parse == NULL || stream->is_request || x == NULL || !x->response_head ||
         !x->close_delimited)
         return;
     end_message(http, memory, from);
@@ -622,7 +626,7 @@ void http_conn_free(struct http_conn *http, struct http_memory *memory)
     }
     if (http->done != NULL)
         give_exchange(memory, http->done);
-    for (int i = 0; i < 2; i++)
+    for (int i = 0; i < 2 && http->protocol != HTTP_PROTOCOL_TLS; i++)
         drop_parse(&http->stream[i], memory);
 }
 

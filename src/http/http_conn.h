@@ -17,6 +17,7 @@
 #include "base/intern.h"
 #include "base/slab.h"
 #include "http/text_pool.h"
+#include "http/tls.h"
 #include "tcp/tcp_conn.h"
 
 /* What is spoken on the connection, from its first bytes. */
@@ -84,8 +85,13 @@ struct http_parse; /* a message while it is being read */
 
 /* One direction. */
 struct http_stream {
-    struct http_parse *parse;       /* NULL between messages */
-    struct http_exchange *exchange; /* that the current message belongs to, or NULL */
+    union { /* which one: the connection's protocol */
+        struct {
+            struct http_parse *parse;       /* NULL between messages */
+            struct http_exchange *exchange; /* that the current message belongs to, or NULL */
+        };
+        struct tls_stream tls;
+    };
     uint8_t mode;                   /* enum http_mode */
     bool is_request;                /* the current message */
     bool lost_bytes;                /* a gap cost this direction the thread at least once */

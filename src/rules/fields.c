@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "base/text.h"
+
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
 /* Clauses for "could not be judged, because ..." */
@@ -12,6 +14,11 @@ static const char no_round_trip[] = "the handshake was not captured, so the path
                                     "not known";
 static const char not_in_clear[] = "the conversation is not HTTP/1 in the clear, or began before "
                                    "the capture";
+
+static const char ended_early[] = "the capture ended before an answer could come";
+
+static const char no_earlier[] = "the connection before it on the same ports is not in the capture";
+static const char tls_missing[] = "bytes of the TLS handshake are missing in the capture";
 
 static const char *const protocol_names[] = { "none", "http1", "tls", "http2", "opaque", NULL };
 static const char *const by_names[] = { "client", "server", "both", "network", NULL };
@@ -25,6 +32,8 @@ static const char *const state_names[] = { "unknown",      "closed",      "syn_s
 static const char *const reset_names[] = { "none", "refusing", "answering", "aborting", "foreign",
                                            NULL };
 static const char *const role_names[] = { "client", "server", NULL };
+static const char *const tls_handshake_names[] = { "complete", "incomplete", NULL };
+static const char *const tls_answer_names[] = { "none", "tls", "other", NULL };
 static const char *const covered_names[] = { "none", "part", "all", NULL };
 static const char *const reference_names[] = { "open", "request", "response", "activity", NULL };
 
@@ -37,6 +46,58 @@ static struct value duration(int64_t ns, const char *because)
 static const char *phase_missing(const struct record *r)
 {
     return r->one_sided ? one_direction : r->lost_thread ? bytes_missing : not_in_clear;
+}
+
+static struct value connect_time(const struct record *r)
+{
+    const struct mark *syn = &r->mark[MARK_SYN], *syn_ack = &r->mark[MARK_SYN_ACK];
+    if (syn->frame == 0)
+        return r->open_seen ? value_absent() : value_unknown(no_handshake);
+    if (syn_ack->frame != 0)
+        return value_duration(syn_ack->ns - syn->ns);
+    return r->syn_answer == SYN_ANSWERED ? value_absent() : value_duration(r->last_ns - r->first_ns);
+}
+
+static struct value gave_up(const struct record *r)
+{
+    if (r->close_by == BY_UNKNOWN || r->close_phase == PHASE_UNKNOWN)
+        return value_unknown(phase_missing(r));
+    if (r->close_by != BY_CLIENT ||
+        (r->close_phase != PHASE_WAITING && r->close_phase != PHASE_RESPONSE))
+        return value_absent();
+    /* After a FIN alone, the response may still come: a half-close. */
+    bool over = r->resets[ROLE_CLIENT] > 0 || r->resets[ROLE_SERVER] > 0 || r->fin_seen[ROLE_SERVER];
+    return r->half_closed || over ? value_bool(!r->half_closed) : value_unknown(ended_early);
+}
+
+static struct value connect_retried(const struct record *r)
+{
+    struct value time = connect_time(r);
+    const struct mark *syn = &r->mark[MARK_SYN];
+    return time.state != VALUE_KNOWN || r->syns[ROLE_CLIENT] < 2 ? value_absent()
+                                                                 : value_span(syn->ns, syn->ns + time.ns);
+}
+
+static struct value tls_alert(const struct record *r)
+{
+    if (r->tls_alert_by < 0)
+        return value_absent();
+    const char *name = r->tls_alert_encrypted ? "encrypted" : tls_alert_name(r->tls_alert);
+    return value_text(name != NULL ? name : "not assigned");
+}
+
+static struct value unanswered_repeats(const struct record *r, enum end_role role)
+{
+    return r->one_sided && r->retransmitted[role] > 0 ? value_unknown(one_direction)
+                                                      : value_number(r->repeats[role]);
+}
+
+static struct value silent_for(const struct record *r, enum end_role role)
+{
+    if (r->server_alone == NS_UNKNOWN)
+        return value_unknown(one_direction);
+    int64_t ns = role == ROLE_CLIENT ? r->server_alone : -r->server_alone;
+    return ns < 0 ? value_absent() : value_duration(ns);
 }
 
 /* One getter each: the value in terms of the record r, the exchange facts f, the exchange x or
@@ -64,6 +125,7 @@ static const char *phase_missing(const struct record *r)
 
 ON_RECORD(protocol, value_text(http_protocol_name((enum http_protocol)r->protocol)))
 ON_RECORD(open_seen, value_bool(r->open_seen))
+ON_RECORD(opened, value_duration(r->first_ns))
 ON_RECORD(established, value_bool(r->established))
 ON_RECORD(roles_known, value_bool(!r->role_guessed))
 ON_RECORD(exchanges, r->open_seen ? value_number(r->exchanges) : value_unknown(no_handshake))
@@ -89,6 +151,7 @@ ON_RECORD(since_activity, duration(r->since_activity, bytes_missing))
 ON_RECORD(half_close, value_bool(r->half_closed))
 ON_RECORD(overdue, duration(r->overdue, phase_missing(r)))
 ON_RECORD(overdue_body, value_bool(r->overdue_body))
+ON_RECORD(gave_up, gave_up(r))
 ON_RECORD(client_state, value_text(tcp_state_name((enum tcp_state)r->state[ROLE_CLIENT])))
 ON_RECORD(server_state, value_text(tcp_state_name((enum tcp_state)r->state[ROLE_SERVER])))
 ON_RECORD(client_fin, value_bool(r->fin_seen[ROLE_CLIENT]))
@@ -103,6 +166,28 @@ ON_RECORD(client_bytes, value_number((double)r->bytes[ROLE_CLIENT]))
 ON_RECORD(server_bytes, value_number((double)r->bytes[ROLE_SERVER]))
 ON_RECORD(client_retransmissions, value_number(r->retransmitted[ROLE_CLIENT]))
 ON_RECORD(server_retransmissions, value_number(r->retransmitted[ROLE_SERVER]))
+ON_RECORD(client_syns, value_number(r->syns[ROLE_CLIENT]))
+ON_RECORD(server_syn_acks, value_number(r->syns[ROLE_SERVER]))
+ON_RECORD(server_syn_acks_after_data, value_number(r->syns_after_data[ROLE_SERVER]))
+ON_RECORD(connect_answered,
+          r->syn_answer == SYN_NOT_SEEN          ? value_unknown(no_handshake)
+          : r->syn_answer == SYN_ANSWER_MAY_COME ? value_unknown(ended_early)
+                                                 : value_bool(r->syn_answer == SYN_ANSWERED))
+ON_RECORD(connect_time, connect_time(r))
+ON_RECORD(client_unanswered_repeats, unanswered_repeats(r, ROLE_CLIENT))
+ON_RECORD(server_unanswered_repeats, unanswered_repeats(r, ROLE_SERVER))
+ON_RECORD(client_unacknowledged, r->one_sided ? value_unknown(one_direction)
+                                              : value_number(r->unacknowledged[ROLE_CLIENT]))
+ON_RECORD(server_unacknowledged, r->one_sided ? value_unknown(one_direction)
+                                              : value_number(r->unacknowledged[ROLE_SERVER]))
+ON_RECORD(client_silent_for, silent_for(r, ROLE_CLIENT))
+ON_RECORD(server_silent_for, silent_for(r, ROLE_SERVER))
+ON_RECORD(connect_challenged, value_bool(r->challenged))
+ON_RECORD(connect_reused_after,
+          r->reused_after_ms == 0            ? value_unknown(no_earlier)
+          : r->reused_after_ms == UINT32_MAX ? value_absent()
+                                             : value_duration((r->reused_after_ms - INT64_C(1)) * NS_PER_MS))
+ON_RECORD(connect_retried, connect_retried(r))
 ON_RECORD(client_out_of_order, value_number(r->out_of_order[ROLE_CLIENT]))
 ON_RECORD(server_out_of_order, value_number(r->out_of_order[ROLE_SERVER]))
 ON_RECORD(client_keep_alive_probes, value_number(r->keep_alive_probes[ROLE_CLIENT]))
@@ -120,6 +205,18 @@ ON_RECORD(unsolicited_status, r->unsolicited_status == 0 ? value_absent()
                                                        : value_number(r->unsolicited_status))
 ON_RECORD(server_software, r->server_software[0] ? value_text(r->server_software) : value_absent())
 ON_RECORD(client_software, r->client_software[0] ? value_text(r->client_software) : value_absent())
+ON_RECORD(tls_handshake,
+          r->tls_handshake == TLS_HANDSHAKE_NONE      ? value_absent()
+          : r->tls_handshake == TLS_HANDSHAKE_UNKNOWN ? value_unknown(tls_missing)
+                                                      : value_text(tls_handshake_names[
+                                                            r->tls_handshake == TLS_HANDSHAKE_INCOMPLETE]))
+ON_RECORD(tls_answer, r->tls_handshake == TLS_HANDSHAKE_NONE ? value_absent()
+                      : r->tls_answer == TLS_ANSWER_UNKNOWN
+                          ? value_unknown(tls_missing)
+                          : value_text(tls_answer_names[r->tls_answer]))
+ON_RECORD(tls_alert, tls_alert(r))
+ON_RECORD(tls_alert_by, r->tls_alert_by < 0 ? value_absent()
+                                            : value_text(role_names[r->tls_alert_by]))
 ON_RECORD(fin_wait_2, r->fin_wait_2_by < 0
                           ? value_absent()
                           : value_span(r->fin_wait_2_ns, r->fin_wait_2_end_ns))
@@ -139,11 +236,11 @@ ON_EXCHANGE(request_method, x->request_head ? value_text(http_method_name(x->met
 ON_EXCHANGE(request_path, x->request_seen && x->target[0] ? value_text(x->target) : value_absent())
 ON_EXCHANGE(request_host, x->host[0] ? value_text(x->host) : value_absent())
 ON_EXCHANGE(request_seen, value_bool(x->request_seen))
+ON_EXCHANGE(request_head, !x->request_head && x->request_lost ? value_unknown(bytes_missing)
+                                                             : value_bool(x->request_head))
 ON_EXCHANGE(request_complete, !x->request_complete && x->request_lost
                                   ? value_unknown(bytes_missing)
                                   : value_bool(x->request_complete))
-ON_EXCHANGE(request_head, !x->request_head && x->request_lost ? value_unknown(bytes_missing)
-                                                       : value_bool(x->request_head))
 ON_EXCHANGE(request_announced, x->request_body < 0 ? value_absent()
                                                    : value_number((double)x->request_body))
 ON_EXCHANGE(request_bytes, !x->request_seen ? value_absent()

@@ -68,10 +68,13 @@ struct tcp_end {
     uint32_t rst_seq, rst_ack; /* of its first reset that fits; rst_ack 0 without the ACK flag */
     uint32_t rst_ts_us;        /* likewise, modulo 2^32 */
     uint32_t retransmitted;    /* segments */
-    uint32_t out_of_order;     /* segments */
-    uint32_t duplicates;       /* segments captured twice */
-    uint16_t keep_alive_probes, zero_windows, resets; /* stick at UINT16_MAX */
+    uint16_t out_of_order;     /* segments; sticks at UINT16_MAX, as do the next */
+    uint16_t keep_alive_probes, zero_windows, resets;
     uint8_t state_before_rst[2]; /* of this end and of the other */
+    uint8_t syns;              /* SYNs or SYN-ACKs, repetitions included; sticks at UINT8_MAX */
+    uint8_t syns_after_data;   /* SYN-ACKs sent again although the other end's ACK of them and its first data
+                                  had been captured; likewise */
+    uint8_t repeats;           /* of its oldest unacknowledged byte, since the other end was last heard; likewise */
 };
 static_assert(sizeof(struct tcp_end) == 128, "two cache lines");
 
@@ -79,6 +82,7 @@ struct tcp_conn {
     struct tcp_tuple tuple; /* first: the table points here */
     uint32_t hash;
     uint32_t pending_bytes; /* of both ends */
+    int64_t first_ns, last_ns; /* earliest and latest segment; duplicates of the capture not counted */
     struct tcp_end end[2];  /* as in tuple */
 };
 

@@ -30,6 +30,7 @@ void tcp_conn_init(struct tcp_conn *conn, const struct segment *segment, uint32_
 {
     tcp_tuple_of(&conn->tuple, segment);
     conn->hash = hash;
+    conn->first_ns = conn->last_ns = segment->ts_ns;
     bool from_start = segment->flags & TCP_SYN;
     for (int i = 0; i < 2; i++) {
         conn->end[i].window_scale = -1;
@@ -145,6 +146,11 @@ static unsigned take_reset(struct tcp_end *end, struct tcp_end *peer, const stru
     return notes;
 }
 
+static void count_up(uint8_t *counter)
+{
+    *counter += *counter < UINT8_MAX;
+}
+
 static unsigned take_syn(struct tcp_end *end, const struct tcp_end *peer, const struct segment *s)
 {
     bool syn_ack = s->flags & TCP_ACK;
@@ -155,6 +161,12 @@ static unsigned take_syn(struct tcp_end *end, const struct tcp_end *peer, const 
     /* Until one is acknowledged, a second SYN-ACK may be the true one. */
     bool another = syn_ack && end->syn_seen && end->isn != s->seq && peer->state == TCP_SYN_SENT;
     end->window_scale = s->window_scale;
+    count_up(&end->syns);
+    /* Not where a device on the path answers with numbers of its own (Fast Open through a proxy). */
+    bool answered = peer->ack_known && peer->ack == end->isn + 1 && s->seq == end->isn;
+    if (syn_ack && end->syn_seen && answered && peer->data_segments > 0 &&
+        end->data_segments == 0 && seq_leq(end->ack, peer->isn + 1))
+        count_up(&end->syns_after_data);
     if (another)
         set_base(end, s->seq);
     if (end->syn_seen) {
@@ -233,6 +245,9 @@ static unsigned take_payload(struct tcp_conn *conn, unsigned from, const struct 
     unsigned notes = 0;
     end->data_segments++;
     end->data_ack = s->ack;
+    const struct tcp_end *peer = &conn->end[!from];
+    if (peer->ack_known && seq == peer->ack && seq_lt(seq, end->snd_nxt))
+        count_up(&end->repeats);
     if (seq_lt(seq, end->snd_nxt) && seq_lt(seq, end->data_end)) {
         /* Below what was sent already: it fills a hole, or it was sent before. */
         notes = seq_lt(end->deliver_nxt, end_seq) ? TCP_NOTE_OUT_OF_ORDER
@@ -243,7 +258,7 @@ static unsigned take_payload(struct tcp_conn *conn, unsigned from, const struct 
         end->snd_nxt = seq_max(end->snd_nxt, end_seq);
     }
     notes |= reassembly_input(conn, from, s, seq, budget, sink);
-    end->out_of_order += (notes & TCP_NOTE_OUT_OF_ORDER) != 0;
+    end->out_of_order += notes & TCP_NOTE_OUT_OF_ORDER && end->out_of_order < UINT16_MAX;
     end->retransmitted += (notes & TCP_NOTE_RETRANSMISSION) != 0;
     return notes;
 }
@@ -270,8 +285,10 @@ static unsigned take_window(struct tcp_end *end, const struct segment *s)
     return now_zero ? TCP_NOTE_ZERO_WINDOW : 0;
 }
 
-static void remember(struct tcp_end *end, const struct segment *s)
+static void remember(struct tcp_conn *conn, struct tcp_end *end, const struct segment *s)
 {
+    if (s->ts_ns > conn->last_ns)
+        conn->last_ns = s->ts_ns;
     if (end->segments == 0 || (int16_t)(s->ip_id - end->newest_ip_id) > 0)
         end->newest_ip_id = s->ip_id;
     if (end->segments++ == 0 || seq_lt(end->max_seq, s->seq))
@@ -304,6 +321,7 @@ static unsigned take_predicted(struct tcp_conn *conn, unsigned from, const struc
     struct tcp_end *end = &conn->end[from];
     unsigned notes = 0;
     end->ack = s->ack;
+    conn->end[!from].repeats = 0;
     if (s->payload_len > 0) {
         end->data_segments++;
         end->data_ack = s->ack;
@@ -311,7 +329,7 @@ static unsigned take_predicted(struct tcp_conn *conn, unsigned from, const struc
         notes = reassembly_input(conn, from, s, s->seq, budget, sink);
     }
     end->window = s->window;
-    remember(end, s);
+    remember(conn, end, s);
     return notes;
 }
 
@@ -321,14 +339,13 @@ unsigned tcp_input(struct tcp_conn *conn, unsigned from, const struct segment *s
     struct tcp_end *end = &conn->end[from], *peer = &conn->end[!from];
     if (is_predicted(end, peer, s))
         return take_predicted(conn, from, s, budget, sink);
-    if (is_duplicate(end, s) || is_late_copy(end, s)) {
-        end->duplicates++;
+    if (is_duplicate(end, s) || is_late_copy(end, s))
         return TCP_NOTE_DUPLICATE;
-    }
     unsigned notes = 0;
+    peer->repeats = 0;
     if (s->flags & TCP_RST) {
         notes = take_reset(end, peer, s);
-        remember(end, s);
+        remember(conn, end, s);
         return notes;
     }
     notes |= disown_reset(end, peer, s);
@@ -344,7 +361,7 @@ unsigned tcp_input(struct tcp_conn *conn, unsigned from, const struct segment *s
     if (distance > SANE_SEQ_DISTANCE || distance < -SANE_SEQ_DISTANCE)
         notes |= TCP_NOTE_STRANGE;
     if (notes & TCP_NOTE_STRANGE) {
-        remember(end, s);
+        remember(conn, end, s);
         return notes;
     }
     if (s->flags & TCP_ACK)
@@ -354,7 +371,7 @@ unsigned tcp_input(struct tcp_conn *conn, unsigned from, const struct segment *s
     if (s->flags & TCP_FIN)
         notes |= take_fin(end, s, seq + s->payload_len);
     notes |= take_window(end, s);
-    remember(end, s);
+    remember(conn, end, s);
     return notes;
 }
 

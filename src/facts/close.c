@@ -360,6 +360,7 @@ void connection_record(const struct connection *c, int client_end, bool role_gue
                                    : c->reset_on_data_by == client_end ? ROLE_CLIENT
                                                                        : ROLE_SERVER);
     r->reset_on_data_after_fin = c->reset_on_data_after_fin;
+    connection_waits(c, client, r);
     fill_history(c, client, r);
 }
 

@@ -14,6 +14,7 @@ void connection_init(struct connection *c, const struct segment *s, uint32_t has
     c->reset_on_data_by = -1;
     c->longest_reuse_idle = NS_ABSENT;
     c->handshake_timed = true;
+    waits_init(&c->waits);
 }
 
 static struct mark mark_of(const struct segment *s)
@@ -199,6 +200,24 @@ static void note_reuse(struct connection *c, const struct segment *s, int64_t re
         c->longest_reuse_idle = idle;
 }
 
+/* While this end receives nothing, does the other one have to wait with the rest of a message? */
+static bool blocks_message(const struct connection *c, unsigned from)
+{
+    const struct http_conn *http = &c->http;
+    if (http->client == (int)from)
+        return http->first != NULL && http->first->response_seen;
+    return http->client >= 0 && http->last != NULL && !http->last->request_complete;
+}
+
+static void note_waits(struct connection *c, unsigned from, const struct segment *s,
+                       unsigned notes, const struct waits_before *before)
+{
+    const struct mark *data = &c->end_mark[from][END_DATA];
+    bool blocks = notes & TCP_NOTE_ZERO_WINDOW && blocks_message(c, from);
+    waits_segment(&c->waits, &c->tcp, from, s, notes, before,
+                  data->frame != 0 ? data->ns : INT64_MIN, c->first_ns, blocks);
+}
+
 void connection_input(struct connection *c, unsigned from, const struct segment *s,
                       struct connection_shared *shared)
 {
@@ -207,9 +226,11 @@ void connection_input(struct connection *c, unsigned from, const struct segment 
     c->http.notes = 0;
     /* Before the segment changes it: when did the last response end? */
     int64_t rested_since = c->http.done != NULL ? c->http.done->response.last_ns : NS_ABSENT;
+    const struct waits_before before = waits_before(&c->tcp, from, s, c->last_ns);
     unsigned notes = tcp_input(&c->tcp, from, s, &shared->budget, &sink);
     if (notes & TCP_NOTE_DUPLICATE)
         return;
+    note_waits(c, from, s, notes, &before);
     c->last_ns = s->ts_ns > c->last_ns ? s->ts_ns : c->last_ns;
     if (notes & TCP_NOTE_SYN) {
         mark_once(&c->end_mark[from][END_SYN], s);

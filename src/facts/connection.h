@@ -5,6 +5,7 @@
 #define HANGUP_FACTS_CONNECTION_H
 
 #include "facts/record.h"
+#include "facts/waits.h"
 
 /* Moments by end of the tuple: who is the client may turn out later. */
 enum end_mark { END_SYN, END_FIN, END_FIN_ACKED, END_RST, END_DATA, END_MARKS };
@@ -32,6 +33,7 @@ struct connection {
     bool reset_on_data_after_fin;
     struct mark offender;     /* the data that drew that reset */
     int64_t longest_reuse_idle;
+    struct waits waits;
     char history[HISTORY_BYTES];
     uint32_t history_seen;    /* letters already there, a bit each */
     void *user;               /* the rule engine's */
@@ -56,6 +58,9 @@ void connection_finish(struct connection *c, struct connection_shared *shared);
  * business. end_ns: end of the capture. */
 void connection_record(const struct connection *c, int client, bool role_guessed, int64_t end_ns,
                        struct record *record);
+
+/* The part of connection_record about silences, repetitions and resets of others; after its marks. */
+void connection_waits(const struct connection *c, unsigned client, struct record *record);
 
 /* Facts on one of the finished connection's exchanges. */
 void connection_exchange(const struct connection *c, const struct record *record,

@@ -60,6 +60,17 @@ bool mark_find(const char *name, enum mark_id *id);
  * upper case for end 0. */
 #define HISTORY_BYTES 20
 
+/* What an end waited for, from struct end_waits. */
+struct wait_facts {
+    uint32_t zero_window_ms, stalled_ms;
+    uint16_t passed_len, repeat_len;
+    uint8_t repeats, probes, small_waits;
+    uint8_t fin_repeats;         /* of a FIN that was never acknowledged; 0: it was */
+    bool heard;
+    int16_t rst_hops;            /* how far its reset's TTL lies outside that of its other segments; -1: no
+                                    reset, or no other segment */
+};
+
 struct record {
     struct tcp_tuple tuple;      /* first: the table points here; closed is true */
     uint64_t id;                 /* order of first packets in the whole run */
@@ -96,6 +107,12 @@ struct record {
     uint32_t retransmitted[2], out_of_order[2], keep_alive_probes[2], zero_windows[2];
     uint32_t unsolicited;        /* responses with no request outstanding */
     uint32_t resets[2];
+    struct wait_facts waits[2];  /* by role */
+    int8_t silent_by;            /* whose data after a silence nobody acknowledged; enum end_role, -1 */
+    int8_t foreign_reset_by;     /* in whose name somebody else sent a reset; enum end_role, -1 */
+    uint32_t silence_ms;         /* that silence; valid if silent_by >= 0 */
+    uint32_t survived_ms;        /* longest silence after which data was acknowledged; 0: none */
+    int64_t resets_apart_ns;     /* between the resets of both ends; NS_ABSENT */
     struct mark mark[MARKS];
     char history[HISTORY_BYTES];
     /* For the report; NULL unless some rule may want to show this connection. */

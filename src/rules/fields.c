@@ -39,6 +39,33 @@ static const char *phase_missing(const struct record *r)
     return r->one_sided ? one_direction : r->lost_thread ? bytes_missing : not_in_clear;
 }
 
+/* The end whose data, or FIN, was repeated without an answer; the one that repeated more. */
+static int unanswered_end(const struct record *r)
+{
+    return r->waits[1].repeats > r->waits[0].repeats;
+}
+
+static int unanswered_fin(const struct record *r)
+{
+    return r->waits[1].fin_repeats > r->waits[0].fin_repeats;
+}
+
+/* Was the silence before the last data its end? */
+static bool silence_was_fatal(const struct record *r)
+{
+    if (r->silent_by < 0)
+        return false;
+    const struct wait_facts *w = &r->waits[r->silent_by];
+    bool reset = r->reset_on_data_by == !r->silent_by && !r->reset_on_data_after_fin &&
+                 r->resets[r->silent_by] == 0;
+    return reset || (w->repeats > 0 && !w->heard);
+}
+
+static struct value milliseconds(uint32_t ms)
+{
+    return value_duration((int64_t)ms * 1000000);
+}
+
 /* One getter each: the value in terms of the record r, the exchange facts f, the exchange x or
  * the deadline d. */
 #define ON_RECORD(name, expression)                                     \
@@ -123,6 +150,44 @@ ON_RECORD(reset_on_data_by, r->reset_on_data_by < 0 ? value_absent()
                                                     : value_text(role_names[r->reset_on_data_by]))
 ON_RECORD(reset_on_data_after_fin, value_bool(r->reset_on_data_after_fin))
 ON_RECORD(longest_idle, duration(r->longest_reuse_idle, bytes_missing))
+
+/* What only ACKs can tell needs both directions. */
+#define ON_BOTH(name, expression) \
+    ON_RECORD(name, r->one_sided ? value_unknown(one_direction) : expression)
+ON_BOTH(silence_survived, milliseconds(r->survived_ms))
+ON_BOTH(silence_fatal, silence_was_fatal(r) ? milliseconds(r->silence_ms) : value_absent())
+ON_BOTH(unanswered_by, r->waits[unanswered_end(r)].repeats == 0
+                           ? value_absent()
+                           : value_text(role_names[unanswered_end(r)]))
+ON_BOTH(unanswered_repeats, value_number(r->waits[unanswered_end(r)].repeats))
+ON_BOTH(unanswered_heard, value_bool(r->waits[unanswered_end(r)].heard))
+ON_BOTH(unanswered_size, r->waits[unanswered_end(r)].repeats == 0
+                             ? value_absent()
+                             : value_number(r->waits[unanswered_end(r)].repeat_len))
+ON_BOTH(unanswered_passed, r->waits[unanswered_end(r)].repeats == 0
+                               ? value_absent()
+                               : value_number(r->waits[unanswered_end(r)].passed_len))
+ON_BOTH(fin_unanswered_by, r->waits[unanswered_fin(r)].fin_repeats == 0
+                               ? value_absent()
+                               : value_text(role_names[unanswered_fin(r)]))
+ON_BOTH(fin_unanswered_repeats, value_number(r->waits[unanswered_fin(r)].fin_repeats))
+ON_BOTH(client_probes_unanswered, value_number(r->waits[ROLE_CLIENT].probes))
+ON_BOTH(server_probes_unanswered, value_number(r->waits[ROLE_SERVER].probes))
+ON_BOTH(client_zero_window_time, milliseconds(r->waits[ROLE_CLIENT].zero_window_ms))
+ON_BOTH(server_zero_window_time, milliseconds(r->waits[ROLE_SERVER].zero_window_ms))
+ON_BOTH(client_stalled, milliseconds(r->waits[ROLE_CLIENT].stalled_ms))
+ON_BOTH(server_stalled, milliseconds(r->waits[ROLE_SERVER].stalled_ms))
+ON_BOTH(client_held_back, value_number(r->waits[ROLE_CLIENT].small_waits))
+ON_BOTH(server_held_back, value_number(r->waits[ROLE_SERVER].small_waits))
+ON_RECORD(client_rst_hops, r->waits[ROLE_CLIENT].rst_hops < 0
+                               ? value_absent()
+                               : value_number(r->waits[ROLE_CLIENT].rst_hops))
+ON_RECORD(server_rst_hops, r->waits[ROLE_SERVER].rst_hops < 0
+                               ? value_absent()
+                               : value_number(r->waits[ROLE_SERVER].rst_hops))
+ON_RECORD(foreign_reset_by, r->foreign_reset_by < 0 ? value_absent()
+                                                    : value_text(role_names[r->foreign_reset_by]))
+ON_RECORD(resets_apart, duration(r->resets_apart_ns, bytes_missing))
 
 ON_EXCHANGE(request_method, x->request_head ? value_text(http_method_name(x->method))
                                             : value_absent())

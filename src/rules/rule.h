@@ -63,6 +63,7 @@ struct rule {
     const struct expr *when;      /* GROUP: about the members */
     bool judges_open;             /* EXCHANGE: may hold before the connection's close is known */
     const struct expr *members;   /* GROUP: which connections */
+    const struct expr *lists;     /* GROUP: the members that a finding lists; NULL: all */
     struct reference_list references; /* none: no deadline is sought */
     bool deadline_only;           /* GROUP: list only the connections that the timer explains */
     unsigned evidence;            /* bit per enum mark_id */

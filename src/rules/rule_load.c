@@ -217,6 +217,15 @@ static bool load_members(struct loader *l, yaml_node_t *node)
     return compile_condition(l, node, &context, &l->rule->members);
 }
 
+static bool load_lists(struct loader *l, yaml_node_t *node)
+{
+    struct expr_context context = { .scope = SCOPE_CONNECTION,
+                                    .parameters = l->rule->parameters };
+    if (l->rule->scope != SCOPE_GROUP)
+        return source_fail(l, node, "'lists' is for rules with scope: group");
+    return compile_condition(l, node, &context, &l->rule->lists);
+}
+
 static bool take_reference(struct loader *l, yaml_node_t *item, void *context)
 {
     (void)context;
@@ -375,6 +384,7 @@ static const struct key {
     { "per", load_per, false },
     { "parameters", load_parameters, false },
     { "members", load_members, false },
+    { "lists", load_lists, false },
     { "when", load_when, true },
     { "deadline", load_deadline, false },
     { "deadline_only", load_deadline_only, false },

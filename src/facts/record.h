@@ -67,9 +67,11 @@ struct wait_facts {
     uint8_t repeats, probes, small_waits;
     uint8_t fin_repeats;         /* of a FIN that was never acknowledged; 0: it was */
     bool heard;
-    int16_t rst_hops;            /* how far its reset's TTL lies outside that of its other segments; -1: no
-                                    reset, or no other segment */
+    int16_t rst_hops;            /* how far its reset's TTL lies outside that of its other segments */
 };
+
+#define HOPS_ABSENT (-1)  /* no reset */
+#define HOPS_UNKNOWN (-2) /* no other segment */
 
 struct record {
     struct tcp_tuple tuple;      /* first: the table points here; closed is true */
@@ -110,6 +112,7 @@ struct record {
     struct wait_facts waits[2];  /* by role */
     int8_t silent_by;            /* whose data after a silence nobody acknowledged; enum end_role, -1 */
     int8_t foreign_reset_by;     /* in whose name somebody else sent a reset; enum end_role, -1 */
+    bool foreign_reset_believed; /* the other end has been silent since */
     uint32_t silence_ms;         /* that silence; valid if silent_by >= 0 */
     uint32_t survived_ms;        /* longest silence after which data was acknowledged; 0: none */
     int64_t resets_apart_ns;     /* between the resets of both ends; NS_ABSENT */

@@ -38,8 +38,10 @@ static void mark_waits(const struct connection *c, struct record *r)
 /* How far the reset's TTL lies outside of what its end sends with otherwise. */
 static int16_t hops_apart(const struct end_waits *w)
 {
-    if (w->rst_ttl == 0 || w->ttl_low > w->ttl_high)
-        return -1;
+    if (w->rst_ttl == 0)
+        return HOPS_ABSENT;
+    if (w->ttl_low > w->ttl_high)
+        return HOPS_UNKNOWN;
     return (int16_t)(w->rst_ttl < w->ttl_low    ? w->ttl_low - w->rst_ttl
                      : w->rst_ttl > w->ttl_high ? w->rst_ttl - w->ttl_high
                                                 : 0);
@@ -62,10 +64,18 @@ static int disowned_reset(const struct connection *c)
     return -1;
 }
 
+/* The other end has not sent anything but resets since. */
+static bool was_believed(const struct connection *c, unsigned e)
+{
+    const struct tcp_end *peer = &c->tcp.end[!e];
+    return peer->last_ts_ns <= c->tcp.end[e].rst_ts_ns || peer->last_flags & TCP_RST;
+}
+
 static void fill_resets(const struct connection *c, unsigned client, struct record *r)
 {
     int disowned = disowned_reset(c);
     r->foreign_reset_by = role_of(disowned, client);
+    r->foreign_reset_believed = disowned >= 0 && was_believed(c, (unsigned)disowned);
     if (disowned >= 0)
         mark_entry(c, (unsigned)disowned, TIMELINE_RST, &r->mark[MARK_FOREIGN_RST]);
     const struct mark *a = &c->end_mark[0][END_RST], *b = &c->end_mark[1][END_RST];

@@ -8,6 +8,7 @@
 static const char no_handshake[] = "the handshake was not captured";
 static const char bytes_missing[] = "bytes of the conversation are missing in the capture";
 static const char one_direction[] = "one direction of the connection is not in the capture";
+static const char nothing_but_resets[] = "of one end nothing but resets is in the capture";
 static const char no_round_trip[] = "the handshake was not captured, so the path's delay is "
                                     "not known";
 static const char not_in_clear[] = "the conversation is not HTTP/1 in the clear, or began before "
@@ -64,6 +65,13 @@ static bool silence_was_fatal(const struct record *r)
 static struct value milliseconds(uint32_t ms)
 {
     return value_duration((int64_t)ms * 1000000);
+}
+
+static struct value hops(int n)
+{
+    return n == HOPS_ABSENT    ? value_absent()
+           : n == HOPS_UNKNOWN ? value_unknown(nothing_but_resets)
+                               : value_number(n);
 }
 
 /* One getter each: the value in terms of the record r, the exchange facts f, the exchange x or
@@ -179,14 +187,11 @@ ON_BOTH(client_stalled, milliseconds(r->waits[ROLE_CLIENT].stalled_ms))
 ON_BOTH(server_stalled, milliseconds(r->waits[ROLE_SERVER].stalled_ms))
 ON_BOTH(client_held_back, value_number(r->waits[ROLE_CLIENT].small_waits))
 ON_BOTH(server_held_back, value_number(r->waits[ROLE_SERVER].small_waits))
-ON_RECORD(client_rst_hops, r->waits[ROLE_CLIENT].rst_hops < 0
-                               ? value_absent()
-                               : value_number(r->waits[ROLE_CLIENT].rst_hops))
-ON_RECORD(server_rst_hops, r->waits[ROLE_SERVER].rst_hops < 0
-                               ? value_absent()
-                               : value_number(r->waits[ROLE_SERVER].rst_hops))
+ON_RECORD(client_rst_hops, hops(r->waits[ROLE_CLIENT].rst_hops))
+ON_RECORD(server_rst_hops, hops(r->waits[ROLE_SERVER].rst_hops))
 ON_RECORD(foreign_reset_by, r->foreign_reset_by < 0 ? value_absent()
                                                     : value_text(role_names[r->foreign_reset_by]))
+ON_RECORD(foreign_reset_believed, value_bool(r->foreign_reset_believed))
 ON_RECORD(resets_apart, duration(r->resets_apart_ns, bytes_missing))
 
 ON_EXCHANGE(request_method, x->request_head ? value_text(http_method_name(x->method))

@@ -44,6 +44,7 @@ enum expr_function {
     FUNCTION_FIXED,
     FUNCTION_PEAK,
     FUNCTION_SAME,
+    FUNCTION_PERIOD,
 };
 
 struct expr {

@@ -37,6 +37,7 @@ static const struct function {
     { "p95", FUNCTION_P95, true },          { "min", FUNCTION_MIN, true },
     { "max", FUNCTION_MAX, true },          { "fixed", FUNCTION_FIXED, true },
     { "peak", FUNCTION_PEAK, true },        { "same", FUNCTION_SAME, true },
+    { "period", FUNCTION_PERIOD, true },
 };
 
 static const struct expr *fail(struct parser *p, size_t offset, const char *format, ...)
@@ -251,6 +252,11 @@ static const struct expr *check_call(struct parser *p, struct expr *call)
         if (a == NULL || b != NULL || a->type != TYPE_SPAN)
             return fail(p, at, "peak() takes one span, such as fin_wait_2");
         call->type = TYPE_NUMBER;
+        return call;
+    case FUNCTION_PERIOD:
+        if (a == NULL || b != NULL || a->type != TYPE_SPAN)
+            return fail(p, at, "period() takes one span, such as life");
+        call->type = TYPE_DURATION;
         return call;
     case FUNCTION_SAME:
         if (a == NULL || b != NULL || a->type == TYPE_SPAN)

@@ -105,6 +105,7 @@ ON_RECORD(exchanges, r->open_seen ? value_number(r->exchanges) : value_unknown(n
 ON_RECORD(requests, r->open_seen ? value_number(r->requests) : value_unknown(no_handshake))
 ON_RECORD(rtt, duration(r->rtt, no_round_trip))
 ON_RECORD(lost_bytes, value_number((double)r->lost_bytes))
+ON_RECORD(life, value_span(r->first_ns, r->last_ns))
 ON_RECORD(upgraded, value_bool(r->upgraded))
 ON_RECORD(close_by, r->close_by == BY_UNKNOWN ? value_unknown(one_direction) : value_text(close_by_name((enum close_by)r->close_by)))
 ON_RECORD(close_how, value_text(close_how_name((enum close_how)r->close_how)))

@@ -406,6 +406,7 @@ void connection_exchange(const struct connection *c, const struct record *r,
         .fin_known_for = NS_ABSENT,
         .to_close = NS_ABSENT,
         .to_response = NS_ABSENT,
+        .continue_wait = NS_ABSENT,
     };
     const struct http_stream *answers = &c->http.stream[!client];
     f->response_unknown = x->response_seen ? x->response_lost
@@ -421,6 +422,10 @@ void connection_exchange(const struct connection *c, const struct record *r,
         f->idle_before = x->request.first_ns - c->handshake_done.ns;
     if (f->idle_before != NS_ABSENT && f->idle_before < 0)
         f->idle_before = NS_UNKNOWN; /* a gap in the response before, dated too late */
+    if (x->expect_continue && x->body_begun && !x->body_answered)
+        f->continue_wait = answers->lost_bytes || f->response_unknown || x->body_wait_ns < 0
+                               ? NS_UNKNOWN
+                               : x->body_wait_ns;
     if (x->response_seen)
         f->to_response = x->response.first_ns - x->request.last_ns;
     struct act act = act_of(c, !client);

@@ -141,6 +141,7 @@ struct exchange_facts {
                                     sent the request; 0: it had not; absent: no FIN */
     int64_t to_close;            /* from the request's last byte to the server's close */
     int64_t to_response;         /* to the first byte of the response */
+    int64_t continue_wait;       /* from the request's head to its body, in want of 100 (Continue) */
     bool response_unknown;       /* response bytes may be missing in the capture */
 };
 

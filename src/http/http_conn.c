@@ -213,7 +213,17 @@ static enum body request_head_complete(struct http_stream *stream)
     if (parser->http_major == 1 && parser->http_minor == 0 &&
         !(parser->flags & F_CONNECTION_KEEP_ALIVE))
         x->request_close = true;
+    if (x->expect_continue)
+        x->body_wait_ns = stream->chunk->ts_ns;
     return BODY_AS_FRAMED;
+}
+
+/* RFC 9110 section 10.1.1: the client waits for 100 (Continue), but not for ever. */
+static void begin_body(struct http_exchange *x, const struct tcp_chunk *chunk)
+{
+    x->body_begun = true;
+    x->body_answered = x->response_seen;
+    x->body_wait_ns = chunk->bytes != NULL ? chunk->ts_ns - x->body_wait_ns : -1;
 }
 
 static enum body response_head_complete(struct http_stream *stream)
@@ -278,8 +288,11 @@ static int on_body(llhttp_t *parser, const char *at, size_t length)
         stream->chunk_left -= length < stream->chunk_left ? length : stream->chunk_left;
         stream->in_chunk = stream->chunk_left > 0;
     }
-    if (!stream->is_request && stream->exchange != NULL)
-        stream->exchange->response_body_seen += length;
+    struct http_exchange *x = stream->exchange;
+    if (!stream->is_request && x != NULL)
+        x->response_body_seen += length;
+    else if (x != NULL && x->expect_continue && !x->body_begun)
+        begin_body(x, stream->chunk);
     return 0;
 }
 

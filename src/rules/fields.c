@@ -210,6 +210,7 @@ ON_EXCHANGE(request_covered, f->covered < 0 ? value_absent()
 ON_EXCHANGE(request_idle_before, duration(f->idle_before, bytes_missing))
 ON_EXCHANGE(request_fin_known_for, duration(f->fin_known_for, no_round_trip))
 ON_EXCHANGE(request_to_close, duration(f->to_close, bytes_missing))
+ON_EXCHANGE(request_continue_wait, duration(f->continue_wait, bytes_missing))
 ON_EXCHANGE(response_started, !x->response_seen && f->response_unknown
                                   ? value_unknown(bytes_missing)
                                   : value_bool(x->response_seen))

@@ -195,7 +195,9 @@ static bool count_for_capture(struct tracker *t, const struct record *r)
     if (counts == NULL)
         return false;
     counts->lost_bytes += r->lost_bytes;
+    counts->lossy += r->lost_bytes > 0;
     counts->one_sided += r->one_sided;
+    counts->mid_stream += !r->open_seen;
     if (r->rtt == NS_UNKNOWN || r->rtt < SHORTEST_TELLING_RTT_NS)
         return true;
     if (r->client_rtt < r->rtt / 5)

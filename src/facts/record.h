@@ -112,6 +112,7 @@ struct record {
     struct wait_facts waits[2];  /* by role */
     int8_t silent_by;            /* whose data after a silence nobody acknowledged; enum end_role, -1 */
     int8_t foreign_reset_by;     /* in whose name somebody else sent a reset; enum end_role, -1 */
+    bool acked_unseen;           /* that end acknowledged what was not captured: perhaps a FIN */
     bool foreign_reset_believed; /* the other end has been silent since */
     uint32_t silence_ms;         /* that silence; valid if silent_by >= 0 */
     uint32_t survived_ms;        /* longest silence after which data was acknowledged; 0: none */

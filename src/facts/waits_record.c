@@ -1,6 +1,7 @@
 /*
  * waits_record - what the ends of a finished connection waited for, and the packets that show it.
  */
+#include "base/seq.h"
 #include "facts/connection.h"
 
 /* The newest entry of one kind, unless the timeline does not have it any more. */
@@ -103,6 +104,12 @@ void connection_waits(const struct connection *c, unsigned client, struct record
         };
     }
     r->silent_by = role_of(c->waits.rested_by, client);
+    if (c->waits.rested_by >= 0) {
+        const struct tcp_end *rested = &c->tcp.end[c->waits.rested_by];
+        const struct tcp_end *other = &c->tcp.end[!c->waits.rested_by];
+        r->acked_unseen = rested->ack_known && other->base_known &&
+                          seq_lt(other->snd_nxt, rested->ack);
+    }
     r->silence_ms = c->waits.rested_ms;
     r->survived_ms = c->waits.survived_ms;
     mark_waits(c, r);

@@ -164,7 +164,9 @@ ON_RECORD(longest_idle, duration(r->longest_reuse_idle, bytes_missing))
 #define ON_BOTH(name, expression) \
     ON_RECORD(name, r->one_sided ? value_unknown(one_direction) : expression)
 ON_BOTH(silence_survived, milliseconds(r->survived_ms))
-ON_BOTH(silence_fatal, silence_was_fatal(r) ? milliseconds(r->silence_ms) : value_absent())
+ON_BOTH(silence_fatal, !silence_was_fatal(r) ? value_absent()
+                       : r->acked_unseen     ? value_unknown(bytes_missing)
+                                             : milliseconds(r->silence_ms))
 ON_BOTH(unanswered_by, r->waits[unanswered_end(r)].repeats == 0
                            ? value_absent()
                            : value_text(role_names[unanswered_end(r)]))

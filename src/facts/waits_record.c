@@ -53,13 +53,13 @@ static int8_t role_of(int end, unsigned client)
     return (int8_t)(end < 0 ? -1 : (unsigned)end == client ? ROLE_CLIENT : ROLE_SERVER);
 }
 
-/* An end that went on after its reset; before the handshake, resets answer old packets. */
+/* An end that went on after its reset; that of a client before its handshake answers an old packet. */
 static int disowned_reset(const struct connection *c)
 {
     for (int e = 0; e < 2; e++) {
         const struct tcp_end *end = &c->tcp.end[e];
         if (end->resets > 0 && end->rst_kind == TCP_RESET_FOREIGN &&
-            end->state_before_rst[0] >= TCP_ESTABLISHED)
+            end->state_before_rst[0] != TCP_SYN_SENT)
             return e;
     }
     return -1;

@@ -490,6 +490,7 @@ void connection_record(const struct connection *c, int client_end, bool role_gue
     fill_tls(c, client, r);
     r->challenged = c->challenged;
     r->reused_after_ms = c->reused_after_ms;
+    connection_waits(c, client, r);
     fill_history(c, client, r);
 }
 
@@ -577,6 +578,7 @@ void connection_exchange(const struct connection *c, const struct record *r,
         .fin_known_for = NS_ABSENT,
         .to_close = NS_ABSENT,
         .to_response = NS_ABSENT,
+        .continue_wait = NS_ABSENT,
     };
     const struct http_stream *answers = &c->http.stream[!client];
     f->response_unknown = x->response_seen ? x->response_lost
@@ -596,6 +598,10 @@ void connection_exchange(const struct connection *c, const struct record *r,
         f->idle_before = x->request.first_ns - c->handshake_done.ns;
     if (f->idle_before != NS_ABSENT && f->idle_before < 0)
         f->idle_before = NS_UNKNOWN; /* a gap in the response before, dated too late */
+    if (x->expect_continue && x->body_begun && !x->body_answered)
+        f->continue_wait = answers->lost_bytes || f->response_unknown || x->body_wait_ns < 0
+                               ? NS_UNKNOWN
+                               : x->body_wait_ns;
     if (x->response_seen)
         f->to_response = x->response.first_ns - x->request.last_ns;
     response_early(x, f);

@@ -42,6 +42,7 @@ void connection_init(struct connection *c, const struct segment *s, uint32_t has
     c->stream_frame = s->frame;
     c->longest_reuse_idle = NS_ABSENT;
     c->handshake_timed = true;
+    waits_init(&c->waits);
 }
 
 const struct mark *connection_mark(const struct connection *c, unsigned end, enum end_mark id)
@@ -302,6 +303,24 @@ static void note_reuse(struct connection *c, const struct segment *s, int64_t re
         c->longest_reuse_idle = idle;
 }
 
+/* While this end receives nothing, does the other one have to wait with the rest of a message? */
+static bool blocks_message(const struct connection *c, unsigned from)
+{
+    const struct http_conn *http = &c->http;
+    if (http->client == (int)from)
+        return http->first != NULL && http->first->response_seen;
+    return http->client >= 0 && http->last != NULL && !http->last->request_complete;
+}
+
+static void note_waits(struct connection *c, unsigned from, const struct segment *s,
+                       unsigned notes, const struct waits_before *before)
+{
+    const struct mark *data = &c->end_mark[from][END_DATA];
+    bool blocks = notes & TCP_NOTE_ZERO_WINDOW && blocks_message(c, from);
+    waits_segment(&c->waits, &c->tcp, from, s, notes, before,
+                  data->frame != 0 ? data->ns : INT64_MIN, c->tcp.first_ns, blocks);
+}
+
 /* An ACK that acknowledges nothing of the new connection: its sender still knows an older one on these
  * ports (RFC 9293 sections 3.5.1 and 3.10.7.4, RFC 5961 section 4). */
 static bool is_challenge(const struct connection *c, unsigned from, const struct segment *s)
@@ -338,11 +357,13 @@ void connection_input(struct connection *c, unsigned from, const struct segment 
                                ? c->http.done->response.last_ns
                                : NS_ABSENT;
     c->challenged |= is_challenge(c, from, s);
+    const struct waits_before before = waits_before(&c->tcp, from, s);
     unsigned notes = tcp_input(&c->tcp, from, s, &shared->budget, &sink);
     if (notes & TCP_NOTE_DUPLICATE) {
         shared->duplicates++;
         return;
     }
+    note_waits(c, from, s, notes, &before);
     if (notes & TCP_NOTE_DATA)
         c->end_mark[from][END_DATA] = mark_of(s);
     if (c->http.notes & HTTP_NOTE_REQUEST)

@@ -7,6 +7,7 @@
 #include "base/arena.h"
 #include "base/text.h"
 #include "facts/record.h"
+#include "facts/waits.h"
 
 /* Moments by end of the tuple: who is the client may turn out later. */
 enum end_mark { END_SYN, END_DATA, END_FIN, END_FIN_ACKED, END_RST, END_MARKS };
@@ -50,6 +51,7 @@ struct connection {
     uint32_t stream_frame;    /* the frame that opened its tcp.stream */
     uint32_t reused_after_ms; /* 1 ms or more after the connection before it on these ports, plus 1; 0: there
                                  was none in the capture; UINT32_MAX: it had not been closed */
+    struct waits waits;
     struct http_conn http;
     struct connection_closing *closing; /* NULL until an end closes */
     struct mark end_mark[2][END_MARKS_OPEN]; /* END_SYN: the first; END_DATA: the last */
@@ -100,6 +102,9 @@ void connection_finish(struct connection *c, struct connection_shared *shared);
 /* Facts of the finished connection, without timeline. end_ns: end of the capture. */
 void connection_record(const struct connection *c, int client, bool role_guessed, int64_t end_ns,
                        struct record *record);
+
+/* The part of connection_record about silences, repetitions and resets of others; after its marks. */
+void connection_waits(const struct connection *c, unsigned client, struct record *record);
 
 /* Facts on one of the finished connection's exchanges. */
 void connection_exchange(const struct connection *c, const struct record *record,

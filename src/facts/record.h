@@ -71,6 +71,19 @@ bool mark_find(const char *name, enum mark_id *id);
  * upper case for end 0. */
 #define HISTORY_BYTES 20
 
+/* What an end waited for, from struct end_waits. */
+struct wait_facts {
+    uint32_t zero_window_ms, stalled_ms;
+    uint16_t passed_len, repeat_len;
+    uint8_t repeats, probes, small_waits;
+    uint8_t fin_repeats;         /* of a FIN that was never acknowledged; 0: it was */
+    bool heard;
+    int16_t rst_hops;            /* how far its reset's TTL lies outside that of its other segments */
+};
+
+#define HOPS_ABSENT (-1)  /* no reset */
+#define HOPS_UNKNOWN (-2) /* no other segment */
+
 struct record {
     struct tcp_tuple tuple;
     struct record *next;         /* the tracker's */
@@ -126,6 +139,14 @@ struct record {
     uint32_t unsolicited;        /* responses with no request outstanding */
     uint16_t unsolicited_status; /* of the last of them that is at hand; 0: not a message, or not known */
     uint32_t resets[2];
+    struct wait_facts waits[2];  /* by role */
+    int8_t silent_by;            /* whose data after a silence nobody acknowledged; enum end_role, -1 */
+    int8_t foreign_reset_by;     /* in whose name somebody else sent a reset; enum end_role, -1 */
+    bool acked_unseen;           /* that end acknowledged what was not captured: perhaps a FIN */
+    bool foreign_reset_believed; /* the other end has been silent since */
+    uint32_t silence_ms;         /* that silence; valid if silent_by >= 0 */
+    uint32_t survived_ms;        /* longest silence after which data was acknowledged; 0: none */
+    int64_t resets_apart_ns;     /* between the resets of both ends; NS_ABSENT */
     struct mark mark[MARKS];
     char history[HISTORY_BYTES];
     /* For the report; NULL unless some rule may want to show this connection, and `example` tells. */
@@ -162,6 +183,7 @@ struct exchange_facts {
     bool early_unknown;
     int8_t after_close;          /* 1: the client had been told that the connection closes, 0: not,
                                     -1: unknown */
+    int64_t continue_wait;       /* from the request's head to its body, in want of 100 (Continue) */
     bool response_unknown;       /* response bytes may be missing in the capture */
 };
 

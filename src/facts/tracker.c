@@ -121,7 +121,9 @@ static bool count_for_capture(struct tracker *t, const struct record *r)
     if (counts == NULL)
         return false;
     counts->lost_bytes += r->lost_bytes;
+    counts->lossy += r->lost_bytes > 0;
     counts->one_sided += r->one_sided;
+    counts->mid_stream += !r->open_seen;
     if (r->rtt == NS_UNKNOWN || r->rtt < SHORTEST_TELLING_RTT_NS)
         return true;
     if (r->client_rtt < r->rtt / 5)
@@ -414,6 +416,8 @@ bool tracker_merge(struct tracker *t, const struct tracker *other, struct err *e
         if (into == NULL)
             return err_no_memory(err);
         into->lost_bytes += from->lost_bytes;
+        into->lossy += from->lossy;
+        into->mid_stream += from->mid_stream;
         into->one_sided += from->one_sided;
         into->near_client += from->near_client;
         into->near_server += from->near_server;

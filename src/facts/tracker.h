@@ -62,7 +62,9 @@ struct tracker_counts {
 /* What is known of one file. */
 struct capture_counts {
     uint64_t lost_bytes;        /* sent, but not in the capture */
+    uint64_t lossy;             /* connections with such bytes */
     uint64_t one_sided;         /* connections */
+    uint64_t mid_stream;        /* connections that began before the capture */
     uint64_t near_client, near_server, between; /* connections whose handshake tells the vantage */
 };
 

@@ -233,8 +233,9 @@ static int on_field_complete(llhttp_t *parser)
 /* What llhttp is told about the body (api.h: on_headers_complete). */
 enum body { BODY_AS_FRAMED = 0, BODY_NONE = 1, BODY_UPGRADE = 2 };
 
-static enum body request_head_complete(struct http_stream *stream)
+static enum body request_head_complete(const struct feeding *f)
 {
+    const struct http_stream *stream = f->stream;
     const llhttp_t *parser = &stream->parse->parser;
     struct http_exchange *x = stream->exchange;
     x->request_head = true;
@@ -244,7 +245,17 @@ static enum body request_head_complete(struct http_stream *stream)
     if (parser->http_major == 1 && parser->http_minor == 0 &&
         !(parser->flags & F_CONNECTION_KEEP_ALIVE))
         x->request_close = true;
+    if (x->expect_continue)
+        x->body_wait_ns = f->chunk->ts_ns;
     return BODY_AS_FRAMED;
+}
+
+/* RFC 9110 section 10.1.1: the client waits for 100 (Continue), but not for ever. */
+static void begin_body(struct http_exchange *x, const struct tcp_chunk *chunk)
+{
+    x->body_begun = true;
+    x->body_answered = x->response_seen;
+    x->body_wait_ns = chunk->bytes != NULL ? chunk->ts_ns - x->body_wait_ns : -1;
 }
 
 static enum body response_head_complete(struct http_stream *stream)
@@ -290,7 +301,7 @@ static int on_head_complete(llhttp_t *parser)
     stream->parse->head = NULL;
     if (stream->exchange == NULL)
         return BODY_AS_FRAMED;
-    return stream->is_request ? request_head_complete(stream) : response_head_complete(stream);
+    return stream->is_request ? request_head_complete(f) : response_head_complete(stream);
 }
 
 static int on_chunk_header(llhttp_t *parser)
@@ -304,14 +315,18 @@ static int on_chunk_header(llhttp_t *parser)
 static int on_body(llhttp_t *parser, const char *at, size_t length)
 {
     (void)at;
-    struct http_stream *stream = ((const struct feeding *)parser->data)->stream;
+    const struct feeding *f = parser->data;
+    const struct http_stream *stream = f->stream;
     struct http_parse *parse = stream->parse;
     if (parse->in_chunk) {
         parse->chunk_left -= length < parse->chunk_left ? length : parse->chunk_left;
         parse->in_chunk = parse->chunk_left > 0;
     }
-    if (!stream->is_request && stream->exchange != NULL)
-        stream->exchange->response_body_seen += length;
+    struct http_exchange *x = stream->exchange;
+    if (!stream->is_request && x != NULL)
+        x->response_body_seen += length;
+    else if (x != NULL && x->expect_continue && !x->body_begun)
+        begin_body(x, f->chunk);
     return 0;
 }
 

@@ -66,6 +66,10 @@ struct http_exchange {
     bool chunked, close_delimited;  /* the response's framing */
     bool event_stream;              /* the response's media type is one that goes on for ever */
     bool expect_continue;
+    bool body_begun;                /* valid with expect_continue, as is the next */
+    bool body_answered;             /* a response, interim or not, began before it */
+    int64_t body_wait_ns;           /* from the head's end to the body's first byte; the head's end until
+                                       then; negative: its first bytes were not captured */
     bool upgraded;                  /* 101, or 2xx to CONNECT */
     /* Bytes of it are missing in the capture, and where it ends is not known any more. (A gap
      * within a body of known length is bridged and does no harm.) */

@@ -299,6 +299,20 @@ static void print_finding(FILE *out, const struct analysis *analysis, const stru
 
 /* ---- the rest -------------------------------------------------------------------------------- */
 
+/* What the capture lacks, it lacks for many rules. */
+static bool same_reason(const struct undecided *a, const struct undecided *b)
+{
+    return a->connections == b->connections && strcmp(a->because, b->because) == 0;
+}
+
+static bool told_before(const struct undecided *undecided, size_t i)
+{
+    for (size_t j = 0; j < i; j++)
+        if (same_reason(&undecided[j], &undecided[i]))
+            return true;
+    return false;
+}
+
 static void print_undecided(FILE *out, const struct analysis *analysis)
 {
     size_t count;
@@ -307,8 +321,13 @@ static void print_undecided(FILE *out, const struct analysis *analysis)
         return;
     fputs("\nCould not be judged\n", out);
     for (size_t i = 0; i < count; i++) {
+        if (told_before(undecided, i))
+            continue;
         struct strbuf text = { 0 };
-        strbuf_addf(&text, "%s on ", undecided[i].rule->id);
+        for (size_t j = i; j < count; j++)
+            if (same_reason(&undecided[i], &undecided[j]))
+                strbuf_addf(&text, "%s%s", j == i ? "" : ", ", undecided[j].rule->id);
+        strbuf_adds(&text, " on ");
         text_count(&text, undecided[i].connections);
         strbuf_addf(&text, " connection%s, because %s", undecided[i].connections == 1 ? "" : "s",
                     undecided[i].because);

@@ -110,8 +110,13 @@ void view_limits(const struct analysis *analysis, size_t capture, struct view_li
     struct capture_counts of_file = tracker_capture_counts(analysis->tracker, capture);
     if (of_file.lost_bytes > 0)
         CLAUSE(of_file.lost_bytes, "%s payload byte%s sent but not in the capture");
+    if (of_file.lossy > 0)
+        CLAUSE(of_file.lossy, "%s connection%s with such gaps: lost by the capture, or cut");
     if (of_file.one_sided > 0)
-        CLAUSE(of_file.one_sided, "%s connection%s seen in one direction only");
+        CLAUSE(of_file.one_sided, "%s connection%s seen in one direction only: the other takes another "
+                                  "path, or the mirror port does not show it");
+    if (of_file.mid_stream > 0)
+        CLAUSE(of_file.mid_stream, "%s connection%s already open when the capture began");
     if (counts->limited_segments > 0)
         CLAUSE(counts->limited_segments, "%s out-of-order segment%s given up (limit)");
 #undef CLAUSE

@@ -24,6 +24,7 @@ struct hit {
     uint64_t number;                 /* order of judgement: ties are broken by it */
     uint16_t rule;
     bool explained; /* another finding tells it */
+    bool background; /* of a group rule: counts for the group, but is not listed */
     struct rule_set_bits also;
 };
 
@@ -144,6 +145,8 @@ static void on_exchange(void *context, struct connection *c, const struct http_e
             empty.protocol = c->http.protocol;
             empty.open_seen = c->open_seen;
             empty.fin_wait_2_by = empty.reset_on_data_by = -1;
+            empty.silent_by = empty.foreign_reset_by = -1;
+            empty.resets_apart_ns = NS_ABSENT;
             empty.since_open = empty.since_request = empty.since_response =
                 empty.since_activity = empty.longest_reuse_idle = empty.overdue = NS_ABSENT;
             empty.client_rtt = empty.rtt = NS_UNKNOWN;
@@ -210,6 +213,13 @@ static enum tracker_keep judge_connection(struct engine *engine, size_t index,
     if (v.state != VALUE_KNOWN || !v.truth)
         return TRACKER_KEEP_NOTHING;
     add_hit(engine, index, record, NULL);
+    if (group && rule->lists != NULL && !engine->failed) {
+        v = expr_value(rule->lists, &subject);
+        bool listed = v.state == VALUE_KNOWN && v.truth;
+        engine->hits.items[engine->hits.count - 1].background = !listed;
+        if (!listed)
+            return TRACKER_KEEP_RECORD;
+    }
     record->example |= !group;
     return !group || take_example(&engine->examples[index], record) ? TRACKER_KEEP_TIMELINE
                                                                     : TRACKER_KEEP_RECORD;
@@ -532,7 +542,8 @@ static void explain(struct engine *engine)
         size_t end = start;
         struct rule_set_bits present = { { 0 } };
         for (; end < engine->hits.count && hits[end].record == hits[start].record; end++)
-            rule_bits_add(&present, hits[end].rule);
+            if (!hits[end].background)
+                rule_bits_add(&present, hits[end].rule);
         struct rule_set_bits explained = explained_rules(engine->rules, &present);
         for (size_t i = start; i < end; i++) {
             hits[i].explained = rule_bits_has(&explained, hits[i].rule);
@@ -611,7 +622,7 @@ static void make_finding(struct engine *engine, const struct hit *hits, size_t l
         return;
     }
     for (size_t i = 0; i < length; i++) {
-        if (hits[i].explained)
+        if (hits[i].explained || hits[i].background)
             continue;
         const struct record *r = hits[i].record;
         size_t n = finding.entries++;
@@ -632,9 +643,14 @@ static void make_finding(struct engine *engine, const struct hit *hits, size_t l
         finding.deadline = hits[0].deadline != NULL
                                ? *hits[0].deadline
                                : group_deadline(engine, finding.rule, hits, length);
+        /* The texts may compare with the members that are not listed; they come last. */
+        size_t all = finding.entries;
+        for (size_t i = 0; i < length; i++)
+            if (hits[i].background)
+                members[all++] = (struct member){ hits[i].record, hits[i].exchange };
         finding.known_count = timers_fit(engine->rules->timers, &finding.deadline, members,
                                          finding.entries, finding.known);
-        struct group group = { members, finding.entries, &finding.deadline };
+        struct group group = { members, all, &finding.deadline };
         finding.confidence = choose(engine, finding.rule->confidence, &group);
         finding.accountable = choose(engine, finding.rule->accountable, &group);
         finding.what = choose(engine, finding.rule->what, &group);

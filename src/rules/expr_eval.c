@@ -271,6 +271,24 @@ static struct value peak_of(const struct expr *e, const struct group *group)
     return value_number((double)peak.count);
 }
 
+/* From the first span's start to the last one's end. */
+static struct value period_of(const struct expr *e, const struct group *group)
+{
+    struct value period = value_absent();
+    for (size_t i = 0; i < group->count; i++) {
+        struct value v = of_member(e->left, group, i);
+        if (v.state != VALUE_KNOWN)
+            continue;
+        if (period.state != VALUE_KNOWN)
+            period = v;
+        if (v.ns < period.ns)
+            period.ns = v.ns;
+        if (v.end_ns > period.end_ns)
+            period.end_ns = v.end_ns;
+    }
+    return period.state == VALUE_KNOWN ? value_duration(period.end_ns - period.ns) : period;
+}
+
 /* The value that all members share, else absent. */
 static struct value same(const struct expr *e, const struct group *group)
 {
@@ -324,6 +342,8 @@ static struct value call(const struct expr *e, const struct scene *scene)
         return peak_of(e, group);
     case FUNCTION_SAME:
         return same(e, group);
+    case FUNCTION_PERIOD:
+        return period_of(e, group);
     }
     return value_absent();
 }

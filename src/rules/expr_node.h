@@ -46,6 +46,7 @@ enum expr_function {
     FUNCTION_SAME,
     FUNCTION_MODE,
     FUNCTION_MODE_SHARE,
+    FUNCTION_PERIOD,
 };
 
 struct expr {

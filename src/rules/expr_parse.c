@@ -38,6 +38,7 @@ static const struct function {
     { "max", FUNCTION_MAX, true },          { "fixed", FUNCTION_FIXED, true },
     { "peak", FUNCTION_PEAK, true },        { "same", FUNCTION_SAME, true },
     { "mode", FUNCTION_MODE, true },        { "mode_share", FUNCTION_MODE_SHARE, true },
+    { "period", FUNCTION_PERIOD, true },
 };
 
 static const struct expr *fail(struct parser *p, size_t offset, const char *format, ...)
@@ -254,6 +255,11 @@ static const struct expr *check_call(struct parser *p, struct expr *call)
         if (a == NULL || b != NULL || a->type != TYPE_SPAN)
             return fail(p, at, "peak() takes one span, such as fin_wait_2");
         call->type = TYPE_NUMBER;
+        return call;
+    case FUNCTION_PERIOD:
+        if (a == NULL || b != NULL || a->type != TYPE_SPAN)
+            return fail(p, at, "period() takes one span, such as life");
+        call->type = TYPE_DURATION;
         return call;
     case FUNCTION_SAME:
         if (a == NULL || b != NULL || a->type == TYPE_SPAN)

@@ -10,6 +10,7 @@
 static const char no_handshake[] = "the handshake was not captured";
 static const char bytes_missing[] = "bytes of the conversation are missing in the capture";
 static const char one_direction[] = "one direction of the connection is not in the capture";
+static const char nothing_but_resets[] = "of one end nothing but resets is in the capture";
 static const char no_round_trip[] = "the handshake was not captured, so the path's delay is "
                                     "not known";
 static const char not_in_clear[] = "the conversation is not HTTP/1 in the clear, or began before "
@@ -100,6 +101,40 @@ static struct value silent_for(const struct record *r, enum end_role role)
     return ns < 0 ? value_absent() : value_duration(ns);
 }
 
+/* The end whose data, or FIN, was repeated without an answer; the one that repeated more. */
+static int unanswered_end(const struct record *r)
+{
+    return r->waits[1].repeats > r->waits[0].repeats;
+}
+
+static int unanswered_fin(const struct record *r)
+{
+    return r->waits[1].fin_repeats > r->waits[0].fin_repeats;
+}
+
+/* Was the silence before the last data its end? */
+static bool silence_was_fatal(const struct record *r)
+{
+    if (r->silent_by < 0)
+        return false;
+    const struct wait_facts *w = &r->waits[r->silent_by];
+    bool reset = r->reset_on_data_by == !r->silent_by && !r->reset_on_data_after_fin &&
+                 r->resets[r->silent_by] == 0;
+    return reset || (w->repeats > 0 && !w->heard);
+}
+
+static struct value milliseconds(uint32_t ms)
+{
+    return value_duration((int64_t)ms * 1000000);
+}
+
+static struct value hops(int n)
+{
+    return n == HOPS_ABSENT    ? value_absent()
+           : n == HOPS_UNKNOWN ? value_unknown(nothing_but_resets)
+                               : value_number(n);
+}
+
 /* One getter each: the value in terms of the record r, the exchange facts f, the exchange x or
  * the deadline d. */
 #define ON_RECORD(name, expression)                                     \
@@ -132,6 +167,7 @@ ON_RECORD(exchanges, r->open_seen ? value_number(r->exchanges) : value_unknown(n
 ON_RECORD(requests, r->open_seen ? value_number(r->requests) : value_unknown(no_handshake))
 ON_RECORD(rtt, duration(r->rtt, no_round_trip))
 ON_RECORD(lost_bytes, value_number((double)r->lost_bytes))
+ON_RECORD(life, value_span(r->first_ns, r->last_ns))
 ON_RECORD(upgraded, value_bool(r->upgraded))
 ON_RECORD(close_by, r->close_by == BY_UNKNOWN ? value_unknown(one_direction) : value_text(close_by_name((enum close_by)r->close_by)))
 ON_RECORD(close_how, value_text(close_how_name((enum close_how)r->close_how)))
@@ -231,6 +267,43 @@ ON_RECORD(reset_on_data_by, r->reset_on_data_by < 0 ? value_absent()
 ON_RECORD(reset_on_data_after_fin, value_bool(r->reset_on_data_after_fin))
 ON_RECORD(longest_idle, duration(r->longest_reuse_idle, bytes_missing))
 
+/* What only ACKs can tell needs both directions. */
+#define ON_BOTH(name, expression) \
+    ON_RECORD(name, r->one_sided ? value_unknown(one_direction) : expression)
+ON_BOTH(silence_survived, milliseconds(r->survived_ms))
+ON_BOTH(silence_fatal, !silence_was_fatal(r) ? value_absent()
+                       : r->acked_unseen     ? value_unknown(bytes_missing)
+                                             : milliseconds(r->silence_ms))
+ON_BOTH(unanswered_by, r->waits[unanswered_end(r)].repeats == 0
+                           ? value_absent()
+                           : value_text(role_names[unanswered_end(r)]))
+ON_BOTH(unanswered_repeats, value_number(r->waits[unanswered_end(r)].repeats))
+ON_BOTH(unanswered_heard, value_bool(r->waits[unanswered_end(r)].heard))
+ON_BOTH(unanswered_size, r->waits[unanswered_end(r)].repeats == 0
+                             ? value_absent()
+                             : value_number(r->waits[unanswered_end(r)].repeat_len))
+ON_BOTH(unanswered_passed, r->waits[unanswered_end(r)].repeats == 0
+                               ? value_absent()
+                               : value_number(r->waits[unanswered_end(r)].passed_len))
+ON_BOTH(fin_unanswered_by, r->waits[unanswered_fin(r)].fin_repeats == 0
+                               ? value_absent()
+                               : value_text(role_names[unanswered_fin(r)]))
+ON_BOTH(fin_unanswered_repeats, value_number(r->waits[unanswered_fin(r)].fin_repeats))
+ON_BOTH(client_probes_unanswered, value_number(r->waits[ROLE_CLIENT].probes))
+ON_BOTH(server_probes_unanswered, value_number(r->waits[ROLE_SERVER].probes))
+ON_BOTH(client_zero_window_time, milliseconds(r->waits[ROLE_CLIENT].zero_window_ms))
+ON_BOTH(server_zero_window_time, milliseconds(r->waits[ROLE_SERVER].zero_window_ms))
+ON_BOTH(client_stalled, milliseconds(r->waits[ROLE_CLIENT].stalled_ms))
+ON_BOTH(server_stalled, milliseconds(r->waits[ROLE_SERVER].stalled_ms))
+ON_BOTH(client_held_back, value_number(r->waits[ROLE_CLIENT].small_waits))
+ON_BOTH(server_held_back, value_number(r->waits[ROLE_SERVER].small_waits))
+ON_RECORD(client_rst_hops, hops(r->waits[ROLE_CLIENT].rst_hops))
+ON_RECORD(server_rst_hops, hops(r->waits[ROLE_SERVER].rst_hops))
+ON_RECORD(foreign_reset_by, r->foreign_reset_by < 0 ? value_absent()
+                                                    : value_text(role_names[r->foreign_reset_by]))
+ON_RECORD(foreign_reset_believed, value_bool(r->foreign_reset_believed))
+ON_RECORD(resets_apart, duration(r->resets_apart_ns, bytes_missing))
+
 ON_EXCHANGE(request_method, x->request_head ? value_text(http_method_name(x->method))
                                             : value_absent())
 ON_EXCHANGE(request_path, x->request_seen && x->target[0] ? value_text(x->target) : value_absent())
@@ -254,6 +327,7 @@ ON_EXCHANGE(request_fin_known_for, duration(f->fin_known_for, no_round_trip))
 ON_EXCHANGE(request_after_close, f->after_close < 0 ? value_unknown(bytes_missing)
                                                   : value_bool(f->after_close))
 ON_EXCHANGE(request_to_close, duration(f->to_close, bytes_missing))
+ON_EXCHANGE(request_continue_wait, duration(f->continue_wait, bytes_missing))
 ON_EXCHANGE(response_started, !x->response_seen && f->response_unknown
                                   ? value_unknown(bytes_missing)
                                   : value_bool(x->response_seen))

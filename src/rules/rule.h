@@ -64,6 +64,7 @@ struct rule {
     bool judges_open;             /* EXCHANGE: may hold before the connection's close is known */
     const struct expr *members;   /* GROUP: which connections */
     const struct expr *within;    /* GROUP: of these, the most that closed within such a time; NULL: all */
+    const struct expr *lists;     /* GROUP: the members that a finding lists; NULL: all */
     struct reference_list references; /* none: no deadline is sought */
     bool deadline_only;           /* GROUP: list only the connections that the timer explains */
     unsigned evidence;            /* bit per enum mark_id */

@@ -234,6 +234,15 @@ static bool load_within(struct loader *l, yaml_node_t *node)
     return true;
 }
 
+static bool load_lists(struct loader *l, yaml_node_t *node)
+{
+    struct expr_context context = { .scope = SCOPE_CONNECTION,
+                                    .parameters = l->rule->parameters };
+    if (l->rule->scope != SCOPE_GROUP)
+        return source_fail(l, node, "'lists' is for rules with scope: group");
+    return compile_condition(l, node, &context, &l->rule->lists);
+}
+
 static bool take_reference(struct loader *l, yaml_node_t *item, void *context)
 {
     (void)context;
@@ -393,6 +402,7 @@ static const struct key {
     { "parameters", load_parameters, false },
     { "members", load_members, false },
     { "within", load_within, false },
+    { "lists", load_lists, false },
     { "when", load_when, true },
     { "deadline", load_deadline, false },
     { "deadline_only", load_deadline_only, false },

@@ -144,13 +144,46 @@ static void hostile_depth(void **state)
     arena_free(&arena);
 }
 
+/* Three connections: 0 to 4 s, 1 to 3 s, 6 to 7 s. */
+static double of_group(const char *source)
+{
+    struct arena arena = { 0 };
+    struct expr_error error = { 0 };
+    const struct expr_context context = { .scope = SCOPE_GROUP };
+    const struct expr *expr = expr_compile(&arena, source, &context, &error);
+    if (expr == NULL)
+        fail_msg("%s: %s", source, error.text);
+    const struct record records[] = {
+        { .first_ns = 0, .last_ns = 4 * NS_PER_S },
+        { .first_ns = 1 * NS_PER_S, .last_ns = 3 * NS_PER_S },
+        { .first_ns = 6 * NS_PER_S, .last_ns = 7 * NS_PER_S },
+    };
+    const struct member members[] = { { &records[0], NULL }, { &records[1], NULL },
+                                      { &records[2], NULL } };
+    const struct deadline deadline = { 0 };
+    const struct group group = { members, 3, &deadline };
+    struct value v = expr_group_value(expr, &group);
+    assert_int_equal(v.state, VALUE_KNOWN);
+    arena_free(&arena);
+    return v.number;
+}
+
+static void groups(void **state)
+{
+    (void)state;
+    assert_true(of_group("count()") == 3);
+    assert_true(of_group("peak(life)") == 2);
+    assert_true(of_group("period(life) / 1s") == 7);
+    assert_true(of_group("count() / (period(life) / 7s)") == 3);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(comparisons),  cmocka_unit_test(precedence),
         cmocka_unit_test(unknown_is_the_third_answer),
         cmocka_unit_test(absent_is_no), cmocka_unit_test(errors),
-        cmocka_unit_test(hostile_depth),
+        cmocka_unit_test(hostile_depth), cmocka_unit_test(groups),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -234,10 +234,11 @@ static enum tracker_keep on_connection(void *context, struct connection *c,
         add_hit(engine, early->rule, record, early->exchange);
         record->example = true;
     }
-    struct guard_bits guard = guards_facts(&engine->guards, record);
+    struct guard_answers answers;
+    guards_begin(&engine->guards, record, &answers);
     bool exchanges = false; /* may a rule about exchanges hold? */
     for (size_t i = 0; i < engine->rules->count; i++) {
-        if (!guards_allow(&engine->guards, i, &guard))
+        if (!guards_allow(&engine->guards, i, record, &answers))
             continue;
         if (engine->rules->items[i]->scope == SCOPE_EXCHANGE) {
             exchanges = true;
@@ -255,7 +256,7 @@ static enum tracker_keep on_connection(void *context, struct connection *c,
             const struct rule *rule = engine->rules->items[i];
             /* A complete one was judged when it was, unless the rule is about the close as well. */
             if (rule->scope == SCOPE_EXCHANGE && !(x == done && rule->judges_open) &&
-                guards_allow(&engine->guards, i, &guard))
+                guards_allow(&engine->guards, i, record, &answers))
                 record->example |= judge_exchange(engine, i, record, &facts);
         }
     }
@@ -716,6 +717,7 @@ void engine_free(struct engine *engine)
     if (engine == NULL)
         return;
     arena_free(&engine->arena);
+    guards_free(&engine->guards);
     free(engine->hits.items);
     free(engine->findings.items);
     free(engine->undecided.items);

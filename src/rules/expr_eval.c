@@ -74,7 +74,7 @@ static const struct value *not_known(const struct value *a, const struct value *
     return b->state == VALUE_UNKNOWN ? b : NULL;
 }
 
-static bool holds(enum expr_op op, enum value_type type, const struct value *a,
+bool expr_compare(enum expr_op op, enum value_type type, const struct value *a,
                   const struct value *b)
 {
     if (op == EXPR_CONTAINS)
@@ -102,7 +102,7 @@ static struct value compare(const struct expr *e, const struct scene *scene)
     const struct value *missing = not_known(&a, &b);
     if (missing != NULL)
         return as_condition(*missing);
-    return value_bool(holds(e->op, e->left->type, &a, &b));
+    return value_bool(expr_compare(e->op, e->left->type, &a, &b));
 }
 
 static struct value in_set(const struct expr *e, const struct scene *scene)

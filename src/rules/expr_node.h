@@ -62,4 +62,8 @@ struct expr {
     const struct parameter *parameter;
 };
 
+/* Compares two known values of one type. */
+bool expr_compare(enum expr_op op, enum value_type type, const struct value *a,
+                  const struct value *b);
+
 #endif

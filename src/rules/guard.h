@@ -1,43 +1,55 @@
 /*
- * guard - which rules can hold at all for a connection, told from a few facts. Private to the floor.
+ * guard - which rules can hold at all for a connection. Private to the floor.
  *
- * A rule is mostly an `and` with parts like `close.by == server`, and most connections fail one of
- * them. The facts that such parts look at are read once for all rules and set one bit each; a rule
- * whose parts exclude one of these bits cannot hold, nor can it be undecided (one `no` decides).
+ * A rule is mostly an `and` with parts like `close.by == server`, and most connections fail one of them. Of
+ * a rule of which a part is a plain no neither yes nor undecided can come. Two sieves find these:
+ *
+ * - Facts with few values set one bit each, read once for all rules; a rule knows the bits that
+ *   exclude it.
+ * - Other parts that look at the connection alone are tests; rules share them, and each is evaluated
+ *   at most once for a connection.
  */
 #ifndef HANGUP_RULES_GUARD_H
 #define HANGUP_RULES_GUARD_H
 
 #include "rules/rule.h"
 
-#define GUARD_MAX_FIELDS 24
+#define GUARD_MAX_FIELDS 32
 #define GUARD_WORDS 4
+#define GUARD_MAX_TESTS 512
 
 struct guard_bits {
     uint64_t words[GUARD_WORDS];
 };
 
+struct guard_node; /* tests joined by `and` and `or` */
+
 struct guards {
     const struct field *fields[GUARD_MAX_FIELDS];
     unsigned first_bit[GUARD_MAX_FIELDS]; /* then one bit for each value, for absent, for unknown */
-    size_t count;
+    size_t field_count;
     unsigned bits;
-    struct guard_bits excluded[RULES_MAX]; /* by rule */
+    struct guard_bits excluded[RULES_MAX];     /* by rule */
+    const struct expr *tests[GUARD_MAX_TESTS]; /* all different */
+    size_t test_count;
+    const struct guard_node *nodes[RULES_MAX]; /* by rule; NULL: no test can decide */
+    struct arena arena;
+};
+
+/* What is known of one connection. */
+struct guard_answers {
+    struct guard_bits facts;
+    uint8_t test[GUARD_MAX_TESTS]; /* 0: not asked yet; 1: a plain no; 2: anything else */
 };
 
 void guards_init(struct guards *guards, const struct rules *rules);
+void guards_free(struct guards *guards);
 
-/* The facts of one connection, a bit for each. */
-struct guard_bits guards_facts(const struct guards *guards, const struct record *record);
+void guards_begin(const struct guards *guards, const struct record *record,
+                  struct guard_answers *answers);
 
-static inline bool guards_allow(const struct guards *guards, size_t rule,
-                                const struct guard_bits *facts)
-{
-    const struct guard_bits *excluded = &guards->excluded[rule];
-    uint64_t hit = 0;
-    for (size_t w = 0; w < GUARD_WORDS; w++)
-        hit |= excluded->words[w] & facts->words[w];
-    return hit == 0;
-}
+/* Can the rule hold, or be undecided? */
+bool guards_allow(const struct guards *guards, size_t rule, const struct record *record,
+                  struct guard_answers *answers);
 
 #endif

@@ -376,7 +376,8 @@ static void fill_tls(const struct connection *c, unsigned client, struct record 
     if (c->http.protocol != HTTP_PROTOCOL_TLS)
         return;
     const struct tls_stream *server = &streams[ROLE_SERVER]->tls;
-    bool missing = r->one_sided || streams[0]->lost_bytes || streams[1]->lost_bytes;
+    /* Before a handshake in mid-stream something else went by: a proxy's CONNECT, STARTTLS. */
+    bool missing = !c->open_seen || r->one_sided || streams[0]->lost_bytes || streams[1]->lost_bytes;
     enum tls_handshake handshake = tls_handshake(&streams[ROLE_CLIENT]->tls, server);
     if (missing && handshake == TLS_HANDSHAKE_INCOMPLETE)
         handshake = TLS_HANDSHAKE_UNKNOWN;

@@ -37,8 +37,9 @@ bool detect_response(const uint8_t *bytes, size_t length)
 
 enum http_protocol detect_protocol(const uint8_t *bytes, size_t length)
 {
-    /* A TLS record: handshake (22), version 3.x (RFC 8446 section 5.1). */
-    if (length >= 3 && bytes[0] == 22 && bytes[1] == 3 && bytes[2] <= 4)
+    /* A TLS record: handshake (22), version 3.x (RFC 8446 section 5.1); as far as it is there. */
+    if (length >= 1 && bytes[0] == 22 && (length < 2 || bytes[1] == 3) &&
+        (length < 3 || bytes[2] <= 4))
         return HTTP_PROTOCOL_TLS;
     if (length >= 4 && common_prefix(bytes, length, HTTP2_PREFACE, strlen(HTTP2_PREFACE)))
         return HTTP_PROTOCOL_HTTP2;

@@ -7,7 +7,8 @@
 #define SMALL_WRITE 1000
 
 /* Delayed ACKs: 40 ms on Linux, up to 200 ms elsewhere (RFC 9293 section 3.8.6.3: below 500 ms). What
- * Nagle's algorithm holds back goes out as soon as the ACK is in. */
+ * Nagle's algorithm holds back goes out as soon as the ACK is in, and passes the capture after the
+ * round trip from there to its sender. */
 #define DELAYED_ACK_LEAST_NS (35 * NS_PER_MS)
 #define DELAYED_ACK_MOST_NS (250 * NS_PER_MS)
 #define HELD_BACK_WITHIN_NS (2 * NS_PER_MS)
@@ -78,10 +79,11 @@ static void repeated(struct waits *w, const struct tcp_conn *tcp, unsigned from,
 /* Did this small write wait until the one before it was acknowledged? */
 static bool was_held_back(const struct segment *s, const struct waits_before *b)
 {
-    int64_t waited = b->peer_ns - b->own_ns;
+    int64_t waited = b->peer_ns - b->own_ns, followed = s->ts_ns - b->peer_ns;
+    int64_t late = followed - b->sender_rtt_ns;
     return b->own_len > 0 && b->own_len < SMALL_WRITE && b->peer_len == 0 &&
            b->peer_flags == TCP_ACK && b->peer_ack == s->seq && waited >= DELAYED_ACK_LEAST_NS &&
-           waited <= DELAYED_ACK_MOST_NS && s->ts_ns - b->peer_ns <= HELD_BACK_WITHIN_NS;
+           waited <= DELAYED_ACK_MOST_NS && late <= HELD_BACK_WITHIN_NS && late >= -HELD_BACK_WITHIN_NS;
 }
 
 static void sent_new(struct waits *w, unsigned from, const struct segment *s,

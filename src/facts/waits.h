@@ -37,6 +37,7 @@ struct waits {
 
 /* What a segment changes and the facts need: taken before tcp_input. */
 struct waits_before {
+    int64_t sender_rtt_ns;    /* from the capture to the sender and back; 0: not known. The caller's to fill in */
     int64_t silent_ns;        /* since the last segment of either end */
     uint32_t acked;           /* highest ACK number of the sender */
     bool ack_known;

@@ -66,9 +66,11 @@ static void repeated(struct waits *w, const struct tcp_conn *tcp, unsigned from,
     const struct tcp_end *peer = &tcp->end[!from];
     if (peer->ack_known && seq_leq(s->seq + s->payload_len, peer->ack))
         return; /* it had arrived: only its ACK was lost, or late */
-    count(&end->repeats);
-    if (!peer->ack_known || s->seq == peer->ack)
+    /* What the other end waits for; later bytes may have arrived. */
+    if (!peer->ack_known || seq_leq(s->seq, peer->ack)) {
+        count(&end->repeats);
         end->repeat_len = s->payload_len < UINT16_MAX ? (uint16_t)s->payload_len : UINT16_MAX;
+    }
     /* A closed window makes the other end wait, not the network. */
     bool window_open = peer->segments == 0 || peer->window != 0;
     int64_t waited = last_data_ns == INT64_MIN ? 0 : s->ts_ns - last_data_ns;

@@ -28,7 +28,7 @@ def open_tap(name):
     return tap
 
 
-def forward(tap_a, tap_b, delay):
+def forward(tap_a, tap_b, delay, passes=lambda frame: True):
     other = {tap_a: tap_b, tap_b: tap_a}
     # One delay for all frames: they become due in the order in which they came.
     waiting = collections.deque()       # (when due, where to, frame)
@@ -37,7 +37,8 @@ def forward(tap_a, tap_b, delay):
         readable, _, _ = select.select(list(other), [], [], timeout)
         for tap in readable:
             frame = os.read(tap, LARGEST_FRAME)
-            waiting.append((time.monotonic() + delay, other[tap], frame))
+            if passes(frame):
+                waiting.append((time.monotonic() + delay, other[tap], frame))
         while waiting and waiting[0][0] <= time.monotonic():
             _, tap, frame = waiting.popleft()
             try:

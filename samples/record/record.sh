@@ -12,7 +12,8 @@ set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 out=${OUT:-$here/..}
 cases=(traces write-timeout upload-eof conn-deadline fin-wait2-pileup gateway-write-timeout
-       gateway-idle-race gateway-panic gateway-refused gateway-healthy truncated keepalive-idle)
+       gateway-idle-race gateway-panic gateway-refused gateway-healthy truncated keepalive-idle
+       silent-idle-drop mtu-black-hole expect-continue delayed-ack)
 
 client=192.0.2.10
 server=192.0.2.20
@@ -46,7 +47,16 @@ until_true() {
 
 # lay_link MILLISECONDS: two ends, "client" and "server", and that delay each way between them
 lay_link() {
-    "$here/delay_link.py" tap-client tap-server "$1" >"$work/link.log" &
+    lay "$here/delay_link.py" tap-client tap-server "$1"
+}
+
+# lay_device MILLISECONDS OPTION...: the same with a device on the link, see device_link.py
+lay_device() {
+    lay "$here/device_link.py" tap-client tap-server "$@"
+}
+
+lay() {
+    "$@" >"$work/link.log" &
     link=$!
     until_true grep -q ready "$work/link.log"
     lay_end client $client 02:00:00:00:00:0a
@@ -279,6 +289,62 @@ keepalive_idle() {          # NAME HOLD
 keepalive-idle() {
     keepalive_idle keepalive-idle 3s
     keepalive_idle keepalive-idle-healthy 1s
+}
+
+# The device forgets after 12 s: rests of 11 s live, rests of 13 s do not.
+silent_idle_drop() {        # NAME REST...
+    lay_device 5 --forget 12
+    capture client "$1"
+    start server 8080 "$here/plain_server.py" --nodelay
+    on_client "$here/plain_client.py" rest "${@:2}"
+    finish
+}
+
+silent-idle-drop() {
+    silent_idle_drop silent-idle-drop 13 13 11
+    silent_idle_drop silent-idle-drop-healthy 11 11 11
+}
+
+mtu_black_hole() {          # NAME LARGEST
+    lay_device 5 --largest "$2"
+    capture client "$1"
+    start server 8080 "$here/plain_server.py" --nodelay
+    on_client "$here/plain_client.py" upload 5000
+    finish
+}
+
+mtu-black-hole() {
+    mtu_black_hole mtu-black-hole 1300
+    mtu_black_hole mtu-black-hole-healthy 1500
+}
+
+expect_continue() {         # NAME SERVER-OPTION...
+    lay_link 5
+    capture client "$1"
+    start server 8080 "$here/plain_server.py" --nodelay "${@:2}"
+    for _ in 1 2 3; do
+        on_client curl -sS -o /dev/null -w '%{http_code} after %{time_total} s\n' \
+            -H "Expect: 100-continue" -d "$(head -c 2000 /dev/zero | tr '\0' x)" $url/
+    done
+    finish
+}
+
+expect-continue() {
+    expect_continue expect-continue --ignore-expect
+    expect_continue expect-continue-healthy
+}
+
+delayed_ack() {             # NAME SERVER-OPTION...
+    lay_link 5
+    capture client "$1"
+    start server 8080 "$here/plain_server.py" "${@:2}"
+    on_client "$here/plain_client.py" gets 20
+    finish
+}
+
+delayed-ack() {
+    delayed_ack delayed-ack
+    delayed_ack delayed-ack-healthy --nodelay
 }
 
 # -------------------------------------------------------------------------------------------------

@@ -312,6 +312,17 @@ static bool blocks_message(const struct connection *c, unsigned from)
     return http->client >= 0 && http->last != NULL && !http->last->request_complete;
 }
 
+/* From the capture to that end and back, from the handshake; 0: not known. */
+static int64_t rtt_to(const struct connection *c, unsigned end)
+{
+    if (!c->open_seen || !c->handshake_timed || c->handshake_done.frame == 0 || c->http.client < 0)
+        return 0;
+    unsigned client = (unsigned)c->http.client;
+    int64_t syn_ack = c->end_mark[!client][END_SYN].ns;
+    return end == client ? c->handshake_done.ns - syn_ack
+                         : syn_ack - c->end_mark[client][END_SYN].ns;
+}
+
 static void note_waits(struct connection *c, unsigned from, const struct segment *s,
                        unsigned notes, const struct waits_before *before)
 {
@@ -357,7 +368,8 @@ void connection_input(struct connection *c, unsigned from, const struct segment 
                                ? c->http.done->response.last_ns
                                : NS_ABSENT;
     c->challenged |= is_challenge(c, from, s);
-    const struct waits_before before = waits_before(&c->tcp, from, s);
+    struct waits_before before = waits_before(&c->tcp, from, s);
+    before.sender_rtt_ns = rtt_to(c, from);
     unsigned notes = tcp_input(&c->tcp, from, s, &shared->budget, &sink);
     if (notes & TCP_NOTE_DUPLICATE) {
         shared->duplicates++;

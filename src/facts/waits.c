@@ -7,7 +7,8 @@
 #define SMALL_WRITE 1000
 
 /* Delayed ACKs: 40 ms on Linux, up to 200 ms elsewhere (RFC 9293 section 3.8.6.3: below 500 ms). What
- * Nagle's algorithm holds back goes out as soon as the ACK is in. */
+ * Nagle's algorithm holds back goes out as soon as the ACK is in, and passes the capture after the
+ * round trip from there to its sender. */
 #define DELAYED_ACK_LEAST_NS (35 * NS_PER_MS)
 #define DELAYED_ACK_MOST_NS (250 * NS_PER_MS)
 #define HELD_BACK_WITHIN_NS (2 * NS_PER_MS)
@@ -65,9 +66,11 @@ static void repeated(struct waits *w, const struct tcp_conn *tcp, unsigned from,
     const struct tcp_end *peer = &tcp->end[!from];
     if (peer->ack_known && seq_leq(s->seq + s->payload_len, peer->ack))
         return; /* it had arrived: only its ACK was lost, or late */
-    count(&end->repeats);
-    if (!peer->ack_known || s->seq == peer->ack)
+    /* What the other end waits for; later bytes may have arrived. */
+    if (!peer->ack_known || seq_leq(s->seq, peer->ack)) {
+        count(&end->repeats);
         end->repeat_len = s->payload_len < UINT16_MAX ? (uint16_t)s->payload_len : UINT16_MAX;
+    }
     /* A closed window makes the other end wait, not the network. */
     bool window_open = peer->segments == 0 || peer->window != 0;
     int64_t waited = last_data_ns == INT64_MIN ? 0 : s->ts_ns - last_data_ns;
@@ -85,10 +88,10 @@ static int64_t between_ns(uint32_t from_us, uint32_t to_us)
 static bool was_held_back(const struct segment *s, const struct waits_before *b)
 {
     int64_t waited = between_ns(b->own_us, b->peer_us);
-    int64_t held = between_ns(b->peer_us, (uint32_t)((uint64_t)s->ts_ns / 1000));
+    int64_t late = between_ns(b->peer_us, (uint32_t)((uint64_t)s->ts_ns / 1000)) - b->sender_rtt_ns;
     return b->own_len > 0 && b->own_len < SMALL_WRITE && b->peer_len == 0 &&
            b->peer_flags == TCP_ACK && b->peer_ack == s->seq && waited >= DELAYED_ACK_LEAST_NS &&
-           waited <= DELAYED_ACK_MOST_NS && held <= HELD_BACK_WITHIN_NS;
+           waited <= DELAYED_ACK_MOST_NS && late <= HELD_BACK_WITHIN_NS && late >= -HELD_BACK_WITHIN_NS;
 }
 
 static void sent_new(struct waits *w, unsigned from, const struct segment *s,

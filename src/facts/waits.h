@@ -14,7 +14,7 @@
 
 /* Times in milliseconds; counts stick at their largest value. */
 struct end_waits {
-    uint32_t zero_since_ms;   /* its window is closed since then, from the first packet on, + 1; 0: open */
+    uint32_t zero_since_ms;   /* when its window closed, from the first packet on, + 1; 0: open */
     uint32_t zero_longest_ms; /* while the other end had more of a message to send */
     uint32_t stalled_ms;      /* longest wait of its data until it was sent again for want of an ACK */
     uint16_t passed_len;      /* its largest segment that surely arrived */
@@ -37,6 +37,7 @@ struct waits {
 
 /* What a segment changes and the facts need: taken before tcp_input. */
 struct waits_before {
+    int64_t sender_rtt_ns;    /* from the capture to the sender and back; 0: not known; set later */
     int64_t silent_ns;        /* since the last segment of either end */
     uint32_t acked;           /* highest ACK number of the sender */
     bool ack_known;

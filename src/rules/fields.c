@@ -267,38 +267,39 @@ ON_RECORD(reset_on_data_by, r->reset_on_data_by < 0 ? value_absent()
 ON_RECORD(reset_on_data_after_fin, value_bool(r->reset_on_data_after_fin))
 ON_RECORD(longest_idle, duration(r->longest_reuse_idle, bytes_missing))
 
-/* What only ACKs can tell needs both directions. */
-#define ON_BOTH(name, expression) \
-    ON_RECORD(name, r->one_sided ? value_unknown(one_direction) : expression)
-ON_BOTH(silence_survived, milliseconds(r->survived_ms))
-ON_BOTH(silence_fatal, !silence_was_fatal(r) ? value_absent()
-                       : r->acked_unseen     ? value_unknown(bytes_missing)
-                                             : milliseconds(r->silence_ms))
-ON_BOTH(unanswered_by, r->waits[unanswered_end(r)].repeats == 0
-                           ? value_absent()
-                           : value_text(role_names[unanswered_end(r)]))
-ON_BOTH(unanswered_repeats, value_number(r->waits[unanswered_end(r)].repeats))
-ON_BOTH(unanswered_heard, value_bool(r->waits[unanswered_end(r)].heard))
-ON_BOTH(unanswered_size, r->waits[unanswered_end(r)].repeats == 0
-                             ? value_absent()
-                             : value_number(r->waits[unanswered_end(r)].repeat_len))
-ON_BOTH(unanswered_passed, r->waits[unanswered_end(r)].repeats == 0
-                               ? value_absent()
-                               : value_number(r->waits[unanswered_end(r)].passed_len))
-ON_BOTH(fin_unanswered_by, r->waits[unanswered_fin(r)].fin_repeats == 0
-                               ? value_absent()
-                               : value_text(role_names[unanswered_fin(r)]))
-ON_BOTH(fin_unanswered_repeats, value_number(r->waits[unanswered_fin(r)].fin_repeats))
-ON_BOTH(client_probes_unanswered, value_number(r->waits[ROLE_CLIENT].probes))
-ON_BOTH(server_probes_unanswered, value_number(r->waits[ROLE_SERVER].probes))
-ON_BOTH(client_zero_window_time, milliseconds(r->waits[ROLE_CLIENT].zero_window_ms))
-ON_BOTH(server_zero_window_time, milliseconds(r->waits[ROLE_SERVER].zero_window_ms))
-ON_BOTH(client_stalled, milliseconds(r->waits[ROLE_CLIENT].stalled_ms))
-ON_BOTH(server_stalled, milliseconds(r->waits[ROLE_SERVER].stalled_ms))
-ON_BOTH(client_held_back, value_number(r->waits[ROLE_CLIENT].small_waits))
-ON_BOTH(server_held_back, value_number(r->waits[ROLE_SERVER].small_waits))
-ON_RECORD(client_rst_hops, hops(r->waits[ROLE_CLIENT].rst_hops))
-ON_RECORD(server_rst_hops, hops(r->waits[ROLE_SERVER].rst_hops))
+/* What only ACKs can tell needs both directions, unless nothing happened that would need them. */
+#define ON_BOTH(name, nothing, expression) \
+    ON_RECORD(name, r->one_sided && !(nothing) ? value_unknown(one_direction) : expression)
+#define ON_REPEATS(name, expression)                          \
+    ON_BOTH(name, r->waits[unanswered_end(r)].repeats == 0,   \
+            r->waits[unanswered_end(r)].repeats == 0 ? value_absent() : expression)
+ON_BOTH(silence_survived, r->silent_by < 0, milliseconds(r->survived_ms))
+ON_BOTH(silence_fatal, !silence_was_fatal(r),
+        !silence_was_fatal(r) ? value_absent()
+        : r->acked_unseen     ? value_unknown(bytes_missing)
+                              : milliseconds(r->silence_ms))
+ON_BOTH(unanswered_repeats, r->waits[unanswered_end(r)].repeats == 0,
+        value_number(r->waits[unanswered_end(r)].repeats))
+ON_REPEATS(unanswered_by, value_text(role_names[unanswered_end(r)]))
+ON_REPEATS(unanswered_heard, value_bool(r->waits[unanswered_end(r)].heard))
+ON_REPEATS(unanswered_size, value_number(r->waits[unanswered_end(r)].repeat_len))
+ON_REPEATS(unanswered_passed, value_number(r->waits[unanswered_end(r)].passed_len))
+ON_BOTH(fin_unanswered_by, r->waits[unanswered_fin(r)].fin_repeats == 0,
+        r->waits[unanswered_fin(r)].fin_repeats == 0 ? value_absent()
+                                                     : value_text(role_names[unanswered_fin(r)]))
+ON_BOTH(fin_unanswered_repeats, r->waits[unanswered_fin(r)].fin_repeats == 0,
+        value_number(r->waits[unanswered_fin(r)].fin_repeats))
+#define ON_EACH(role, ROLE)                                                                       \
+    ON_BOTH(role##_probes_unanswered, r->waits[ROLE].probes == 0,                                 \
+            value_number(r->waits[ROLE].probes))                                                  \
+    ON_BOTH(role##_zero_window_time, r->zero_windows[ROLE] == 0,                                  \
+            milliseconds(r->waits[ROLE].zero_window_ms))                                          \
+    ON_BOTH(role##_stalled, r->waits[ROLE].stalled_ms == 0,                                       \
+            milliseconds(r->waits[ROLE].stalled_ms))                                              \
+    ON_BOTH(role##_held_back, r->requests < 2, value_number(r->waits[ROLE].small_waits))          \
+    ON_RECORD(role##_rst_hops, hops(r->waits[ROLE].rst_hops))
+ON_EACH(client, ROLE_CLIENT)
+ON_EACH(server, ROLE_SERVER)
 ON_RECORD(foreign_reset_by, r->foreign_reset_by < 0 ? value_absent()
                                                     : value_text(role_names[r->foreign_reset_by]))
 ON_RECORD(foreign_reset_believed, value_bool(r->foreign_reset_believed))

@@ -362,6 +362,14 @@ static void fill_history(const struct connection *c, unsigned client, struct rec
         r->history[at++] = client == 1 ? (char)(c->history[i] ^ ('a' - 'A')) : c->history[i];
 }
 
+int64_t connection_rtt(const struct connection *c, unsigned client)
+{
+    const struct mark *syn = &c->end_mark[client][END_SYN];
+    bool whole = syn->frame != 0 && c->end_mark[!client][END_SYN].frame != 0 &&
+                 c->handshake_done.frame != 0 && c->handshake_timed;
+    return whole ? c->handshake_done.ns - syn->ns : NS_UNKNOWN;
+}
+
 void connection_record(const struct connection *c, int client_end, bool role_guessed,
                        int64_t end_ns, struct record *r)
 {
@@ -408,13 +416,9 @@ void connection_record(const struct connection *c, int client_end, bool role_gue
     r->established = syn_ack_acked || ends[0]->data_segments > 0 || ends[1]->data_segments > 0 ||
                      !c->open_seen;
     fill_marks(c, client, r);
-    const struct mark *syn = &r->mark[MARK_SYN], *syn_ack = &r->mark[MARK_SYN_ACK];
-    r->client_rtt = r->rtt = NS_UNKNOWN;
-    if (syn->frame != 0 && syn_ack->frame != 0 && c->handshake_done.frame != 0 &&
-        c->handshake_timed) {
-        r->client_rtt = c->handshake_done.ns - syn_ack->ns;
-        r->rtt = c->handshake_done.ns - syn->ns;
-    }
+    r->rtt = connection_rtt(c, client);
+    r->client_rtt = r->rtt == NS_UNKNOWN ? NS_UNKNOWN
+                                         : c->handshake_done.ns - r->mark[MARK_SYN_ACK].ns;
     fill_close(c, client, r);
     fill_overdue(c, client, end_ns, r);
     fill_fin_wait_2(c, client, end_ns, r);

@@ -57,6 +57,9 @@ void connection_finish(struct connection *c, struct connection_shared *shared);
 void connection_record(const struct connection *c, int client, bool role_guessed, int64_t end_ns,
                        struct record *record);
 
+/* Round-trip time of the whole path, from the handshake; NS_UNKNOWN. */
+int64_t connection_rtt(const struct connection *c, unsigned client);
+
 /* Facts on one of the finished connection's exchanges. */
 void connection_exchange(const struct connection *c, const struct record *record,
                          const struct http_exchange *exchange, struct exchange_facts *facts);

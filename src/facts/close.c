@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/seq.h"
+#include "facts/announced.h"
 #include "facts/connection.h"
 
 /* What an end did to close: its FIN, or its reset if it sent no FIN before. */
@@ -245,49 +246,6 @@ static void fill_close(const struct connection *c, unsigned client, struct recor
     }
 }
 
-/* Streams of events may rest for as long as they like. */
-static bool owes_close(const struct http_exchange *x)
-{
-    if (!x->response_head || x->upgraded || x->event_stream)
-        return false;
-    return x->close_delimited || (x->response_close && x->response_complete);
-}
-
-static int64_t earlier(int64_t ns, const struct mark *mark)
-{
-    return mark->frame != 0 && mark->ns < ns ? mark->ns : ns;
-}
-
-/* How long did the server leave open what it had said it would close? It had to after its last byte; what
- * either end did to close, or the capture's end, stops the clock. */
-static void fill_overdue(const struct connection *c, unsigned client, int64_t end_ns,
-                         struct record *r)
-{
-    const struct http_exchange *done = c->http.done, *first = c->http.first;
-    r->overdue = NS_ABSENT;
-    const struct http_exchange *x = done != NULL && owes_close(done)     ? done
-                                    : first != NULL && owes_close(first) ? first
-                                                                         : NULL;
-    if (c->http.protocol != HTTP_PROTOCOL_HTTP1)
-        return;
-    int64_t until = end_ns;
-    for (int e = 0; e < 2; e++)
-        until = earlier(earlier(until, &c->end_mark[e][END_FIN]), &c->end_mark[e][END_RST]);
-    /* Where its SYN, or the ACK of the response, is not in the capture, its end may be missing as well. */
-    const struct tcp_end *receiver = &c->tcp.end[client];
-    bool cut_off = until == end_ns && x != NULL &&
-                   (!c->open_seen || !receiver->ack_known ||
-                    seq_lt(receiver->ack, x->response.end_seq));
-    if (r->lost_thread || r->one_sided || cut_off) {
-        r->overdue = NS_UNKNOWN;
-        return;
-    }
-    if (x == NULL)
-        return;
-    r->overdue = until > x->response.last_ns ? until - x->response.last_ns : 0;
-    r->overdue_body = x->close_delimited;
-}
-
 static void fill_fin_wait_2(const struct connection *c, unsigned client, int64_t end_ns,
                             struct record *r)
 {
@@ -487,18 +445,6 @@ static int64_t response_to_reset(const struct http_exchange *x, const struct mar
     if (!x->response_seen)
         return f->response_unknown ? NS_UNKNOWN : NS_ABSENT;
     return reset->ns >= x->response.last_ns ? reset->ns - x->response.last_ns : NS_ABSENT;
-}
-
-/* Had the client received a whole response that announced the close when it sent this request? What is
- * missing in the capture may have announced it. */
-static int8_t after_announced_close(const struct connection *c, bool answers_missing,
-                                    const struct http_exchange *x)
-{
-    const struct http_exchange *before = c->http.done;
-    if (before != NULL && before != x && before->response_close && !before->upgraded &&
-        x->request.ack != 0)
-        return seq_leq(before->response.end_seq, x->request.ack);
-    return answers_missing || (before == NULL && !c->open_seen) ? -1 : 0;
 }
 
 void connection_exchange(const struct connection *c, const struct record *r,

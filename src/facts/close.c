@@ -8,6 +8,7 @@
 
 #include "base/seq.h"
 #include "base/text.h"
+#include "facts/announced.h"
 #include "facts/connection.h"
 
 /* What an end did to close: its FIN, or its reset if it sent no FIN before. */
@@ -246,50 +247,6 @@ static void fill_close(const struct connection *c, unsigned client, struct recor
     }
 }
 
-/* Streams of events may rest for as long as they like. */
-static bool owes_close(const struct http_exchange *x)
-{
-    if (!x->response_head || x->upgraded || x->event_stream)
-        return false;
-    return x->close_delimited || (x->response_close && x->response_complete);
-}
-
-static int64_t earlier(int64_t ns, const struct mark *mark)
-{
-    return mark->frame != 0 && mark->ns < ns ? mark->ns : ns;
-}
-
-/* How long did the server leave open what it had said it would close? It had to after its last byte; what
- * either end did to close, or the capture's end, stops the clock. */
-static void fill_overdue(const struct connection *c, unsigned client, int64_t end_ns,
-                         struct record *r)
-{
-    const struct http_exchange *done = c->http.done, *first = c->http.first;
-    r->overdue = NS_ABSENT;
-    const struct http_exchange *x = done != NULL && owes_close(done)     ? done
-                                    : first != NULL && owes_close(first) ? first
-                                                                         : NULL;
-    if (c->http.protocol != HTTP_PROTOCOL_HTTP1)
-        return;
-    int64_t until = end_ns;
-    for (int e = 0; e < 2; e++)
-        until = earlier(earlier(until, connection_mark(c, (unsigned)e, END_FIN)),
-                        connection_mark(c, (unsigned)e, END_RST));
-    /* Where its SYN, or the ACK of the response, is not in the capture, its end may be missing as well. */
-    const struct tcp_end *receiver = &c->tcp.end[client];
-    bool cut_off = until == end_ns && x != NULL &&
-                   (!c->open_seen || !receiver->ack_known ||
-                    seq_lt(receiver->ack, x->response.end_seq));
-    if (r->lost_thread || r->one_sided || cut_off) {
-        r->overdue = NS_UNKNOWN;
-        return;
-    }
-    if (x == NULL)
-        return;
-    r->overdue = until > x->response.last_ns ? until - x->response.last_ns : 0;
-    r->overdue_body = x->close_delimited;
-}
-
 static void fill_fin_wait_2(const struct connection *c, unsigned client, int64_t end_ns,
                             struct record *r)
 {
@@ -418,6 +375,14 @@ static int64_t heard_after(const struct connection *c, unsigned end, unsigned ot
     return ((int64_t)b - (int64_t)a) * 1000;
 }
 
+int64_t connection_rtt(const struct connection *c, unsigned client)
+{
+    const struct mark *syn = &c->end_mark[client][END_SYN];
+    bool whole = syn->frame != 0 && c->end_mark[!client][END_SYN].frame != 0 &&
+                 c->handshake_done.frame != 0 && c->handshake_timed;
+    return whole ? c->handshake_done.ns - syn->ns : NS_UNKNOWN;
+}
+
 void connection_record(const struct connection *c, int client_end, bool role_guessed,
                        int64_t end_ns, struct record *r)
 {
@@ -469,13 +434,9 @@ void connection_record(const struct connection *c, int client_end, bool role_gue
     r->established = syn_ack_acked || ends[0]->data_segments > 0 || ends[1]->data_segments > 0 ||
                      !c->open_seen;
     fill_marks(c, client, r);
-    const struct mark *syn = &r->mark[MARK_SYN], *syn_ack = &r->mark[MARK_SYN_ACK];
-    r->client_rtt = r->rtt = NS_UNKNOWN;
-    if (syn->frame != 0 && syn_ack->frame != 0 && c->handshake_done.frame != 0 &&
-        c->handshake_timed) {
-        r->client_rtt = c->handshake_done.ns - syn_ack->ns;
-        r->rtt = c->handshake_done.ns - syn->ns;
-    }
+    r->rtt = connection_rtt(c, client);
+    r->client_rtt = r->rtt == NS_UNKNOWN ? NS_UNKNOWN
+                                         : c->handshake_done.ns - r->mark[MARK_SYN_ACK].ns;
     fill_close(c, client, r);
     fill_overdue(c, client, end_ns, r);
     fill_fin_wait_2(c, client, end_ns, r);
@@ -553,18 +514,6 @@ static int64_t response_to_reset(const struct http_exchange *x, const struct mar
     if (!x->response_seen)
         return f->response_unknown ? NS_UNKNOWN : NS_ABSENT;
     return reset->ns >= x->response.last_ns ? reset->ns - x->response.last_ns : NS_ABSENT;
-}
-
-/* Had the client received a whole response that announced the close when it sent this request? What is
- * missing in the capture may have announced it. */
-static int8_t after_announced_close(const struct connection *c, bool answers_missing,
-                                    const struct http_exchange *x)
-{
-    const struct http_exchange *before = c->http.done;
-    if (before != NULL && before != x && before->response_close && !before->upgraded &&
-        x->request.ack != 0)
-        return seq_leq(before->response.end_seq, x->request.ack);
-    return answers_missing || (before == NULL && !c->open_seen) ? -1 : 0;
 }
 
 void connection_exchange(const struct connection *c, const struct record *r,

@@ -106,6 +106,9 @@ void connection_record(const struct connection *c, int client, bool role_guessed
 /* The part of connection_record about silences, repetitions and resets of others; after its marks. */
 void connection_waits(const struct connection *c, unsigned client, struct record *record);
 
+/* Round-trip time of the whole path, from the handshake; NS_UNKNOWN. */
+int64_t connection_rtt(const struct connection *c, unsigned client);
+
 /* Facts on one of the finished connection's exchanges. */
 void connection_exchange(const struct connection *c, const struct record *record,
                          const struct http_exchange *exchange, struct exchange_facts *facts);

@@ -149,7 +149,8 @@ static void on_exchange(void *context, struct connection *c, const struct http_e
             empty.resets_apart_ns = NS_ABSENT;
             empty.since_open = empty.since_request = empty.since_response =
                 empty.since_activity = empty.longest_reuse_idle = empty.overdue = NS_ABSENT;
-            empty.client_rtt = empty.rtt = NS_UNKNOWN;
+            empty.client_rtt = NS_UNKNOWN;
+            empty.rtt = connection_rtt(c, empty.client);
             empty.server_software = empty.client_software = empty.request = "";
             connection_exchange(c, &empty, x, &facts);
             ready = true;

@@ -258,11 +258,15 @@ ON_RECORD(fin_wait_2, r->fin_wait_2_by < 0
                           : value_span(r->fin_wait_2_ns, r->fin_wait_2_end_ns))
 ON_RECORD(fin_wait_2_by, r->fin_wait_2_by < 0 ? value_absent()
                                               : value_text(role_names[r->fin_wait_2_by]))
-ON_RECORD(fin_wait_2_duration, r->fin_wait_2_by < 0
+ON_RECORD(fin_wait_2_duration, r->one_sided && (r->fin_seen[0] || r->fin_seen[1])
+                                   ? value_unknown(one_direction)
+                               : r->fin_wait_2_by < 0
                                    ? value_absent()
                                    : value_duration(r->fin_wait_2_end_ns - r->fin_wait_2_ns))
 ON_RECORD(fin_wait_2_open, value_bool(r->fin_wait_2_by >= 0 && r->fin_wait_2_open))
-ON_RECORD(reset_on_data_by, r->reset_on_data_by < 0 ? value_absent()
+ON_RECORD(reset_on_data_by, r->one_sided && r->resets[0] + r->resets[1] > 0
+                                ? value_unknown(one_direction)
+                            : r->reset_on_data_by < 0 ? value_absent()
                                                     : value_text(role_names[r->reset_on_data_by]))
 ON_RECORD(reset_on_data_after_fin, value_bool(r->reset_on_data_after_fin))
 ON_RECORD(longest_idle, duration(r->longest_reuse_idle, bytes_missing))

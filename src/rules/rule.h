@@ -73,6 +73,7 @@ struct rule {
     const struct text_list *explains_ids, *seen_as, *renamed_from;
     struct rule_set_bits explains;
     const struct rule_case *cases[CASE_KINDS];
+    const char *never_undecided;  /* why there is no such case; NULL: there is, or nobody said */
 };
 
 struct timer;

@@ -381,6 +381,12 @@ static bool load_cases(struct loader *l, yaml_node_t *node)
     for (yaml_node_pair_t *pair = node->data.mapping.pairs.start;
          pair < node->data.mapping.pairs.top; pair++) {
         unsigned kind;
+        const char *key = source_scalar(source_node(l, pair->key));
+        if (key != NULL && strcmp(key, "never_undecided") == 0) {
+            if (!source_text(l, source_node(l, pair->value), &l->rule->never_undecided))
+                return false;
+            continue;
+        }
         if (!load_word(l, source_node(l, pair->key), kinds, CASE_KINDS, &kind) ||
             !source_each(l, source_node(l, pair->value), take_case, &l->rule->cases[kind]))
             return false;

@@ -62,6 +62,38 @@ bool cluster_find(int64_t *times, size_t count, struct cluster *cluster)
     return cluster->samples > 0;
 }
 
+bool cluster_find_coarse(int64_t *times, size_t count, struct cluster *cluster)
+{
+    *cluster = (struct cluster){ .total = count };
+    if (count > 0)
+        qsort(times, count, sizeof *times, compare_times);
+    for (size_t start = 0, end = 0; start < count; start++) {
+        while (end < count && times[end] - times[start] <= DEADLINE_COARSE_NS)
+            end++;
+        if (times[start] >= DEADLINE_COARSE_SHORTEST_NS && end - start > cluster->samples)
+            *cluster = (struct cluster){ end - start, count, times[start], times[end - 1],
+                                         times[start + (end - start) / 2] };
+    }
+    return cluster->samples >= DEADLINE_COARSE_MIN_SAMPLES &&
+           cluster->samples * 10 >= count * DEADLINE_COARSE_SHARE;
+}
+
+bool clusters_explain(int64_t *times, size_t count)
+{
+    size_t left = count;
+    for (int i = 0; i < DEADLINE_MOST_TIMERS; i++) {
+        struct cluster c;
+        if (!cluster_find(times, left, &c) || c.samples < DEADLINE_MIN_SAMPLES)
+            break;
+        size_t kept = 0;
+        for (size_t j = 0; j < left; j++)
+            if (times[j] < c.low_ns || times[j] > c.high_ns)
+                times[kept++] = times[j];
+        left = kept;
+    }
+    return (count - left) * 10 >= count * DEADLINE_TIMERS_SHARE;
+}
+
 static bool better(const struct cluster *a, const struct cluster *b)
 {
     /* More connections explained wins; about as many: the tighter one. */
@@ -80,20 +112,46 @@ static bool as_good(const struct cluster *other, const struct cluster *best)
                3 * (best->high_ns - best->low_ns) + 2 * NS_PER_MS;
 }
 
-/* The cluster of one reference's times; no samples if less than half of them are in it. */
-static struct cluster cluster_of(const struct record *const *records, size_t count,
-                                 enum reference reference, int64_t *times)
+/* The known times of one reference. */
+static size_t times_of(const struct record *const *records, size_t count, enum reference reference,
+                       int64_t *times)
 {
-    struct cluster cluster;
     size_t known = 0;
     for (size_t i = 0; i < count; i++) {
         int64_t time = record_since(records[i], reference);
         if (time != NS_ABSENT && time != NS_UNKNOWN)
             times[known++] = time;
     }
-    if (!cluster_find(times, known, &cluster) || cluster.samples * 2 < known)
+    return known;
+}
+
+/* The cluster of one reference's times; no samples if they do not look like a timer's. */
+static struct cluster cluster_of(const struct record *const *records, size_t count,
+                                 enum reference reference, int64_t *times)
+{
+    struct cluster cluster;
+    size_t known = times_of(records, count, reference, times);
+    if (!cluster_find(times, known, &cluster) ||
+        (cluster.samples * 2 < known && !clusters_explain(times, known)))
         cluster.samples = 0;
     return cluster;
+}
+
+/* Where no reference is exact: the coarse one that explains most. */
+static struct deadline infer_coarse(const struct record *const *records, size_t count,
+                                    const struct reference_list *references, int64_t *times)
+{
+    struct deadline d = { 0 };
+    for (unsigned i = 0; i < references->count; i++) {
+        struct cluster cluster;
+        size_t known = times_of(records, count, references->items[i], times);
+        if (references->items[i] == FROM_REQUEST || !cluster_find_coarse(times, known, &cluster) ||
+            (d.found && cluster.samples <= d.cluster.samples))
+            continue;
+        d = (struct deadline){ .found = true, .from = references->items[i], .cluster = cluster,
+                               .coarse = true };
+    }
+    return d;
 }
 
 struct deadline deadline_infer(const struct record *const *records, size_t count,
@@ -121,7 +179,16 @@ struct deadline deadline_infer(const struct record *const *records, size_t count
         d.cluster = clusters[chosen];
         d.found = d.cluster.samples >= DEADLINE_MIN_SAMPLES;
     }
-    return d;
+    return d.found ? d : infer_coarse(records, count, references, times);
+}
+
+const char *deadline_what_tells(enum reference a, enum reference b)
+{
+    bool open = a == FROM_OPEN || b == FROM_OPEN, request = a == FROM_REQUEST || b == FROM_REQUEST;
+    if (open)
+        return "a connection with several requests, or one that waited before its first, would tell";
+    return request ? "responses that take longer would tell"
+                   : "a request or response that was sent in several parts would tell";
 }
 
 bool deadline_is_round(int64_t ns)

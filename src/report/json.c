@@ -199,6 +199,7 @@ static json_t *deadline_value(const struct finding *f)
                         json_real((double)d->cluster.samples / (double)d->cluster.total));
     json_object_set_new(value, "or_from",
                         d->has_runner_up ? json_string(reference_name(d->runner_up)) : json_null());
+    json_object_set_new(value, "coarse", json_boolean(d->coarse));
     json_object_set_new(value, "known_defaults", known_defaults(f));
     return value;
 }

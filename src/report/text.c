@@ -190,6 +190,13 @@ static void print_texts(FILE *out, const struct analysis *analysis, const struct
     for (size_t i = 0; i < f->fix_count; i++)
         text_paragraph(out, i == 0 ? "  Fix     - " : "          - ", f->fixes[i]);
     struct strbuf text = { 0 };
+    if (f->deadline.found && f->deadline.has_runner_up) {
+        strbuf_addf(&text, "The times are as fixed from the %s as from the %s: %s.",
+                    reference_name(f->deadline.runner_up), reference_name(f->deadline.from),
+                    deadline_what_tells(f->deadline.from, f->deadline.runner_up));
+        text_paragraph(out, "  Timer   ", strbuf_text(&text));
+    }
+    strbuf_clear(&text);
     view_known_defaults(&text, f);
     if (text.length > 0)
         text_paragraph(out, "  Hint    ", strbuf_text(&text));

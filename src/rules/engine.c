@@ -23,6 +23,7 @@ struct hit {
     const struct deadline *deadline; /* of a group rule's group, before it was narrowed down */
     uint64_t number;                 /* order of judgement: ties are broken by it */
     uint16_t rule;
+    uint8_t timer;  /* of a group rule that is about one timer: which of the group's */
     bool explained; /* another finding tells it */
     bool background; /* of a group rule: counts for the group, but is not listed */
     struct rule_set_bits also;
@@ -335,7 +336,8 @@ static int compare_ends(const struct record *a, const struct record *b, enum end
 
 static bool same_group(const struct rules *rules, const struct hit *a, const struct hit *b)
 {
-    return a->rule == b->rule && compare_ends(a->record, b->record, ROLE_SERVER, true) == 0 &&
+    return a->rule == b->rule && a->timer == b->timer &&
+           compare_ends(a->record, b->record, ROLE_SERVER, true) == 0 &&
            (!rules->items[a->rule]->per_client ||
             compare_ends(a->record, b->record, ROLE_CLIENT, false) == 0);
 }
@@ -354,7 +356,9 @@ static int by_server(const void *a, const void *b)
     if (x->rule != y->rule)
         return (int)x->rule - (int)y->rule;
     int order = compare_ends(x->record, y->record, ROLE_SERVER, true);
-    return order != 0 ? order : by_record(x, y);
+    return order != 0              ? order
+           : x->timer != y->timer ? (int)x->timer - (int)y->timer
+                                  : by_record(x, y);
 }
 
 /* Rule, server, client, record. */
@@ -366,7 +370,9 @@ static int by_pair(const void *a, const void *b)
     int order = compare_ends(x->record, y->record, ROLE_SERVER, true);
     if (order == 0)
         order = compare_ends(x->record, y->record, ROLE_CLIENT, false);
-    return order != 0 ? order : by_record(x, y);
+    return order != 0              ? order
+           : x->timer != y->timer ? (int)x->timer - (int)y->timer
+                                  : by_record(x, y);
 }
 
 static int by_record_only(const void *a, const void *b)
@@ -454,8 +460,11 @@ static size_t narrow_down(struct hit *hits, size_t count, const struct deadline 
     size_t kept = 0;
     for (size_t i = 0; i < count; i++) {
         int64_t since = record_since(hits[i].record, deadline->from);
-        if (since >= deadline->cluster.low_ns && since <= deadline->cluster.high_ns)
-            hits[kept++] = hits[i];
+        if (since < deadline->cluster.low_ns || since > deadline->cluster.high_ns)
+            continue;
+        struct hit other = hits[kept];
+        hits[kept++] = hits[i];
+        hits[i] = other;
     }
     return kept;
 }
@@ -482,8 +491,41 @@ static size_t narrow_to_burst(struct engine *engine, struct hit *hits, size_t co
     return kept;
 }
 
-/* Drops the members of group rules that do not hold. Where a rule is about the connections of one timer
- * only, it is judged on these. */
+/* Judges a group rule on its members and moves those for which it holds to the front; returns how many.
+ * Where a rule is about the connections of one timer only, it is judged on these, and the others may be
+ * another timer's. */
+static size_t judge_group(struct engine *engine, const struct rule *rule, struct hit *hits,
+                          size_t count)
+{
+    size_t kept = 0;
+    if (rule->within != NULL)
+        count = narrow_to_burst(engine, hits, count,
+                                expr_value(rule->within, &(struct subject){ 0 }).ns);
+    for (uint8_t timer = 0; timer < DEADLINE_MOST_TIMERS && kept < count; timer++) {
+        struct deadline *deadline = arena_alloc(&engine->arena, sizeof *deadline);
+        if (deadline == NULL) {
+            engine->failed = true;
+            return 0;
+        }
+        size_t members = count - kept;
+        *deadline = group_deadline(engine, rule, hits + kept, members);
+        bool narrow = deadline->found && rule->deadline_only;
+        if (narrow)
+            members = narrow_down(hits + kept, members, deadline);
+        if ((timer > 0 && !narrow) || !group_holds(engine, rule, hits + kept, members, deadline))
+            break;
+        for (size_t i = kept; i < kept + members; i++) {
+            hits[i].deadline = deadline;
+            hits[i].timer = timer;
+        }
+        kept += members;
+        if (!narrow)
+            break;
+    }
+    return kept;
+}
+
+/* Drops the members of group rules that do not hold. */
 static void judge_groups(struct engine *engine)
 {
     struct hit *hits = engine->hits.items;
@@ -491,23 +533,8 @@ static void judge_groups(struct engine *engine)
     for (size_t start = 0; start < engine->hits.count;) {
         size_t length = group_length(engine, start), members = length;
         const struct rule *rule = engine->rules->items[hits[start].rule];
-        if (rule->scope == SCOPE_GROUP) {
-            struct deadline *deadline = arena_alloc(&engine->arena, sizeof *deadline);
-            if (deadline == NULL) {
-                engine->failed = true;
-                return;
-            }
-            if (rule->within != NULL)
-                members = narrow_to_burst(engine, hits + start, length,
-                                          expr_value(rule->within, &(struct subject){ 0 }).ns);
-            *deadline = group_deadline(engine, rule, hits + start, members);
-            if (deadline->found && rule->deadline_only)
-                members = narrow_down(hits + start, members, deadline);
-            if (!group_holds(engine, rule, hits + start, members, deadline))
-                members = 0;
-            for (size_t i = start; i < start + members; i++)
-                hits[i].deadline = deadline;
-        }
+        if (rule->scope == SCOPE_GROUP)
+            members = judge_group(engine, rule, hits + start, length);
         memmove(hits + kept, hits + start, members * sizeof *hits);
         kept += members;
         start += length;

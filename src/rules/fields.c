@@ -369,6 +369,8 @@ ON_DEADLINE(deadline_samples, d->found ? value_number((double)d->cluster.samples
 ON_DEADLINE(deadline_share, d->found ? value_number((double)d->cluster.samples /
                                                     (double)d->cluster.total)
                                      : value_absent())
+ON_DEADLINE(deadline_coarse, value_bool(d->found && d->coarse))
+ON_DEADLINE(deadline_earliest, d->found ? value_duration(d->cluster.low_ns) : value_absent())
 ON_DEADLINE(deadline_ambiguous, value_bool(d->found && d->has_runner_up))
 ON_DEADLINE(deadline_runner_up, d->found && d->has_runner_up
                                     ? value_text(reference_name(d->runner_up))

@@ -86,7 +86,7 @@ static int64_t distance(const struct timer *t, const struct deadline *d)
     int64_t wide = DEADLINE_TOLERANCE_NS + t->ns / DEADLINE_TOLERANCE_SHARE;
     if (wide > DEADLINE_TOLERANCE_MAX_NS)
         wide = DEADLINE_TOLERANCE_MAX_NS;
-    int64_t value = d->cluster.median_ns;
+    int64_t value = d->coarse ? d->cluster.low_ns : d->cluster.median_ns;
     if (value < t->ns - EARLY_NS || value > t->ns + t->late_ns + wide)
         return -1;
     return value < t->ns ? t->ns - value : value - t->ns;

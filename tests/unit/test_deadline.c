@@ -72,6 +72,35 @@ static void both_explain(void **state)
     assert_int_equal(d.runner_up, FROM_OPEN);
 }
 
+static void several_timers(void **state)
+{
+    (void)state;
+    int64_t three[] = { 5000 * MS, 10000 * MS, 5001 * MS, 15000 * MS, 10001 * MS, 15002 * MS,
+                        5002 * MS, 10003 * MS, 15001 * MS, 7777 * MS };
+    assert_true(clusters_explain(three, 10));
+    int64_t scattered[] = { 1000 * MS, 1001 * MS, 1002 * MS, 2900 * MS, 4100 * MS, 6000 * MS, 7100 * MS };
+    assert_false(clusters_explain(scattered, 7));
+}
+
+static void coarse_tickers(void **state)
+{
+    (void)state;
+    struct cluster c;
+    int64_t swept[] = { 5030 * MS, 5980 * MS, 5410 * MS, 5200 * MS, 5760 * MS, 5550 * MS };
+    assert_true(cluster_find_coarse(swept, 6, &c));
+    assert_int_equal(c.low_ns, 5030 * MS);
+    assert_false(cluster_find_coarse(swept, 5, &c)); /* too few to tell */
+    int64_t human[] = { 2100 * MS, 2900 * MS, 4400 * MS, 3900 * MS, 5200 * MS, 7100 * MS };
+    assert_false(cluster_find_coarse(human, 6, &c));
+    int64_t quick[] = { 130 * MS, 980 * MS, 410 * MS, 200 * MS, 760 * MS, 550 * MS };
+    assert_false(cluster_find_coarse(quick, 6, &c)); /* anything lies within a second */
+    struct record r[6];
+    for (int i = 0; i < 6; i++)
+        r[i] = (struct record){ .since_open = NS_UNKNOWN, .since_request = 5000 * MS + i * 170 * MS,
+                                .since_response = NS_ABSENT, .since_activity = NS_ABSENT };
+    assert_false(infer(r, 6).found); /* of requests, people give up at any time */
+}
+
 static void too_few(void **state)
 {
     (void)state;
@@ -122,6 +151,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(clusters),     cmocka_unit_test(tightest_reference_wins),
         cmocka_unit_test(both_explain), cmocka_unit_test(too_few),
+        cmocka_unit_test(several_timers), cmocka_unit_test(coarse_tickers),
         cmocka_unit_test(round_values), cmocka_unit_test(peaks),
         cmocka_unit_test(bursts),
     };

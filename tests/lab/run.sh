@@ -100,6 +100,13 @@ done
 kill -INT "${captures[@]}"
 wait "${captures[@]}" || true
 
+# A proxy that asked nobody leaves an empty capture.
+for end in direct front back; do
+    for file in "$out/$name-$end"-client.pcap "$out/$name-$end"-server.pcap; do
+        [ "$(stat -c %s "$file" 2>/dev/null || echo 24)" -gt 24 ] || rm -f "$file"
+    done
+done
+
 # The programs' own words, without those about their start and end.
 for end in client proxy server; do
     sed "/notice\]/d; s|$LAB_WORK|WORK|g; s|$here/||g; s|^|$end: |" "$LAB_WORK/$end.log"

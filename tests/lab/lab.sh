@@ -9,6 +9,7 @@
 set -u
 
 here=$(cd "$(dirname "$0")" && pwd)
+: "${HANGUP:?names the program to test}"
 programs="unshare ip ss tcpdump python3 go node nginx haproxy apache2 gunicorn uvicorn curl"
 
 skip() {
@@ -25,6 +26,13 @@ unshare --net --mount --pid --fork --kill-child --mount-proc \
     sh -c 'mount -t tmpfs tmpfs /run && ip netns add try && ip netns exec try true' 2>/dev/null ||
     skip "may not make network namespaces"
 
+for run; do
+    grep -q "^$run	" "$here/scenarios.tsv" || {
+        echo "lab.sh: no run named $run in $here/scenarios.tsv" >&2
+        exit 2
+    }
+done
+
 scratch=$(mktemp -d) || exit 99
 trap 'rm -rf "$scratch"' EXIT
 LAB_BUILT=$scratch/built
@@ -39,6 +47,7 @@ while IFS='	' read -r run _ delay server proxy client <&3; do
     case $run in '#'* | '') continue ;; esac
     case " ${LAB_ONLY:-$run} " in *" $run "*) ;; *) continue ;; esac
     echo "# $run"
+    rm -f "$LAB_RECORDED/$run".log "$LAB_RECORDED/$run"-{direct,front,back}-{client,server}.pcap
     "$here/run.sh" "$LAB_RECORDED" "$run" "$delay" "$server" "$proxy" "$client" || echo "# $run did not run"
 done 3<"$here/scenarios.tsv"
 

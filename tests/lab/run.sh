@@ -85,6 +85,7 @@ else
     hop back proxy 198.51.100.20 server 198.51.100.30
 fi
 [ "$server" = - ] || start server "$server"
+export SERVER=${programs[0]:-}      # for clients that end it
 [ "$proxy" = - ] || start proxy "$proxy"
 
 # That a client fails is what many runs are about.
@@ -94,7 +95,7 @@ settle=$(awk -v delay="$delay" 'BEGIN { print 0.3 + 4 * delay / 1000 }')
 sleep "$settle"                     # for the last packets on the way
 for ((i = ${#programs[@]} - 1; i >= 0; i--)); do
     kill "${programs[i]}" 2>/dev/null || true
-    wait "${programs[i]}" || true
+    wait "${programs[i]}" 2>/dev/null || true
     sleep "$settle"
 done
 kill -INT "${captures[@]}"

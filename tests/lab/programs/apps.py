@@ -1,0 +1,42 @@
+"""The same small application for WSGI (gunicorn) and ASGI (uvicorn).
+
+    /           ok
+    /slow       ok after 3 s
+    /half       announces 5000 bytes, sends 2000 and fails
+"""
+
+import asyncio
+import time
+
+SLOW = 3
+ANNOUNCED = 5000
+SENT = 2000
+
+
+def wsgi(environ, start_response):
+    path = environ["PATH_INFO"]
+    if path == "/half":
+        start_response("200 OK", [("Content-Length", str(ANNOUNCED))])
+        return half()
+    if path == "/slow":
+        time.sleep(SLOW)
+    start_response("200 OK", [("Content-Length", "3")])
+    return [b"ok\n"]
+
+
+def half():
+    yield b"x" * SENT
+    raise RuntimeError("a bug in the application")
+
+
+async def asgi(scope, receive, send):
+    path = scope["path"]
+    if path == "/slow":
+        await asyncio.sleep(SLOW)
+    length = ANNOUNCED if path == "/half" else 3
+    await send({"type": "http.response.start", "status": 200,
+                "headers": [(b"content-length", str(length).encode())]})
+    if path == "/half":
+        await send({"type": "http.response.body", "body": b"x" * SENT, "more_body": True})
+        raise RuntimeError("a bug in the application")
+    await send({"type": "http.response.body", "body": b"ok\n"})

@@ -458,12 +458,14 @@ void connection_record(const struct connection *c, int client_end, bool role_gue
 
 /* ---- exchanges --------------------------------------------------------------------------- */
 
-/* How long had the client's kernel had the server's FIN when it sent the request?
+/* For how long, at least, had the client's kernel had the server's FIN when it sent the request?
  *
- * If the request does not acknowledge the FIN, it had not. If it does: the FIN passed the capture
- * point at time f and took d to the client; the request left the client d before it passed at r.
- * So the client had the FIN for (r - d) - (f + d) = r - f - 2d, and 2d is the time between
- * SYN-ACK and ACK at the same point. An ACK that the client sent earlier is a lower bound. */
+ * If the request does not acknowledge the FIN, it had not. An ACK of the FIN that the client sent earlier
+ * went the same way as the request, so the time between them is the same from every capture point.
+ * Where the request itself is the first to acknowledge it, the clock has to tell: the FIN passed the
+ * capture point at time f and took d to the client; the request left the client d before it passed at r.
+ * So the client had the FIN for (r - d) - (f + d) = r - f - 2d, and 2d is the time between SYN-ACK and ACK at the
+ * same point. A path's delay varies; half of it is allowed for. */
 static int64_t fin_known_for(const struct tcp_end *server, const struct record *r,
                              const struct http_exchange *x)
 {
@@ -473,16 +475,14 @@ static int64_t fin_known_for(const struct tcp_end *server, const struct record *
         return NS_UNKNOWN; /* its first transmission was not captured */
     if (seq_leq(x->request.ack, server->fin_seq))
         return 0;
-    int64_t at_most = x->request.first_ns - r->mark[MARK_SERVER_FIN].ns;
-    int64_t at_least = r->mark[MARK_SERVER_FIN_ACK].frame != 0
-                           ? x->request.first_ns - r->mark[MARK_SERVER_FIN_ACK].ns
-                           : 0;
-    int64_t known = r->client_rtt == NS_UNKNOWN ? (at_most == at_least ? at_most : NS_UNKNOWN)
-                                                : at_most - r->client_rtt;
-    if (known == NS_UNKNOWN)
-        return NS_UNKNOWN;
-    if (known < at_least)
-        known = at_least;
+    int64_t passed = x->request.first_ns - r->mark[MARK_SERVER_FIN].ns;
+    int64_t proved = r->mark[MARK_SERVER_FIN_ACK].frame != 0
+                         ? x->request.first_ns - r->mark[MARK_SERVER_FIN_ACK].ns
+                         : 0;
+    if (r->client_rtt == NS_UNKNOWN)
+        return proved > 0 || passed <= 0 ? proved : NS_UNKNOWN;
+    int64_t likely = passed - r->client_rtt - r->client_rtt / 2;
+    int64_t known = likely > proved ? likely : proved;
     return known < 0 ? 0 : known;
 }
 

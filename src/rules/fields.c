@@ -11,8 +11,8 @@ static const char no_handshake[] = "the handshake was not captured";
 static const char bytes_missing[] = "bytes of the conversation are missing in the capture";
 static const char one_direction[] = "one direction of the connection is not in the capture";
 static const char nothing_but_resets[] = "of one end nothing but resets is in the capture";
-static const char no_round_trip[] = "the handshake was not captured, so the path's delay is "
-                                    "not known";
+static const char no_round_trip[] = "the handshake is not in the capture, or was repeated, so "
+                                    "that the path's delay is not known";
 static const char not_in_clear[] = "the conversation is not HTTP/1 in the clear, or began before "
                                    "the capture";
 

@@ -93,8 +93,12 @@ static enum tcp_reset_kind classify_reset(const struct tcp_end *end, const struc
     }
     if (peer->segments > 0 && s->seq == peer->last_ack)
         return TCP_RESET_ANSWERING;
-    if (end->base_known && (seq_leq(s->seq, end->isn) || seq_lt(end->snd_nxt, s->seq)))
+    /* Ahead of what was seen: behind bytes, or a FIN, that were not captured? If not, its end goes on. */
+    if (end->base_known && (seq_leq(s->seq, end->isn) ||
+                            seq_diff(s->seq, end->snd_nxt) > RESET_SEQ_SLACK))
         return TCP_RESET_FOREIGN;
+    if (end->base_known && seq_lt(end->snd_nxt, s->seq))
+        return TCP_RESET_ANSWERING;
     /* Some stacks and load balancers abort without the ACK flag, at the next sequence number. */
     return !peer->ack_known || seq_leq(s->seq, peer->ack) ? TCP_RESET_ANSWERING
                                                           : TCP_RESET_ABORTING;
@@ -110,8 +114,7 @@ static unsigned disown_reset(struct tcp_end *end, struct tcp_end *peer, const st
     bool goes_on = s->flags & TCP_SYN || (more && end->base_known && seq_leq(end->rst_seq, s->seq) &&
                                           seq_leq(end->data_end, s->seq));
     /* A reset whose number lies ahead, and its end goes on below it, later and without a hole. */
-    bool ahead = end->rst_kind == TCP_RESET_ABORTING && end->base_known && more &&
-                 s->seq == end->snd_nxt && seq_lt(s->seq, end->rst_seq) &&
+    bool ahead = end->base_known && more && s->seq == end->snd_nxt && seq_lt(s->seq, end->rst_seq) &&
                  (int32_t)(microseconds(s->ts_ns) - end->rst_ts_us) > DUPLICATE_WITHIN_NS / 1000;
     if (!goes_on && !ahead)
         return 0;
@@ -151,7 +154,7 @@ static void count_up(uint8_t *counter)
     *counter += *counter < UINT8_MAX;
 }
 
-static unsigned take_syn(struct tcp_end *end, const struct tcp_end *peer, const struct segment *s)
+static unsigned take_syn(struct tcp_end *end, struct tcp_end *peer, const struct segment *s)
 {
     bool syn_ack = s->flags & TCP_ACK;
     /* A SYN-ACK for another SYN (an old one, or a forged one) opens nothing. */
@@ -175,6 +178,8 @@ static unsigned take_syn(struct tcp_end *end, const struct tcp_end *peer, const 
     }
     end->syn_seen = true;
     set_base(end, s->seq);
+    if (syn_ack && !peer->base_known) /* its SYN was not captured, but here is its number */
+        set_base(peer, s->ack - 1);
     step(end, s->flags & TCP_ACK ? TCP_EV_RCV_SYN : TCP_EV_SND_SYN);
     return TCP_NOTE_SYN;
 }
@@ -354,7 +359,7 @@ unsigned tcp_input(struct tcp_conn *conn, unsigned from, const struct segment *s
     else if (!end->base_known)
         set_base(end, s->seq - 1);
     /* A capture that begins with a keep-alive probe: its number is one below the next byte. */
-    if (!end->syn_seen && end->data_segments == 0 && s->seq == end->snd_nxt + 1 &&
+    if (!end->syn_seen && !peer->syn_seen && end->data_segments == 0 && s->seq == end->snd_nxt + 1 &&
         peer->ack_known && peer->ack == s->seq)
         set_base(end, s->seq - 1);
     int32_t distance = seq_diff(s->seq, end->snd_nxt);

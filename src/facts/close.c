@@ -235,7 +235,10 @@ static void fill_close(const struct connection *c, unsigned client, struct recor
     bool connecting = c->open_seen && (!r->established || (c->handshake_done.frame != 0 &&
                                                            a->mark.ns < c->handshake_done.ns));
     r->close_phase = (uint8_t)(connecting ? PHASE_CONNECTING : phase_of(c, &view));
-    if (r->lost_thread && r->close_phase != PHASE_TUNNEL)
+    /* Bytes that came again may have been there before, and only their ACK was lost. */
+    bool unsure = a->how == HOW_RST && c->tcp.end[seen_from].rst_kind == TCP_RESET_ANSWERING &&
+                  c->tcp.end[!seen_from].data_again;
+    if ((r->lost_thread || unsure) && r->close_phase != PHASE_TUNNEL)
         r->close_phase = PHASE_UNKNOWN;
     durations(c, &view, a->mark.ns, r);
     r->half_closed = half_closed(c, client, r);

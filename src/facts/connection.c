@@ -251,6 +251,9 @@ static bool answers_data(const struct tcp_end *end, const struct tcp_end *peer,
 {
     if (peer->data_segments == 0)
         return false;
+    /* What was sent before may have arrived before the end closed, and only its ACK was lost. */
+    if (peer->data_again && !(end->fin_seen && seq_lt(end->fin_ack, peer->data_end)))
+        return false;
     if (s->flags & TCP_ACK)
         return end->fin_seen && seq_lt(end->fin_ack, peer->data_end);
     return s->seq == peer->data_ack && end->ack_known && seq_lt(end->ack, peer->data_end);
@@ -327,9 +330,13 @@ static void note_waits(struct connection *c, unsigned from, const struct segment
                        unsigned notes, const struct waits_before *before)
 {
     const struct mark *data = &c->end_mark[from][END_DATA];
+    const struct mark *fin = connection_mark(c, from, END_FIN);
+    int64_t last_ns = data->frame != 0 ? data->ns : INT64_MIN; /* a FIN may stand behind a hole, too */
+    if (fin->frame != 0 && fin->ns > last_ns)
+        last_ns = fin->ns;
     bool blocks = notes & TCP_NOTE_ZERO_WINDOW && blocks_message(c, from);
     waits_segment(&c->waits, &c->tcp, from, s, notes, before,
-                  data->frame != 0 ? data->ns : INT64_MIN, c->tcp.first_ns, blocks);
+                  last_ns, c->tcp.first_ns, blocks);
 }
 
 /* An ACK that acknowledges nothing of the new connection: its sender still knows an older one on these

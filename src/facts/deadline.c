@@ -169,7 +169,8 @@ struct deadline deadline_infer(const struct record *const *records, size_t count
     }
     unsigned chosen = best;
     for (unsigned i = 0; i < references->count && d.found && !d.has_runner_up; i++)
-        if (i != best && clusters[i].samples > 0 && as_good(&clusters[i], &clusters[best])) {
+        if (i != best && clusters[i].samples >= DEADLINE_MIN_SAMPLES &&
+            as_good(&clusters[i], &clusters[best])) {
             chosen = i < best ? i : best;
             d.has_runner_up = true;
             d.runner_up = references->items[i < best ? best : i];

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/seq.h"
 #include "base/vec.h"
 #include "facts/streams.h"
 
@@ -20,7 +21,9 @@ struct list {
 struct closed {
     struct tcp_tuple tuple; /* first: the table points here; closed is true */
     uint32_t isn[2];        /* initial sequence numbers, by end of the tuple */
+    uint32_t snd_nxt[2];    /* behind the last byte of each end */
     uint32_t stream_frame;
+    bool base_known[2];     /* isn and snd_nxt mean something */
     bool ghost;             /* no connection: only an ICMP error named it */
     bool left_open;         /* no end had closed it */
     int64_t last_ns;        /* of its packets */
@@ -181,8 +184,11 @@ static struct closed *finalise(struct tracker *t, struct connection *c, int64_t 
         return NULL;
     closed->tuple = c->tcp.tuple;
     closed->tuple.closed = true;
-    closed->isn[0] = c->tcp.end[0].isn;
-    closed->isn[1] = c->tcp.end[1].isn;
+    for (int i = 0; i < 2; i++) {
+        closed->isn[i] = c->tcp.end[i].isn;
+        closed->snd_nxt[i] = c->tcp.end[i].snd_nxt;
+        closed->base_known[i] = c->tcp.end[i].base_known;
+    }
     closed->stream_frame = c->stream_frame;
     closed->last_ns = c->tcp.last_ns;
     tcp_table_replace(&t->table, &c->tcp.tuple, &closed->tuple, c->tcp.hash);
@@ -218,7 +224,8 @@ static struct connection *open_connection(struct tracker *t, const struct intake
     if (c->http.client < 0)
         c->http.client = (int8_t)role_hinted_client(t->options.servers, t->options.server_count,
                                                     &c->tcp.tuple);
-    if (before != NULL && before->ghost)
+    /* Wireshark opens a new stream for a SYN only. */
+    if (before != NULL && (before->ghost || (s->flags & (TCP_SYN | TCP_ACK)) != TCP_SYN))
         c->stream_frame = before->stream_frame;
     else if (!streams_open(&t->streams, s->capture, s->frame))
         return NULL;
@@ -231,11 +238,31 @@ static struct connection *open_connection(struct tracker *t, const struct intake
     return c;
 }
 
+/* So far from where an end that has closed stood, its segments are another connection's, whose SYN is
+ * not in the capture. */
+#define OTHER_CONNECTION_BYTES (1 << 20)
+
+static bool is_of_another(uint32_t snd_nxt, const struct segment *s)
+{
+    int32_t distance = seq_diff(s->seq, snd_nxt);
+    return !(s->flags & TCP_RST) && (s->payload_len > 0 || s->flags & TCP_SYN) &&
+           (distance > OTHER_CONNECTION_BYTES || distance < -OTHER_CONNECTION_BYTES);
+}
+
 /* Does the segment open a new connection where `closed` was one? */
 static bool opens_again(const struct closed *closed, unsigned from, const struct segment *s)
 {
-    return closed->ghost ||
-           ((s->flags & (TCP_SYN | TCP_ACK)) == TCP_SYN && closed->isn[from] != s->seq);
+    bool syn = (s->flags & (TCP_SYN | TCP_ACK)) == TCP_SYN;
+    return closed->ghost || (syn && closed->isn[from] != s->seq) ||
+           (closed->base_known[from] && is_of_another(closed->snd_nxt[from], s));
+}
+
+/* The same while its stragglers are waited for. */
+static bool opens_anew(const struct connection *c, unsigned from, const struct segment *s)
+{
+    const struct tcp_end *end = &c->tcp.end[from];
+    return tcp_opens_anew(&c->tcp, from, s) ||
+           (c->stage == CONNECTION_CLOSING && end->base_known && is_of_another(end->snd_nxt, s));
 }
 
 /* Room for one more: those that wait for stragglers only are given up first. */
@@ -261,7 +288,7 @@ static bool take_segment(struct tracker *t, const struct intake_segment *in)
     struct tcp_tuple *tuple = tcp_table_find(&t->table, s, in->hash, &from);
     struct closed *closed = tuple != NULL && tuple->closed ? (struct closed *)tuple : NULL;
     struct connection *c = closed == NULL ? (struct connection *)tuple : NULL;
-    if (c != NULL && (connection_is_over(c, in->now_ns) || tcp_opens_anew(&c->tcp, from, s))) {
+    if (c != NULL && (connection_is_over(c, in->now_ns) || opens_anew(c, from, s))) {
         closed = finalise(t, c, in->now_ns);
         c = NULL;
         if (closed == NULL)

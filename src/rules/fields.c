@@ -115,11 +115,12 @@ static int unanswered_fin(const struct record *r)
 /* Was the silence before the last data its end? */
 static bool silence_was_fatal(const struct record *r)
 {
-    if (r->silent_by < 0)
+    if (r->silent_by < 0 || r->fin_seen[!r->silent_by]) /* an end that has closed may well be silent */
         return false;
     const struct wait_facts *w = &r->waits[r->silent_by];
+    /* A reset that aborts was sent by an end that still had the connection. */
     bool reset = r->reset_on_data_by == !r->silent_by && !r->reset_on_data_after_fin &&
-                 r->resets[r->silent_by] == 0;
+                 r->rst_kind[!r->silent_by] == TCP_RESET_ANSWERING && r->resets[r->silent_by] == 0;
     return reset || (w->repeats > 0 && !w->heard);
 }
 

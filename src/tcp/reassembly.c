@@ -173,13 +173,16 @@ unsigned reassembly_input(struct tcp_conn *conn, unsigned from, const struct seg
                           uint32_t seq, struct tcp_budget *budget, const struct tcp_sink *sink)
 {
     struct tcp_end *end = &conn->end[from];
+    const struct tcp_end *other = &conn->end[!from];
+    /* If a later byte was sent before, this may be a repetition of a segment that was not captured, and what
+     * its sender knew then is not known; but what it does not know now, it did not know then. */
+    bool again = seq_lt(seq, end->max_seq) &&
+                 !(other->fin_seen && seq_leq(segment->ack, other->fin_seq));
     struct tcp_chunk chunk = {
         .bytes = segment->payload,
         .length = segment->payload_len,
         .seq = seq,
-        /* If a later byte was sent before, this is a repetition of a segment that was not captured,
-         * and what its sender knew then is not known. */
-        .ack = seq_lt(seq, end->max_seq) ? 0 : segment->ack,
+        .ack = again ? 0 : segment->ack,
         .ts_ns = segment->ts_ns,
         .frame = segment->frame,
         .capture = segment->capture,

@@ -59,6 +59,7 @@ struct tcp_end {
     bool syn_seen : 1;    /* SYN or SYN-ACK */
     bool fin_seen : 1;
     bool fin_received : 1; /* it acknowledged the other end's FIN */
+    bool data_again : 1;   /* its last payload segment brought nothing new */
 
     uint64_t payload_bytes;    /* each byte once */
     uint64_t lost_bytes;       /* sent, but not in the capture */

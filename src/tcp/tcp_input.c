@@ -60,13 +60,15 @@ static bool is_duplicate(const struct tcp_end *end, const struct segment *s)
 }
 
 /* Copies of a burst come interleaved with it. A sender numbers its packets upwards (IPv4 identification),
- * retransmissions too: one that brings nothing new, with a number already passed, was captured before. */
+ * retransmissions too: one that brings nothing new, with a number already passed, was captured before. (One
+ * that was overtaken has such a number, too, but fills a hole.) */
 static bool is_late_copy(const struct tcp_end *end, const struct segment *s)
 {
     int16_t distance = (int16_t)(s->ip_id - end->newest_ip_id);
     uint32_t end_seq = s->seq + s->payload_len + ((s->flags & (TCP_SYN | TCP_FIN)) != 0);
     return end->segments > 0 && s->ip_id != 0 && distance <= 0 && distance > -LATE_COPY_PACKETS &&
            end->base_known && end_seq != s->seq && seq_leq(end_seq, end->snd_nxt) &&
+           (s->payload_len == 0 || seq_leq(s->seq + s->payload_len, end->deliver_nxt)) &&
            is_soon(end, s);
 }
 
@@ -263,6 +265,7 @@ static unsigned take_payload(struct tcp_conn *conn, unsigned from, const struct 
         end->snd_nxt = seq_max(end->snd_nxt, end_seq);
     }
     notes |= reassembly_input(conn, from, s, seq, budget, sink);
+    end->data_again = (notes & TCP_NOTE_RETRANSMISSION) != 0;
     end->out_of_order += notes & TCP_NOTE_OUT_OF_ORDER && end->out_of_order < UINT16_MAX;
     end->retransmitted += (notes & TCP_NOTE_RETRANSMISSION) != 0;
     return notes;
@@ -330,6 +333,7 @@ static unsigned take_predicted(struct tcp_conn *conn, unsigned from, const struc
     if (s->payload_len > 0) {
         end->data_segments++;
         end->data_ack = s->ack;
+        end->data_again = false;
         end->snd_nxt = end->data_end = s->seq + s->payload_len;
         notes = reassembly_input(conn, from, s, s->seq, budget, sink);
     }

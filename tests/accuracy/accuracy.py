@@ -96,8 +96,10 @@ class Verdicts:
         """By its addresses and the time: ports are used again."""
         client, cport, server, sport = address(listed)
         numbers = self.index.get((client, cport, server, sport)) or self.index.get((server, sport, client, cport)) or []
-        at = seconds(listed["opened"])
-        near = [(abs(self.truth[n]["taps"][self.point]["first"] - at), n) for n in numbers]
+        times = [listed["opened"], listed["closed"]] + [proof["time"] for proof in listed["evidence"]]
+        at = seconds(next(time for time in times if time))
+        taps = [(self.truth[n]["taps"][self.point], n) for n in numbers]
+        near = [(max(tap["first"] - at, at - tap["last"], 0), n) for tap, n in taps]
         return min(near)[1] if near else None
 
 
@@ -213,7 +215,7 @@ def one_noise(args, rules, chosen, noise, scratch, failures):
                 failures.append(f"{noise}: recall of {rule} at the {POINTS[point]}")
             if args.verbose:
                 for kind, _, number in errors[:200]:
-                    print(kind, rule, show(truth[number], point), file=sys.stderr)
+                    print(noise, kind, rule, show(truth[number], point), file=sys.stderr)
     agree, compared, alarms = 0, 0, 0
     for number, conn in enumerate(truth):
         told = [verdict.told[number] for verdict in verdicts]
@@ -221,7 +223,7 @@ def one_noise(args, rules, chosen, noise, scratch, failures):
             compared += 1
             agree += told[0] == told[1] == told[2]
             if args.verbose and not told[0] == told[1] == told[2]:
-                print("differ", show(conn, 0), [sorted(t) for t in told], file=sys.stderr)
+                print(noise, "differ", show(conn, 0), [sorted(t) for t in told], file=sys.stderr)
         if conn["healthy"]:
             for point in range(3):
                 bad = sorted(r for r in told[point] if rules[r] in ("error", "warning"))

@@ -230,9 +230,10 @@ def exchange(c, conn, text=None, timeout=None, **more):
     if conn.episode.noise.zero and rng.random() < 0.3:
         c.buffer = 16384
         c.write(text or request(f"/{conn.requests}"))
-        if not c.readable():
-            yield (c, timeout)
+        if not c.readable() and not (yield (c, timeout)):
+            return TIMEOUT
         yield rng.uniform(0.05, 0.6)
+        timeout = None if timeout is None else 1.0
     else:
         c.write(text or request(f"/{conn.requests}"))
     return (yield from read_message(c, timeout, **more))

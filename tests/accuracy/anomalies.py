@@ -3,9 +3,10 @@
 The truth comes from the simulation where it depends on timing: a script asks its own kernel how long it
 had had the peer's FIN, which hangup has to find out from packets.
 """
-from net import ACK, CLIENT, RST, SERVER, SYN, Packet
+from net import ACK, CLIENT, RST, SERVER, Packet
 from healthy import browse, keep
-from world import (EOF, RESET, TIMEOUT, draw_size, exchange, failed, read_message, request, response, serve)
+from tcp import RESET, TIMEOUT
+from world import draw_size, exchange, failed, read_message, request, response, serve
 
 ANOMALIES = {}
 CLIENT_POINT, BETWEEN_POINT, SERVER_POINT = range(3)
@@ -132,7 +133,7 @@ def ignored_connection_close(e, n):
             if failed((yield from exchange(c, conn))):
                 return
             yield e.rng.uniform(0.02, 0.3) + conn.rtt
-        answer = yield from lost_request(c, conn, timeout=20)
+        yield from lost_request(c, conn, timeout=20)
         conn.must.discard("request-fin-race")
         conn.must.discard("request-on-closed-connection")
         conn.must.add("ignored-connection-close")
@@ -142,7 +143,6 @@ def ignored_connection_close(e, n):
         yield from serve(s, conn, limit=limit, answer=lambda m, k: response(
             draw_size(e.rng), headers="Connection: close\r\n" if k == limit else ""))
         yield linger
-        s.read()
         s.received.clear()
         s.close()
     for at in e.times(n):
@@ -173,7 +173,6 @@ def shutdown_burst(e, n):
 
     def client(c, conn):
         while not c.peer_fin and e.sim.now < end + 5:
-            before = c.peer_fin
             if c.error or failed((yield from exchange(c, conn))):
                 conn.must.discard("shutdown-burst")
                 conn.may |= {"shutdown-burst", "request-fin-race", "rst-after-close", "server-closed-without-response"}
@@ -507,7 +506,7 @@ def fin_wait2_pileup(e, n):
     timeout = seconds(e, 1, 2, 5)
 
     def client(c, conn):
-        answer = yield from read_after(c, timeout)
+        yield from read_after(c, timeout)
         c.close()
 
     def server(s, conn):

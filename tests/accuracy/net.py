@@ -95,9 +95,11 @@ class Path:
         start = 0.0 if place is None else place if p.end == CLIENT else 1 - place
         for point in range(3):
             way = self.where[point] if p.end == CLIENT else 1 - self.where[point]
+            if lost is not None and way > lost:
+                self.conn.taps[point].passed_by += lost >= 0
             if way < start or lost is not None and way > lost:
                 continue
-            at = self.sim.now + self.delay * (way - start) + (late if way > late_from else 0)
+            at = self.sim.now + (self.delay * (way - start) + (late if way > late_from else 0))
             self.conn.taps[point].see(self.conn, p, at, int(self.hops * (way - start) + 0.5))
         if lost is None:
             self.sim.after(self.delay * (1 - start) + late, self.conn.deliver, p)
@@ -111,6 +113,7 @@ class Tap:
         self.noise, self.rng, self.out, self.begin = noise, rng, out, begin
         self.first = self.last = None
         self.missing, self.cut = 0, 0
+        self.passed_by = 0  # packets that were lost before they came here
 
     def see(self, conn, p, at, hops):
         noise, rng = self.noise, self.rng

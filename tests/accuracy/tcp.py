@@ -275,6 +275,8 @@ class Sock:
         """There is no such socket."""
         if p.flags & RST:
             return
+        if p.payload:
+            self.conn.may.add("rst-after-close")  # true in any case
         if p.flags & ACK:
             self.conn.path.send(Packet(self.end, RST, p.ack, 0, ttl=self.ttl, numbers=p.numbers and (p.numbers[1], 0)))
         else:

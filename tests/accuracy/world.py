@@ -7,7 +7,7 @@ import dataclasses
 import random
 import re
 
-from net import CLIENT, SERVER, SYN, Path, Sim, Tap, cancel
+from net import CLIENT, SERVER, Path, Sim, Tap
 from tcp import RESET, TIMEOUT, Sock, Task
 
 EOF = "eof"
@@ -87,7 +87,8 @@ class Conn:
         client, server = (".".join(map(str, ip)) for ip in self.ip)
         return {"name": self.name, "address": (client, self.port[CLIENT], server, self.port[SERVER]),
                 "must": self.must, "may": self.may, "healthy": self.healthy, "blind": self.blind,
-                "taps": [{"first": tap.first, "last": tap.last, "missing": tap.missing, "cut": tap.cut} for tap in self.taps]}
+                "taps": [{"first": tap.first, "last": tap.last, "missing": tap.missing + tap.passed_by,
+                          "cut": tap.cut} for tap in self.taps]}
 
 
 class Episode:

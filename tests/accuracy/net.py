@@ -109,15 +109,15 @@ class Tap:
     """A capture point of one connection: applies what captures do to packets, and remembers what of the
     connection it did not keep."""
 
-    def __init__(self, noise, rng, out, begin):
-        self.noise, self.rng, self.out, self.begin = noise, rng, out, begin
+    def __init__(self, noise, rng, out, begin, only):
+        self.noise, self.rng, self.out, self.begin, self.only = noise, rng, out, begin, only
         self.first = self.last = None
         self.missing, self.cut = 0, 0
         self.passed_by = 0  # packets that were lost before they came here
 
     def see(self, conn, p, at, hops):
         noise, rng = self.noise, self.rng
-        if at < self.begin or noise.missing and rng.random() < noise.missing:
+        if at < self.begin or self.only not in (None, p.end) or noise.missing and rng.random() < noise.missing:
             self.missing += 1
             return
         frame = render(conn, p, hops)
@@ -126,10 +126,14 @@ class Tap:
             frame = frame[:noise.snap]
             if p.payload:
                 self.cut += 1
+        if noise.swap and rng.random() < noise.swap:
+            at += rng.uniform(0, 0.0001)
         self.out(at, size, frame)
         if noise.duplicate and rng.random() < noise.duplicate:
-            at += rng.uniform(0.000001, 0.00005)
-            self.out(at, size, frame)
+            later = rng.uniform(0.000001, noise.lag)
+            if later > 0.00005:
+                frame = render(conn, p, hops + 1)[:len(frame)]
+            self.out(at + later, size, frame)
         if self.first is None:
             self.first = at
         self.last = at

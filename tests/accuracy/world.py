@@ -19,7 +19,10 @@ class Noise:
     reorder: float = 0      # real: a packet is overtaken
     loss: float = 0         # real: lost on the path, so sent again
     duplicate: float = 0    # captured twice
+    lag: float = 0.00005    # the second time up to so much later, and one router further if that is more
+    swap: float = 0         # written late, so behind packets of the next 100 us (queues of a card)
     missing: float = 0      # not captured
+    one_way: float = 0      # only one direction of a connection is captured
     midstream: float = 0    # the capture begins after the connection
     probes: bool = False    # keep-alive probes from both ends after a second or a few
     zero: bool = False      # readers that fall behind for less than a second
@@ -32,8 +35,11 @@ NOISES = {
     "none": Noise(),
     "reordering": Noise(reorder=0.02),
     "retransmission": Noise(loss=0.01),
+    "capture-order": Noise(swap=0.02),
     "duplicated": Noise(duplicate=0.3),
+    "mirrored": Noise(duplicate=1, lag=0.001),
     "missing": Noise(missing=0.01),
+    "one-direction": Noise(one_way=0.3),
     "probes": Noise(probes=True),
     "zero-window": Noise(zero=True),
     "mid-stream": Noise(midstream=0.3),
@@ -142,7 +148,8 @@ class Episode:
                     must, may)
         rng, noise = self.tap_rng, self.noise
         begin = self.sim.now + rng.uniform(conn.rtt / 2, 4.0) if noise.midstream and rng.random() < noise.midstream else 0.0
-        conn.taps = [Tap(noise, random.Random(rng.randrange(1 << 40)), out, begin) for out in self.outs]
+        only = rng.randrange(2) if noise.one_way and rng.random() < noise.one_way else None
+        conn.taps = [Tap(noise, random.Random(rng.randrange(1 << 40)), out, begin, only) for out in self.outs]
         conn.script = server
         conn.healthy = self.healthy
         if set_up:

@@ -6,7 +6,7 @@ noise.
                 [--keep FOLDER] [--markdown FILE] [--check]
 
 Truth: `must` names the rules that have to be told about a connection (in a finding's list or in its `also`),
-`may` what is true as well. A connection that misses a `must` counts as "cannot tell" if the capture lost
+`may` what is true as well; what stands in `also` only is never wrong, since another finding explains it. A connection that misses a `must` counts as "cannot tell" if the capture lost
 something of it (packets, payload, its start), else as missed. With --check the exit status is 1 if a healthy
 connection was called an error or a warning, or recall is below the bar.
 """
@@ -83,7 +83,8 @@ class Verdicts:
             if conn["taps"][point]["first"] is not None:
                 self.index[conn["address"]].append(number)
         self.truth = truth
-        self.told = collections.defaultdict(set)
+        self.told = collections.defaultdict(set)   # also where another finding explains it
+        self.listed = collections.defaultdict(set)
         self.strangers = []
         for finding in self.report["findings"]:
             for listed in finding["connections"]:
@@ -91,6 +92,7 @@ class Verdicts:
                 if number is None:
                     self.strangers.append((finding["rule"]["id"], listed))
                     continue
+                self.listed[number].add(finding["rule"]["id"])
                 self.told[number].add(finding["rule"]["id"])
                 self.told[number].update(listed["also"])
 
@@ -133,7 +135,7 @@ def score(truth, verdicts, rule):
             else:
                 missed += 1
                 errors.append(("missed", rule, number))
-        elif flagged and rule not in conn["may"]:
+        elif rule in verdicts.listed[number] and rule not in conn["may"]:
             wrong += 1
             errors.append(("wrong", rule, number))
     return Score(told + missed + cannot, told, missed, cannot, wrong), errors
@@ -232,11 +234,12 @@ def one_noise(args, rules, chosen, noise, scratch, failures):
     agree, compared, alarms = 0, 0, 0
     for number, conn in enumerate(truth):
         told = [verdict.told[number] for verdict in verdicts]
+        listed = [verdict.listed[number] for verdict in verdicts]
         if not conn["blind"] and all(tap["first"] is not None and not tap["missing"] and not tap["cut"] for tap in conn["taps"]):
             compared += 1
-            agree += told[0] == told[1] == told[2]
-            if args.verbose and not told[0] == told[1] == told[2]:
-                print(noise, "differ", show(conn, 0), [sorted(t) for t in told], file=sys.stderr)
+            agree += listed[0] == listed[1] == listed[2]
+            if args.verbose and not listed[0] == listed[1] == listed[2]:
+                print(noise, "differ", show(conn, 0), [sorted(rules) for rules in listed], file=sys.stderr)
         if conn["healthy"]:
             for point in range(3):
                 bad = sorted(r for r in told[point] if rules[r] in ("error", "warning"))

@@ -241,6 +241,9 @@ def exchange(c, conn, text=None, timeout=None, **more):
         if not c.readable() and not (yield (c, timeout)):
             return TIMEOUT
         yield rng.uniform(0.05, 0.6)
+        if c.window() == 0:  # the server's idle time began before its last byte left: not a fixed time on the wire
+            conn.may |= conn.must & {"server-idle-timeout"}
+            conn.must.discard("server-idle-timeout")
         timeout = None if timeout is None else 1.0
     else:
         c.write(text or request(f"/{conn.requests}"))

@@ -177,7 +177,7 @@ def shutdown_burst(e, n):
                 conn.must.discard("shutdown-burst")
                 conn.may |= {"shutdown-burst", "request-fin-race", "rst-after-close", "server-closed-without-response"}
                 break
-            yield e.rng.uniform(0.5, 3)
+            yield e.rng.expovariate(0.7)
         if not c.peer_fin:
             yield from c.read()
         c.close()
@@ -317,7 +317,7 @@ def response_destroyed_by_reset(e, n):
         while at < len(text) and not c.error and not c.peer_fin:
             c.write(text[at:at + 20000])
             at += 20000
-            yield 0.05 + conn.rtt / 4
+            yield 0.001 + conn.rtt / 4
         yield from read_message(c, 5)
         c.close()
 
@@ -563,7 +563,7 @@ def client_vanished(e, n):
             s.write(whole[at:at + 4000])
             yield conn.rtt + 0.1
     for at in e.times(n):
-        e.open(client, server, at=at, must={"client-vanished"}, may={"retransmission-stall", "silent-idle-drop"})
+        e.open(client, server, at=at, must={"client-vanished"}, may={"retransmission-stall", "silent-idle-drop", "keepalive-probe-timeout"})
     e.until = e.start + 300
 
 
@@ -728,7 +728,8 @@ def silent_idle_drop(e, n):
         yield 20 + e.rng.uniform(0, 20)
         c.close()
     for at in e.times(n):
-        e.open(client, keep, at=at, may={"retransmission-stall", "client-abort", "client-timeout", "fin-unanswered"})
+        e.open(client, keep, at=at, may={"retransmission-stall", "client-abort", "client-timeout", "fin-unanswered",
+                                          "keepalive-probe-timeout"})
     e.until = e.start + 1200
 
 
@@ -792,14 +793,18 @@ def mtu_black_hole(e, n):
 @anomaly
 def zero_window_stall(e, n):
     def client(c, conn):
-        c.buffer = 16384
         c.write(request("/large"))
         yield (c, None)
         yield e.rng.uniform(2, 6) + conn.rtt
         yield from read_message(c)
         c.close()
     for at in e.times(n):
-        e.open(client, lambda s, conn: keep(s, conn, size=lambda: 100000), at=at, must={"zero-window-stall"})
+        e.open(client, lambda s, conn: keep(s, conn, size=lambda: 100000), at=at, must={"zero-window-stall"},
+               set_up=small_buffer)
+
+
+def small_buffer(conn):
+    conn.client.buffer = 16384
 
 
 @anomaly

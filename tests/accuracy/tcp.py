@@ -53,7 +53,7 @@ class Sock:
         self.out, self.base = bytearray(), 1
         self.rcv_nxt, self.received, self.inbox = 0, bytearray(), bytearray()
         self.holes = {}  # what arrived ahead: seq -> bytes, fin
-        self.peer_win, self.cwnd, self.edge = 64240, 10 * self.mss, 0
+        self.peer_win, self.win_seq, self.cwnd, self.edge = 64240, 0, 10 * self.mss, 0
         self.fin_wanted = self.fin_sent = self.fin_acked = self.peer_fin = self.orphan = False
         self.error = self.fin_at = None  # fin_at: when the peer's FIN came
         self.active = False  # closed first, as far as it knew
@@ -370,9 +370,11 @@ class Sock:
         self.advance()
 
     def input_ack(self, p):
-        old_win, self.peer_win = self.peer_win, p.win << SCALE
         if p.ack > self.top:
             return
+        old_win = self.peer_win
+        if p.seq >= self.win_seq and p.ack >= self.una:  # an overtaken segment says nothing of the window
+            self.win_seq, self.peer_win = p.seq, p.win << SCALE
         if p.ack > self.una:
             acked = p.ack - self.una
             self.una = p.ack

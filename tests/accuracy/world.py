@@ -67,7 +67,9 @@ class Conn:
         hops = 0 if rtt < 0.0004 else rng.randrange(1, 15)
         self.path = Path(self.sim, self, rtt, hops, episode.noise, rng)
         keep = (rng.uniform(1, 5), rng.uniform(1, 5), 9) if episode.noise.probes else None
-        self.client = Sock(self, CLIENT, rng, keep_alive=keep, quick=rng.random() < 0.5)
+        self.slow_reader = episode.noise.zero and rng.random() < 0.5
+        self.client = Sock(self, CLIENT, rng, keep_alive=keep, quick=rng.random() < 0.5,
+                           buffer=16384 if self.slow_reader else 262144)
         self.server = Sock(self, SERVER, rng, keep_alive=keep, quick=rng.random() < 0.5)
         self.server.state = "listen"
         self.script = None  # of the server
@@ -235,13 +237,12 @@ def exchange(c, conn, text=None, timeout=None, **more):
     """Send a request and read the response. Where readers fall behind, they do it here."""
     conn.requests += 1
     rng = conn.episode.rng
-    if conn.episode.noise.zero and rng.random() < 0.3:
-        c.buffer = 16384
+    if conn.slow_reader and rng.random() < 0.5:
         c.write(text or request(f"/{conn.requests}"))
         if not c.readable() and not (yield (c, timeout)):
             return TIMEOUT
         yield rng.uniform(0.05, 0.6)
-        if c.window() == 0:  # the server's idle time began before its last byte left: not a fixed time on the wire
+        if c.window() < c.mss:  # the server's idle time began before its last byte left: not a fixed time on the wire
             conn.may |= conn.must & {"server-idle-timeout"}
             conn.must.discard("server-idle-timeout")
         timeout = None if timeout is None else 1.0

@@ -213,6 +213,7 @@ def port_reuse_in_time_wait(e, n):
         c.close()
 
     def old_numbers(new, old):
+        new.blind |= {point for point, tap in enumerate(old.taps) if tap.first is None}
         new.iss[CLIENT] = old.iss[CLIENT] + old.client.nxt - e.rng.randrange(1000, 1 << 29) & 0xFFFFFFFF
         new.server.state = "time_wait"
         seq = old.iss[SERVER] + old.server.nxt & 0xFFFFFFFF

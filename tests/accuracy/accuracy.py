@@ -149,6 +149,8 @@ class Tally:
         return [value if isinstance(value, int) else len(value) for value in values]
 
     def recall(self):
+        if not self.told + self.missed and sum(self.each("cannot")):
+            return "cannot tell"
         return ratio(self.told, self.told + self.missed)
 
     def below(self, noise):

@@ -202,6 +202,7 @@ def accept_queue_overflow(e, n):
 def port_reuse_in_time_wait(e, n):
     """A SYN that TIME_WAIT takes for an old duplicate, the client's reset, and the SYN again."""
     def first(c, conn):
+        conn.over = True  # nobody else takes its port
         yield from exchange(c, conn)
         yield from c.read()
         c.close()

@@ -60,7 +60,7 @@ class Sock:
         self.waiter = None
         self.rto_timer = self.ack_timer = self.probe_timer = self.life_timer = None
         self.rto, self.backoff, self.dup_acks, self.recover, self.pending = 1.0, 0, 0, 0, 0
-        self.probes, self.ident = 0, rng.randrange(65536)
+        self.probes, self.ident, self.stalled_since = 0, rng.randrange(65536), 0.0
         self.clock = rng.randrange(1 << 31)  # of timestamps
         self.echo, self.dsack, self.last_heard = 0, None, 0.0
         self.ttl = 64
@@ -230,6 +230,8 @@ class Sock:
         if self.backoff > (8 if self.orphan else 15):
             self.fail(TIMEOUT)
             return
+        if self.backoff == 1:
+            self.stalled_since = self.sim.now - self.rto
         self.cwnd, self.recover = self.mss, self.top
         self.resend_first()
         self.arm_rto()
@@ -275,7 +277,7 @@ class Sock:
         """There is no such socket."""
         if p.flags & RST:
             return
-        if p.payload:
+        if p.payload and not self.conn.healthy:
             self.conn.may.add("rst-after-close")  # true in any case
         if p.flags & ACK:
             self.conn.path.send(Packet(self.end, RST, p.ack, 0, ttl=self.ttl, numbers=p.numbers and (p.numbers[1], 0)))
@@ -385,6 +387,8 @@ class Sock:
                 self.base += drop
             if self.fin_sent and self.una > self.base + len(self.out):
                 self.fin_acked = True
+            if self.backoff and self.sim.now - self.stalled_since > 0.9:
+                self.conn.may.add("retransmission-stall")  # the noise of losses can do that
             self.dup_acks = self.backoff = 0
             self.cwnd += acked
             cancel(self.rto_timer)

@@ -56,6 +56,7 @@ class Sock:
         self.peer_win, self.win_seq, self.cwnd, self.edge = 64240, 0, 10 * self.mss, 0
         self.fin_wanted = self.fin_sent = self.fin_acked = self.peer_fin = self.orphan = False
         self.error = self.fin_at = None  # fin_at: when the peer's FIN came
+        self.shut_since = None  # the peer's window
         self.active = False  # closed first, as far as it knew
         self.waiter = None
         self.rto_timer = self.ack_timer = self.probe_timer = self.life_timer = None
@@ -206,7 +207,7 @@ class Sock:
             if not self.rto_timer:
                 self.arm_rto()
         elif self.nxt < end and self.peer_win < min(self.mss, end - self.nxt) and not self.probe_timer:
-            self.probes = 0
+            self.probes, self.shut_since = 0, self.sim.now
             self.probe_timer = self.sim.after(self.rto, self.window_probe)
 
     def note_fin(self):
@@ -377,6 +378,10 @@ class Sock:
         old_win = self.peer_win
         if p.seq >= self.win_seq and p.ack >= self.una:  # an overtaken segment says nothing of the window
             self.win_seq, self.peer_win = p.seq, p.win << SCALE
+        if self.shut_since is not None and self.peer_win:
+            if self.sim.now - self.shut_since > 0.9:
+                self.conn.may.add("zero-window-stall")  # the window's opening was lost
+            self.shut_since = None
         if p.ack > self.una:
             acked = p.ack - self.una
             self.una = p.ack

@@ -1,0 +1,8 @@
+"""All scenarios of anomalies: importing a module registers its own."""
+import anomalies_close
+import anomalies_server
+import anomalies_client
+import anomalies_path
+from scenario import ANOMALIES
+
+__all__ = ["ANOMALIES", "anomalies_close", "anomalies_server", "anomalies_client", "anomalies_path"]

@@ -14,8 +14,9 @@ static const struct finding *find_finding(const struct analysis *analysis, const
     size_t count;
     const struct finding *findings = engine_findings(analysis->engine, &count);
     for (size_t i = 0; i < count; i++)
-        if (strcmp(findings[i].rule->id, rule) == 0)
-            return &findings[i];
+        for (const struct finding *f = &findings[i]; f != NULL; f = f->behind)
+            if (strcmp(f->rule->id, rule) == 0)
+                return f;
     return NULL;
 }
 
@@ -26,8 +27,9 @@ static long count_connections(const struct analysis *analysis, const char *rule)
     long connections = 0;
     const struct finding *findings = engine_findings(analysis->engine, &count);
     for (size_t i = 0; i < count; i++)
-        if (strcmp(findings[i].rule->id, rule) == 0)
-            connections += (long)findings[i].count;
+        for (const struct finding *f = &findings[i]; f != NULL; f = f->behind)
+            if (strcmp(f->rule->id, rule) == 0)
+                connections += (long)f->count;
     return connections;
 }
 
@@ -153,8 +155,9 @@ static void print_found(const struct analysis *analysis, struct strbuf *out)
     size_t count;
     const struct finding *findings = engine_findings(analysis->engine, &count);
     for (size_t i = 0; i < count; i++)
-        strbuf_addf(out, "    found: expect %s count=%zu    # %s\n", findings[i].rule->id,
-                    findings[i].count, findings[i].what);
+        for (const struct finding *f = &findings[i]; f != NULL; f = f->behind)
+            strbuf_addf(out, "    found: expect %s count=%zu    # %s%s\n", f->rule->id, f->count,
+                        f == &findings[i] ? "" : "(behind it) ", f->what);
     for (size_t i = 0; i < analysis->rules->count; i++)
         if (is_explained(analysis, analysis->rules->items[i]->id))
             strbuf_addf(out, "    found: expect also %s\n", analysis->rules->items[i]->id);

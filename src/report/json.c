@@ -331,7 +331,12 @@ static void write_finding(const struct analysis *analysis, const struct finding 
         fputs(i == 0 ? "\n  " : ",\n  ", out);
         dump(out, connection_value(analysis, f, &f->connections[i]));
     }
-    fputs("]}", out);
+    fputs("],\"behind\":", out);
+    if (f->behind != NULL)
+        write_finding(analysis, f->behind, options, out);
+    else
+        fputs("null", out);
+    fputc('}', out);
 }
 
 void report_json(const struct analysis *analysis, const struct report_options *options, FILE *out)

@@ -196,8 +196,10 @@ static void print_texts(FILE *out, const struct analysis *analysis, const struct
                     deadline_what_tells(f->deadline.from, f->deadline.runner_up));
         text_paragraph(out, "  Timer   ", strbuf_text(&text));
     }
+    if (f->behind != NULL)
+        text_paragraph(out, "  Behind  ", f->behind->what);
     strbuf_clear(&text);
-    view_known_defaults(&text, f);
+    view_known_defaults(&text, f->behind != NULL && !f->deadline.found ? f->behind : f);
     if (text.length > 0)
         text_paragraph(out, "  Hint    ", strbuf_text(&text));
     strbuf_clear(&text);

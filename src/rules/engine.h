@@ -33,6 +33,8 @@ struct finding {
     size_t entries; /* in the array: one for each exchange in rules about these */
     size_t count;   /* different connections */
     int64_t first_ns, last_ns;        /* of the closes (or openings, while open) */
+    /* The timer behind it, where that is only information: told here and not once more. */
+    const struct finding *behind;
 };
 
 /* A rule that could not be judged on some connections, and why. */

@@ -127,6 +127,48 @@ static int worst_first(const void *a, const void *b)
     return (i > j) - (i < j);
 }
 
+static bool same_timer(const struct deadline *a, const struct deadline *b)
+{
+    int64_t apart = a->cluster.median_ns - b->cluster.median_ns;
+    return !a->found || (apart <= DEADLINE_TOLERANCE_MAX_NS && apart >= -DEADLINE_TOLERANCE_MAX_NS);
+}
+
+/* Is `timer` what stands behind `finding`? It is information about a timer of the same server, and `finding`
+ * explains its rule where they meet on one connection. */
+static bool stands_behind(const struct engine *engine, const struct finding *timer,
+                          const struct finding *finding)
+{
+    const struct record *a = timer->connections[0].record, *b = finding->connections[0].record;
+    size_t rule = 0;
+    while (engine->rules->items[rule] != timer->rule)
+        rule++;
+    return timer->rule->severity == SEVERITY_INFO && timer->deadline.found &&
+           finding->rule->severity > SEVERITY_INFO && finding->behind == NULL &&
+           rule_bits_has(&finding->rule->explains, rule) &&
+           compare_ends(a, b, ROLE_SERVER, true) == 0 &&
+           same_timer(&finding->deadline, &timer->deadline);
+}
+
+/* One story, not two findings. The worst one takes it. */
+static void fold_timers(struct engine *engine)
+{
+    struct finding *all = engine->findings.items;
+    size_t kept = 0;
+    for (size_t i = 0; i < engine->findings.count; i++) {
+        size_t f = 0;
+        while (f < kept && !stands_behind(engine, &all[i], &all[f]))
+            f++;
+        struct finding *copy = f < kept ? arena_alloc(&engine->arena, sizeof *copy) : NULL;
+        if (copy != NULL) {
+            *copy = all[i];
+            all[f].behind = copy;
+        } else {
+            all[kept++] = all[i];
+        }
+    }
+    engine->findings.count = kept;
+}
+
 void make_findings(struct engine *engine)
 {
     for (size_t start = 0; start < engine->hits.count;) {
@@ -137,4 +179,5 @@ void make_findings(struct engine *engine)
     if (engine->findings.count > 0)
         qsort(engine->findings.items, engine->findings.count, sizeof *engine->findings.items,
               worst_first);
+    fold_timers(engine);
 }

@@ -82,7 +82,8 @@ class Verdicts:
         for number, conn in enumerate(truth):
             if self.tap(number)["first"] is not None:
                 self.index[conn["address"]].append(number)
-        for finding in json.loads(run.stdout)["findings"]:
+        findings = json.loads(run.stdout)["findings"]
+        for finding in findings + [f["behind"] for f in findings if f["behind"]]:
             for listed in finding["connections"]:
                 number = self.find(listed)
                 self.listed[number].add(finding["rule"]["id"])

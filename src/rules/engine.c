@@ -21,7 +21,29 @@ struct engine *engine_new(const struct rules *rules, struct err *err)
         return NULL;
     }
     engine->rules = rules;
-    guards_init(&engine->guards, rules);
+    for (size_t i = 0; i < rules->count; i++)
+        engine->judges_open |= rules->items[i]->judges_open;
+    engine->unfinished = (struct record){
+        .fin_wait_2_by = -1,
+        .reset_on_data_by = -1,
+        .silent_by = -1,
+        .foreign_reset_by = -1,
+        .tls_alert_by = -1,
+        .resets_apart_ns = NS_ABSENT,
+        .since_open = NS_ABSENT,
+        .since_request = NS_ABSENT,
+        .since_response = NS_ABSENT,
+        .since_activity = NS_ABSENT,
+        .longest_reuse_idle = NS_ABSENT,
+        .overdue = NS_ABSENT,
+        .client_rtt = NS_UNKNOWN,
+        .rtt = NS_UNKNOWN,
+        .server_software = "",
+        .client_software = "",
+        .request = "",
+    };
+    guards_init(&engine->guards, rules, SCOPE_CONNECTION);
+    guards_init(&engine->exchange_guards, rules, SCOPE_EXCHANGE);
     engine->examples = calloc(rules->count + 1, sizeof *engine->examples);
     if (engine->examples == NULL) {
         engine_free(engine);
@@ -90,30 +112,24 @@ static void add_hit(struct engine *engine, size_t rule, const struct record *rec
 static void on_exchange(void *context, struct connection *c, const struct http_exchange *x)
 {
     struct engine *engine = context;
-    struct record empty = { 0 };
+    struct record *open = &engine->unfinished;
+    if (!engine->judges_open)
+        return;
+    int client = c->http.client;
+    open->client = (uint8_t)(client < 0 ? 0 : client);
+    open->protocol = c->http.protocol;
+    open->open_seen = c->open_seen;
+    open->rtt = connection_rtt(c, open->client);
     struct exchange_facts facts;
-    bool ready = false;
+    connection_exchange(c, open, x, &facts);
+    const struct subject subject = { open, &facts, NULL };
+    struct guard_answers answers;
+    guards_begin(&engine->exchange_guards, &subject, &answers);
     for (size_t i = 0; i < engine->rules->count; i++) {
         const struct rule *rule = engine->rules->items[i];
-        if (rule->scope != SCOPE_EXCHANGE || !rule->judges_open)
+        if (rule->scope != SCOPE_EXCHANGE || !rule->judges_open ||
+            !guards_allow(&engine->exchange_guards, i, &subject, &answers))
             continue;
-        if (!ready) {
-            int client = c->http.client;
-            empty.client = (uint8_t)(client < 0 ? 0 : client);
-            empty.protocol = c->http.protocol;
-            empty.open_seen = c->open_seen;
-            empty.fin_wait_2_by = empty.reset_on_data_by = -1;
-            empty.silent_by = empty.foreign_reset_by = -1;
-            empty.resets_apart_ns = NS_ABSENT;
-            empty.since_open = empty.since_request = empty.since_response =
-                empty.since_activity = empty.longest_reuse_idle = empty.overdue = NS_ABSENT;
-            empty.client_rtt = NS_UNKNOWN;
-            empty.rtt = connection_rtt(c, empty.client);
-            empty.server_software = empty.client_software = empty.request = "";
-            connection_exchange(c, &empty, x, &facts);
-            ready = true;
-        }
-        struct subject subject = { &empty, &facts, NULL };
         struct value v = expr_value(rule->when, &subject);
         if (v.state != VALUE_KNOWN || !v.truth)
             continue;
@@ -193,11 +209,12 @@ static enum tracker_keep on_connection(void *context, struct connection *c,
         add_hit(engine, early->rule, record, early->exchange);
         record->example = true;
     }
+    const struct subject subject = { record, NULL, NULL };
     struct guard_answers answers;
-    guards_begin(&engine->guards, record, &answers);
+    guards_begin(&engine->guards, &subject, &answers);
     bool exchanges = false; /* may a rule about exchanges hold? */
     for (size_t i = 0; i < engine->rules->count; i++) {
-        if (!guards_allow(&engine->guards, i, record, &answers))
+        if (!guards_allow(&engine->guards, i, &subject, &answers))
             continue;
         if (engine->rules->items[i]->scope == SCOPE_EXCHANGE) {
             exchanges = true;
@@ -211,11 +228,15 @@ static enum tracker_keep on_connection(void *context, struct connection *c,
          x != NULL && exchanges; x = x == done ? c->http.first : x->next) {
         struct exchange_facts facts;
         connection_exchange(c, record, x, &facts);
+        const struct subject of_exchange = { record, &facts, NULL };
+        struct guard_answers exchange_answers;
+        guards_begin(&engine->exchange_guards, &of_exchange, &exchange_answers);
         for (size_t i = 0; i < engine->rules->count; i++) {
             const struct rule *rule = engine->rules->items[i];
             /* A complete one was judged when it was, unless the rule is about the close as well. */
             if (rule->scope == SCOPE_EXCHANGE && !(x == done && rule->judges_open) &&
-                guards_allow(&engine->guards, i, record, &answers))
+                guards_allow(&engine->guards, i, &subject, &answers) &&
+                guards_allow(&engine->exchange_guards, i, &of_exchange, &exchange_answers))
                 record->example |= judge_exchange(engine, i, record, &facts);
         }
     }
@@ -310,6 +331,7 @@ void engine_free(struct engine *engine)
         return;
     arena_free(&engine->arena);
     guards_free(&engine->guards);
+    guards_free(&engine->exchange_guards);
     free(engine->hits.items);
     free(engine->findings.items);
     free(engine->undecided.items);

@@ -41,7 +41,7 @@ static void set_bit(struct guard_bits *bits, unsigned bit)
 /* The field's place among the guards; GUARD_MAX_FIELDS: it cannot be one. */
 static size_t place_of(struct guards *guards, const struct field *field)
 {
-    if (field->scope != SCOPE_CONNECTION || (field->type != TYPE_BOOL && field->type != TYPE_ENUM))
+    if (field->scope != guards->scope || (field->type != TYPE_BOOL && field->type != TYPE_ENUM))
         return GUARD_MAX_FIELDS;
     size_t i = 0;
     while (i < guards->field_count && guards->fields[i] != field)
@@ -106,13 +106,12 @@ static bool exclude(struct guards *guards, struct guard_bits *excluded, const st
     return true;
 }
 
-static struct guard_bits facts_of(const struct guards *guards, const struct record *record)
+static struct guard_bits facts_of(const struct guards *guards, const struct subject *subject)
 {
-    const struct subject subject = { record, NULL, NULL };
     struct guard_bits facts = { { 0 } };
     for (size_t i = 0; i < guards->field_count; i++) {
         const struct field *field = guards->fields[i];
-        struct value value = field->get(&subject);
+        struct value value = field->get(subject);
         unsigned at = value.state == VALUE_KNOWN    ? index_of(field, &value)
                       : value.state == VALUE_ABSENT ? value_count(field) + BIT_ABSENT
                                                     : value_count(field) + BIT_UNKNOWN;
@@ -230,7 +229,8 @@ static void take_parts(struct guards *guards, size_t rule, const struct expr *e)
     }
     if (exclude(guards, &guards->excluded[rule], e))
         return;
-    const struct guard_node *node = guard_of(guards, e), **all = &guards->nodes[rule];
+    const struct guard_node *node = guards->scope == SCOPE_CONNECTION ? guard_of(guards, e) : NULL,
+                            **all = &guards->nodes[rule];
     if (node == NULL)
         return;
     bool first = is_simple(e);
@@ -257,29 +257,29 @@ static bool is_plain_no(const struct expr *e, const struct subject *subject)
 }
 
 static bool may_hold(const struct guards *guards, const struct guard_node *node,
-                     const struct record *record, struct guard_answers *answers)
+                     const struct subject *subject, struct guard_answers *answers)
 {
     if (node->op == EXPR_AND)
-        return may_hold(guards, node->left, record, answers) &&
-               may_hold(guards, node->right, record, answers);
+        return may_hold(guards, node->left, subject, answers) &&
+               may_hold(guards, node->right, subject, answers);
     if (node->op == EXPR_OR)
-        return may_hold(guards, node->left, record, answers) ||
-               may_hold(guards, node->right, record, answers);
+        return may_hold(guards, node->left, subject, answers) ||
+               may_hold(guards, node->right, subject, answers);
     uint8_t *answer = &answers->test[node->test];
-    if (*answer == 0) {
-        const struct subject subject = { record, NULL, NULL };
-        *answer = is_plain_no(guards->tests[node->test], &subject) ? 1 : 2;
-    }
+    if (*answer == 0)
+        *answer = is_plain_no(guards->tests[node->test], subject) ? 1 : 2;
     return *answer == 2;
 }
 
 /* ---- both ---------------------------------------------------------------------------------- */
 
-void guards_init(struct guards *guards, const struct rules *rules)
+void guards_init(struct guards *guards, const struct rules *rules, enum scope scope)
 {
-    *guards = (struct guards){ 0 };
+    *guards = (struct guards){ .scope = scope };
     for (size_t i = 0; i < rules->count; i++) {
         const struct rule *rule = rules->items[i];
+        if (scope == SCOPE_EXCHANGE && rule->scope != SCOPE_EXCHANGE)
+            continue;
         const struct expr *condition = rule->scope == SCOPE_GROUP ? rule->members : rule->when;
         take_parts(guards, i, condition);
     }
@@ -290,19 +290,19 @@ void guards_free(struct guards *guards)
     arena_free(&guards->arena);
 }
 
-void guards_begin(const struct guards *guards, const struct record *record,
+void guards_begin(const struct guards *guards, const struct subject *subject,
                   struct guard_answers *answers)
 {
-    answers->facts = facts_of(guards, record);
+    answers->facts = facts_of(guards, subject);
     memset(answers->test, 0, guards->test_count);
 }
 
-bool guards_allow(const struct guards *guards, size_t rule, const struct record *record,
+bool guards_allow(const struct guards *guards, size_t rule, const struct subject *subject,
                   struct guard_answers *answers)
 {
     uint64_t hit = 0;
     for (size_t w = 0; w < GUARD_WORDS; w++)
         hit |= guards->excluded[rule].words[w] & answers->facts.words[w];
     const struct guard_node *node = guards->nodes[rule];
-    return hit == 0 && (node == NULL || may_hold(guards, node, record, answers));
+    return hit == 0 && (node == NULL || may_hold(guards, node, subject, answers));
 }

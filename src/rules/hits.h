@@ -31,7 +31,8 @@ struct hit {
 
 struct engine {
     const struct rules *rules;
-    struct guards guards;
+    struct guards guards;          /* by facts of the connection */
+    struct guards exchange_guards; /* by facts of the exchange */
     struct arena arena; /* exchanges, texts, findings' arrays */
     struct {
         struct hit *items;
@@ -46,6 +47,8 @@ struct engine {
         size_t count, capacity;
     } undecided;
     struct examples *examples; /* by rule */
+    bool judges_open;         /* some rule is about exchanges, whatever the close */
+    struct record unfinished; /* what such a rule sees of the connection */
     bool failed; /* out of memory while judging */
 };
 

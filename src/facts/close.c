@@ -205,14 +205,15 @@ static uint16_t unsolicited_status(const struct http_conn *http)
     return status;
 }
 
-/* The client sent its FIN with a request outstanding, and still took the whole response. */
+/* The client sent its FIN with a request outstanding, and still took the response. (That it took the last
+ * byte need not be in the capture.) */
 static bool half_closed(const struct connection *c, unsigned client, const struct record *r)
 {
     const struct tcp_end *end = &c->tcp.end[client];
     const struct http_exchange *x = c->http.done;
     return r->close_by == BY_CLIENT && r->close_how == HOW_FIN && end->resets == 0 && x != NULL &&
            c->http.first == NULL && seq_lt(end->fin_ack, x->response.end_seq) &&
-           seq_leq(x->response.end_seq, end->ack);
+           seq_lt(end->fin_ack, end->ack);
 }
 
 static void fill_close(const struct connection *c, unsigned client, struct record *r)

@@ -282,6 +282,8 @@ static void note_closing(struct connection *c, unsigned from, const struct segme
         return;
     if (notes & TCP_NOTE_FIN) {
         mark_once(closing_mark(closing, from, END_FIN), s);
+        if (c->tcp.end[!from].fin_received) /* its ACK was captured before it */
+            mark_once(closing_mark(closing, from, END_FIN_ACKED), s);
         if (c->tcp.end[from].deliver_nxt == c->tcp.end[from].fin_seq)
             http_finish(&c->http, &shared->http, from);
     }
@@ -297,11 +299,11 @@ static void note_closing(struct connection *c, unsigned from, const struct segme
 }
 
 /* A further request on a connection that rested: for how long? */
-static void note_reuse(struct connection *c, const struct segment *s, int64_t rested_since)
+static void note_reuse(struct connection *c, int64_t rested_since)
 {
-    if (rested_since == NS_ABSENT || c->closing != NULL)
+    if (rested_since == NS_ABSENT || c->closing != NULL || c->http.last == NULL)
         return;
-    int64_t idle = s->ts_ns - rested_since;
+    int64_t idle = c->http.last->request.first_ns - rested_since;
     if (c->longest_reuse_idle == NS_ABSENT || idle > c->longest_reuse_idle)
         c->longest_reuse_idle = idle;
 }
@@ -371,7 +373,8 @@ void connection_input(struct connection *c, unsigned from, const struct segment 
     const struct tcp_sink sink = { on_data, &feeding };
     c->http.notes = 0;
     /* Before the segment changes it: when did the last response end? */
-    int64_t rested_since = s->payload_len > 0 && c->http.done != NULL
+    int64_t rested_since = (s->payload_len > 0 || c->tcp.end[!from].holes != NULL) &&
+                                   c->http.done != NULL
                                ? c->http.done->response.last_ns
                                : NS_ABSENT;
     c->challenged |= is_challenge(c, from, s);
@@ -386,7 +389,7 @@ void connection_input(struct connection *c, unsigned from, const struct segment 
     if (notes & TCP_NOTE_DATA)
         c->end_mark[from][END_DATA] = mark_of(s);
     if (c->http.notes & HTTP_NOTE_REQUEST)
-        note_reuse(c, s, rested_since);
+        note_reuse(c, rested_since);
     if (s->flags & TCP_SYN || notes & TCP_NOTE_HANDSHAKE_DONE)
         note_handshake(c, from, s, notes);
     if (notes & (TCP_NOTE_FIN | TCP_NOTE_ACK_OF_FIN | TCP_NOTE_RST | TCP_NOTE_RST_DISOWNED))

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/seq.h"
+#include "base/text.h"
 
 /* Out-of-order bytes kept, until the hole before them is filled or known to be lost. */
 struct tcp_pending {
@@ -20,6 +21,17 @@ struct tcp_holes {
     uint32_t gap_frame, gap_ack;
     uint16_t gap_capture;
 };
+
+/* A capture that takes packets from several queues (network cards with one for each core) may write an ACK
+ * before the data that it acknowledges, by microseconds. So long a hole is not given up. */
+#define CAPTURE_DISORDER_NS (2 * NS_PER_MS)
+
+/* Have bytes that the other end acknowledged been missing for long enough? */
+static bool is_given_up(const struct tcp_end *end, int64_t now_ns)
+{
+    return end->holes == NULL || end->holes->gap_frame == 0 ||
+           now_ns - end->holes->gap_ts_ns >= CAPTURE_DISORDER_NS;
+}
 
 /* NULL: no memory. */
 static struct tcp_holes *holes_of(struct tcp_end *end)
@@ -192,7 +204,8 @@ unsigned reassembly_input(struct tcp_conn *conn, unsigned from, const struct seg
     unsigned notes = TCP_NOTE_DATA;
     if (seq_lt(end->deliver_nxt, seq)) {
         const struct tcp_end *peer = &conn->end[!from];
-        bool hole_acked = peer->ack_known && seq_leq(seq, peer->ack);
+        bool hole_acked = peer->ack_known && seq_leq(seq, peer->ack) &&
+                          is_given_up(end, segment->ts_ns);
         if (!hole_acked && keep(conn, from, &chunk, segment->payload_caplen, budget))
             return notes;
         if (!hole_acked)
@@ -213,10 +226,12 @@ unsigned reassembly_input(struct tcp_conn *conn, unsigned from, const struct seg
     return notes;
 }
 
-void reassembly_acked(struct tcp_conn *conn, unsigned from, uint32_t ack,
+void reassembly_acked(struct tcp_conn *conn, unsigned from, uint32_t ack, int64_t now_ns,
                       struct tcp_budget *budget, const struct tcp_sink *sink)
 {
     struct tcp_end *end = &conn->end[from];
+    if (!is_given_up(end, now_ns))
+        return;
     const struct tcp_pending *first;
     while ((first = first_pending(end)) != NULL &&
            seq_leq(first->chunk.seq + first->chunk.length, ack)) {

@@ -13,8 +13,9 @@
 unsigned reassembly_input(struct tcp_conn *conn, unsigned from, const struct segment *segment,
                           uint32_t seq, struct tcp_budget *budget, const struct tcp_sink *sink);
 
-/* The other end acknowledged up to `ack`: holes below are lost if bytes behind them wait. */
-void reassembly_acked(struct tcp_conn *conn, unsigned from, uint32_t ack,
+/* The other end has acknowledged up to `ack`: holes below are lost if bytes behind them wait, and have waited
+ * longer than packets are mixed up by a capture. */
+void reassembly_acked(struct tcp_conn *conn, unsigned from, uint32_t ack, int64_t now_ns,
                       struct tcp_budget *budget, const struct tcp_sink *sink);
 
 /* `segment`, of the other end, acknowledges bytes of `end` up to `seq` that were not handed on yet: if they

@@ -232,8 +232,8 @@ static unsigned take_ack(struct tcp_conn *conn, unsigned from, const struct segm
     uint32_t sent = peer->fin_seen && seq_lt(peer->fin_seq, s->ack) ? peer->fin_seq : s->ack;
     if (peer->base_known && seq_lt(peer->deliver_nxt, sent))
         reassembly_note_gap(peer, s, sent);
-    if (advanced)
-        reassembly_acked(conn, !from, s->ack, budget, sink);
+    if (peer->holes != NULL)
+        reassembly_acked(conn, !from, end->ack, s->ts_ns, budget, sink);
     return notes;
 }
 
@@ -271,7 +271,8 @@ static unsigned take_payload(struct tcp_conn *conn, unsigned from, const struct 
     return notes;
 }
 
-static unsigned take_fin(struct tcp_end *end, const struct segment *s, uint32_t fin_seq)
+static unsigned take_fin(struct tcp_end *end, struct tcp_end *peer, const struct segment *s,
+                         uint32_t fin_seq)
 {
     if (end->fin_seen) {
         end->retransmitted += s->payload_len == 0;
@@ -282,6 +283,11 @@ static unsigned take_fin(struct tcp_end *end, const struct segment *s, uint32_t 
     end->fin_ack = s->flags & TCP_ACK ? s->ack : end->ack;
     end->snd_nxt = seq_max(end->snd_nxt, fin_seq + 1);
     step(end, TCP_EV_SND_FIN);
+    if (peer->ack_known && seq_lt(fin_seq, peer->ack)) { /* its ACK was captured before it */
+        peer->fin_received = true;
+        step(peer, TCP_EV_RCV_FIN);
+        step(end, TCP_EV_RCV_ACK_OF_FIN);
+    }
     return TCP_NOTE_FIN;
 }
 
@@ -378,7 +384,7 @@ unsigned tcp_input(struct tcp_conn *conn, unsigned from, const struct segment *s
     uint32_t seq = s->seq + ((s->flags & TCP_SYN) != 0);
     notes |= take_payload(conn, from, s, seq, budget, sink);
     if (s->flags & TCP_FIN)
-        notes |= take_fin(end, s, seq + s->payload_len);
+        notes |= take_fin(end, peer, s, seq + s->payload_len);
     notes |= take_window(end, s);
     remember(conn, end, s);
     return notes;

@@ -118,7 +118,7 @@ static struct capture_counts *capture_of(struct tracker *t, size_t capture)
     return &t->captures.items[capture];
 }
 
-static bool count_for_capture(struct tracker *t, const struct record *r)
+static bool count_for_capture(struct tracker *t, const struct record *r, bool interleaved)
 {
     struct capture_counts *counts = capture_of(t, r->capture);
     if (counts == NULL)
@@ -127,6 +127,7 @@ static bool count_for_capture(struct tracker *t, const struct record *r)
     counts->lossy += r->lost_bytes > 0;
     counts->one_sided += r->one_sided;
     counts->mid_stream += !r->open_seen;
+    counts->interleaved += interleaved;
     if (r->rtt == NS_UNKNOWN || r->rtt < SHORTEST_TELLING_RTT_NS)
         return true;
     if (r->client_rtt < r->rtt / 5)
@@ -160,7 +161,7 @@ static bool judge(struct tracker *t, struct connection *c, int64_t now_ns, struc
     connection_record(c, client, c->http.client < 0, now_ns, r);
     count_connection(t, c, r);
     closed->left_open = r->close_how == HOW_OPEN;
-    if (!count_for_capture(t, r))
+    if (!count_for_capture(t, r, c->interleaved))
         return false;
     enum tracker_keep keep = t->sink.connection(t->sink.context, c, r);
     if (keep == TRACKER_KEEP_NOTHING) {
@@ -257,12 +258,13 @@ static bool opens_again(const struct closed *closed, unsigned from, const struct
            (closed->base_known[from] && is_of_another(closed->snd_nxt[from], s));
 }
 
-/* The same while its stragglers are waited for. */
+/* The same for one of which at least one end has closed. */
 static bool opens_anew(const struct connection *c, unsigned from, const struct segment *s)
 {
     const struct tcp_end *end = &c->tcp.end[from];
     return tcp_opens_anew(&c->tcp, from, s) ||
-           (c->stage == CONNECTION_CLOSING && end->base_known && is_of_another(end->snd_nxt, s));
+           ((c->tcp.end[0].fin_seen || c->tcp.end[1].fin_seen) && end->base_known &&
+            is_of_another(end->snd_nxt, s));
 }
 
 /* Room for one more: those that wait for stragglers only are given up first. */
@@ -305,6 +307,7 @@ static bool take_segment(struct tracker *t, const struct intake_segment *in)
         from = 0;
     }
     if (s->capture != c->last_capture) {
+        c->interleaved |= s->capture == c->capture; /* and not gone on to the next file for good */
         c->last_capture = s->capture;
         if (s->capture != c->capture &&
             !streams_go_on(&t->streams, c->id, s->capture, s->frame))
@@ -445,6 +448,7 @@ bool tracker_merge(struct tracker *t, const struct tracker *other, struct err *e
         into->lost_bytes += from->lost_bytes;
         into->lossy += from->lossy;
         into->mid_stream += from->mid_stream;
+        into->interleaved += from->interleaved;
         into->one_sided += from->one_sided;
         into->near_client += from->near_client;
         into->near_server += from->near_server;

@@ -65,6 +65,7 @@ struct capture_counts {
     uint64_t lossy;             /* connections with such bytes */
     uint64_t one_sided;         /* connections */
     uint64_t mid_stream;        /* connections that began before the capture */
+    uint64_t interleaved;       /* connections that another file shows at the same time */
     uint64_t near_client, near_server, between; /* connections whose handshake tells the vantage */
 };
 

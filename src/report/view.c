@@ -117,6 +117,9 @@ void view_limits(const struct analysis *analysis, size_t capture, struct view_li
                                   "path, or the mirror port does not show it");
     if (of_file.mid_stream > 0)
         CLAUSE(of_file.mid_stream, "%s connection%s already open when the capture began");
+    if (of_file.interleaved > 0)
+        CLAUSE(of_file.interleaved, "%s connection%s at the same time in another of these files: were both "
+                                    "ends captured, look at them one by one");
     if (counts->limited_segments > 0)
         CLAUSE(counts->limited_segments, "%s out-of-order segment%s given up (limit)");
 #undef CLAUSE

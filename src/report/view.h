@@ -33,7 +33,7 @@ const char *view_vantage(const struct analysis *analysis, size_t capture);
 
 /* What limits the analysis of a capture, a clause each. */
 struct view_limits {
-    char clause[8][160];
+    char clause[9][160];
     size_t count;
 };
 void view_limits(const struct analysis *analysis, size_t capture, struct view_limits *limits);

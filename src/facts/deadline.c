@@ -10,6 +10,13 @@ const char *reference_name(enum reference reference)
     return names[reference];
 }
 
+const char *reference_text(enum reference reference)
+{
+    static const char *const texts[REFERENCES] = { "the handshake", "the request", "the response",
+                                                   "the last payload byte" };
+    return texts[reference];
+}
+
 bool reference_find(const char *name, enum reference *reference)
 {
     for (int i = 0; i < REFERENCES; i++)

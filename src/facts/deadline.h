@@ -16,6 +16,7 @@
 enum reference { FROM_OPEN, FROM_REQUEST, FROM_RESPONSE, FROM_ACTIVITY, REFERENCES };
 
 const char *reference_name(enum reference reference); /* "open", ... */
+const char *reference_text(enum reference reference); /* "the handshake", ... */
 bool reference_find(const char *name, enum reference *reference);
 
 /* Time from the event to the record's close; NS_ABSENT or NS_UNKNOWN. */

@@ -191,8 +191,8 @@ static void print_texts(FILE *out, const struct analysis *analysis, const struct
         text_paragraph(out, i == 0 ? "  Fix     - " : "          - ", f->fixes[i]);
     struct strbuf text = { 0 };
     if (f->deadline.found && f->deadline.has_runner_up) {
-        strbuf_addf(&text, "The times are as fixed from the %s as from the %s: %s.",
-                    reference_name(f->deadline.runner_up), reference_name(f->deadline.from),
+        strbuf_addf(&text, "The times are as fixed from %s as from %s: %s.",
+                    reference_text(f->deadline.runner_up), reference_text(f->deadline.from),
                     deadline_what_tells(f->deadline.from, f->deadline.runner_up));
         text_paragraph(out, "  Timer   ", strbuf_text(&text));
     }

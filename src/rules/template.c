@@ -88,6 +88,8 @@ no_memory:
 
 static void write_number(double number, const char *noun, struct strbuf *out)
 {
+    if (fabs(number) >= 100) /* what stands behind the point says nothing then */
+        number = round(number);
     if (number == floor(number) && fabs(number) < 1e15) {
         if (number < 0)
             strbuf_addc(out, '-');

@@ -454,6 +454,7 @@ void connection_record(const struct connection *c, int client_end, bool role_gue
     r->syn_answer = (uint8_t)syn_answer(c, client, end_ns);
     fill_tls(c, client, r);
     r->challenged = c->challenged;
+    r->unreachable = c->unreachable;
     r->reused_after_ms = c->reused_after_ms;
     connection_waits(c, client, r);
     fill_history(c, client, r);

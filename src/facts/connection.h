@@ -44,6 +44,7 @@ struct connection {
     bool open_seen;
     bool handshake_timed; /* no repetition in it, and its last ACK was captured: its times are round trips */
     bool challenged;      /* its SYN was answered by an ACK of something else */
+    bool unreachable;     /* and by an ICMP error */
     uint8_t history_length;
     uint16_t capture, last_capture;
     uint32_t history_seen[2]; /* letters already there by end, a bit each */

@@ -220,6 +220,7 @@ ON_RECORD(server_unacknowledged, r->one_sided ? value_unknown(one_direction)
 ON_RECORD(client_silent_for, silent_for(r, ROLE_CLIENT))
 ON_RECORD(server_silent_for, silent_for(r, ROLE_SERVER))
 ON_RECORD(connect_challenged, value_bool(r->challenged))
+ON_RECORD(connect_unreachable, value_bool(r->unreachable))
 ON_RECORD(connect_reused_after,
           r->reused_after_ms == 0            ? value_unknown(no_earlier)
           : r->reused_after_ms == UINT32_MAX ? value_absent()

@@ -96,6 +96,14 @@ static bool sees_response_end(const struct view *v, const struct http_exchange *
                                     seq_leq(x->response.end_seq, v->ack));
 }
 
+/* A response that no captured request had asked for was not there yet when the client closed. The
+ * request may only be missing where the connection began before the capture. */
+static bool unasked_and_later(const struct connection *c, const struct view *v,
+                              const struct http_exchange *x)
+{
+    return !x->request_seen && c->open_seen && !sees_response_start(v, x);
+}
+
 static enum close_phase phase_of(const struct connection *c, const struct view *v)
 {
     const struct http_conn *http = &c->http;
@@ -111,13 +119,14 @@ static enum close_phase phase_of(const struct connection *c, const struct view *
         return PHASE_TUNNEL;
     const struct http_exchange *last = http->done, *open = NULL;
     for (const struct http_exchange *x = http->first; x != NULL; x = x->next) {
-        if (!sees_request_start(v, x))
+        if (!sees_request_start(v, x) || unasked_and_later(c, v, x))
             continue;
         last = x;
         if (open == NULL && !sees_response_end(v, x))
             open = x;
     }
-    if (open == NULL && http->done != NULL && !sees_response_end(v, http->done))
+    if (open == NULL && http->done != NULL && !sees_response_end(v, http->done) &&
+        !unasked_and_later(c, v, http->done))
         open = http->done;
     if (open != NULL) {
         if (!sees_request_end(v, open))

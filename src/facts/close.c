@@ -219,9 +219,15 @@ static bool half_closed(const struct connection *c, unsigned client, const struc
 {
     const struct tcp_end *end = &c->tcp.end[client];
     const struct http_exchange *x = c->http.done;
-    return r->close_by == BY_CLIENT && r->close_how == HOW_FIN && end->resets == 0 && x != NULL &&
+    return (r->close_by == BY_CLIENT || r->close_by == BY_BOTH) && r->close_how == HOW_FIN &&
+           end->resets == 0 && x != NULL &&
            c->http.first == NULL && seq_lt(end->fin_ack, x->response.end_seq) &&
            seq_leq(x->response.end_seq, end->ack);
+}
+
+static bool mid_exchange(enum close_phase phase)
+{
+    return phase == PHASE_WAITING || phase == PHASE_RESPONSE;
 }
 
 static void fill_close(const struct connection *c, unsigned client, struct record *r)
@@ -239,8 +245,15 @@ static void fill_close(const struct connection *c, unsigned client, struct recor
     unsigned seen_from = closer == 2 ? act[1].mark.ns < act[0].mark.ns : closer;
     const struct act *a = &act[seen_from];
     r->close_by = closer == 2 ? BY_BOTH : closer == client ? BY_CLIENT : BY_SERVER;
-    r->close_how = (uint8_t)a->how;
     struct view view = { seen_from != client, a->seq, a->ack, a->ack_known };
+    /* Neither knew of the other's close: that of a client which had not all of its response hurts. */
+    struct view waited = { false, act[client].seq, act[client].ack, act[client].ack_known };
+    if (closer == 2 && mid_exchange(phase_of(c, &waited))) {
+        seen_from = client;
+        a = &act[client];
+        view = waited;
+    }
+    r->close_how = (uint8_t)a->how;
     bool connecting = c->open_seen && (!r->established || (c->handshake_done.frame != 0 &&
                                                            a->mark.ns < c->handshake_done.ns));
     r->close_phase = (uint8_t)(connecting ? PHASE_CONNECTING : phase_of(c, &view));

@@ -63,7 +63,9 @@ static struct value gave_up(const struct record *r)
 {
     if (r->close_by == BY_UNKNOWN || r->close_phase == PHASE_UNKNOWN)
         return value_unknown(phase_missing(r));
-    if (r->close_by != BY_CLIENT ||
+    /* Where the closes crossed, only a reset shows that the client did not take what came. */
+    bool crossed = r->close_by == BY_BOTH && (r->half_closed || r->resets[ROLE_CLIENT] > 0);
+    if ((r->close_by != BY_CLIENT && !crossed) ||
         (r->close_phase != PHASE_WAITING && r->close_phase != PHASE_RESPONSE))
         return value_absent();
     /* After a FIN alone, the response may still come: a half-close. */

@@ -42,6 +42,7 @@ struct segment {
     uint8_t flags;           /* enum tcp_flag */
     uint16_t window;         /* as sent, unscaled */
     int8_t window_scale;     /* from the SYN's option; -1: absent */
+    bool unreachable;        /* quoted: by an ICMP error that says that it will not arrive */
     const uint8_t *payload;  /* the packet's bytes */
     uint32_t payload_len;    /* on the wire */
     uint32_t payload_caplen; /* captured, <= payload_len */

@@ -52,11 +52,18 @@ static enum decoded decode_udp(struct cursor *c)
     return destination == 3544 || source == 3544 ? DECODED_TUNNEL_TEREDO : DECODED_NOT_TCP;
 }
 
+/* Destination unreachable, but for the one that asks for smaller packets, and time exceeded. */
+static bool says_unreachable(bool v6, uint8_t type, uint8_t code)
+{
+    return v6 ? type == 1 || type == 3 : (type == 3 && code != 4) || type == 11;
+}
+
 /* ICMP and ICMPv6 errors quote the packet that they are about (RFC 792, RFC 4443). */
 static enum decoded decode_icmp(struct cursor *c, bool v6, struct segment *segment)
 {
-    uint8_t type = cursor_u8(c);
-    cursor_take(c, 7);
+    uint8_t type = cursor_u8(c), code = cursor_u8(c);
+    cursor_take(c, 6);
+    segment->unreachable = says_unreachable(v6, type, code);
     bool error = v6 ? type >= 1 && type <= 4
                     : type == 3 || type == 4 || type == 5 || type == 11 || type == 12;
     if (c->overrun || !error)

@@ -96,6 +96,14 @@ static bool sees_response_end(const struct view *v, const struct http_exchange *
                                     seq_leq(x->response.end_seq, v->ack));
 }
 
+/* A response that no captured request had asked for was not there yet when the client closed. The
+ * request may only be missing where the connection began before the capture. */
+static bool unasked_and_later(const struct connection *c, const struct view *v,
+                              const struct http_exchange *x)
+{
+    return !x->request_seen && c->open_seen && !sees_response_start(v, x);
+}
+
 static enum close_phase phase_of(const struct connection *c, const struct view *v)
 {
     const struct http_conn *http = &c->http;
@@ -111,13 +119,14 @@ static enum close_phase phase_of(const struct connection *c, const struct view *
         return PHASE_TUNNEL;
     const struct http_exchange *last = http->done, *open = NULL;
     for (const struct http_exchange *x = http->first; x != NULL; x = x->next) {
-        if (!sees_request_start(v, x))
+        if (!sees_request_start(v, x) || unasked_and_later(c, v, x))
             continue;
         last = x;
         if (open == NULL && !sees_response_end(v, x))
             open = x;
     }
-    if (open == NULL && http->done != NULL && !sees_response_end(v, http->done))
+    if (open == NULL && http->done != NULL && !sees_response_end(v, http->done) &&
+        !unasked_and_later(c, v, http->done))
         open = http->done;
     if (open != NULL) {
         if (!sees_request_end(v, open))
@@ -211,9 +220,15 @@ static bool half_closed(const struct connection *c, unsigned client, const struc
 {
     const struct tcp_end *end = &c->tcp.end[client];
     const struct http_exchange *x = c->http.done;
-    return r->close_by == BY_CLIENT && r->close_how == HOW_FIN && end->resets == 0 && x != NULL &&
+    return (r->close_by == BY_CLIENT || r->close_by == BY_BOTH) && r->close_how == HOW_FIN &&
+           end->resets == 0 && x != NULL &&
            c->http.first == NULL && seq_lt(end->fin_ack, x->response.end_seq) &&
            seq_lt(end->fin_ack, end->ack);
+}
+
+static bool mid_exchange(enum close_phase phase)
+{
+    return phase == PHASE_WAITING || phase == PHASE_RESPONSE;
 }
 
 static void fill_close(const struct connection *c, unsigned client, struct record *r)
@@ -231,8 +246,15 @@ static void fill_close(const struct connection *c, unsigned client, struct recor
     unsigned seen_from = closer == 2 ? act[1].mark.ns < act[0].mark.ns : closer;
     const struct act *a = &act[seen_from];
     r->close_by = closer == 2 ? BY_BOTH : closer == client ? BY_CLIENT : BY_SERVER;
-    r->close_how = (uint8_t)a->how;
     struct view view = { seen_from != client, a->seq, a->ack, a->ack_known };
+    /* Neither knew of the other's close: that of a client which had not all of its response hurts. */
+    struct view waited = { false, act[client].seq, act[client].ack, act[client].ack_known };
+    if (closer == 2 && mid_exchange(phase_of(c, &waited))) {
+        seen_from = client;
+        a = &act[client];
+        view = waited;
+    }
+    r->close_how = (uint8_t)a->how;
     bool connecting = c->open_seen && (!r->established || (c->handshake_done.frame != 0 &&
                                                            a->mark.ns < c->handshake_done.ns));
     r->close_phase = (uint8_t)(connecting ? PHASE_CONNECTING : phase_of(c, &view));
@@ -455,6 +477,7 @@ void connection_record(const struct connection *c, int client_end, bool role_gue
     r->syn_answer = (uint8_t)syn_answer(c, client, end_ns);
     fill_tls(c, client, r);
     r->challenged = c->challenged;
+    r->unreachable = c->unreachable;
     r->reused_after_ms = c->reused_after_ms;
     connection_waits(c, client, r);
     fill_history(c, client, r);

@@ -44,6 +44,7 @@ struct connection {
     bool open_seen;
     bool handshake_timed; /* no repetition in it, and its last ACK was captured: its times are round trips */
     bool challenged;      /* its SYN was answered by an ACK of something else */
+    bool unreachable;     /* its SYN was answered by an ICMP error */
     bool interleaved;     /* two files show it at the same time */
     uint8_t history_length;
     uint16_t capture, last_capture;

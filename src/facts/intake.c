@@ -15,13 +15,14 @@ size_t intake_packets(struct intake *intake, const struct packet *packets, size_
         if (intake->packets++ == 0 || packets[i].ts_ns > intake->now_ns)
             intake->now_ns = packets[i].ts_ns;
         intake->kinds[kind]++;
-        if (kind != DECODED_TCP && kind != DECODED_ICMP_ABOUT_TCP)
+        if (kind != DECODED_TCP && kind != DECODED_ICMP_ABOUT_TCP && kind != DECODED_ICMP_SHORT)
             continue;
         intake->tcp_packets += kind == DECODED_TCP;
         s->number = intake->packets - 1;
         s->now_ns = intake->now_ns;
         s->hash = tcp_table_hash(&intake->key, &s->segment);
         s->quoted = kind != DECODED_TCP;
+        s->unnamed = kind == DECODED_ICMP_SHORT;
         n++;
     }
     return n;

@@ -22,6 +22,7 @@ struct intake_segment {
     int64_t now_ns;  /* latest packet time then */
     uint32_t hash;
     bool quoted;     /* not sent, but quoted by an ICMP error */
+    bool unnamed;    /* quoted so briefly that Wireshark names no stream */
 };
 
 void intake_init(struct intake *intake);

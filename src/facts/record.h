@@ -120,6 +120,7 @@ struct record {
     int8_t tls_alert_by;         /* enum end_role, -1: no alert ended the handshake */
     bool tls_alert_encrypted;
     bool challenged;             /* the server answered the SYN with an ACK of something else */
+    bool unreachable;            /* an ICMP error answered the SYN */
     uint32_t reused_after_ms;    /* as in struct connection */
     uint32_t unacknowledged[2];  /* by role: payload bytes that it sent and the other never acknowledged */
     int64_t server_alone;        /* from the client's last packet to the server's; negative: the other

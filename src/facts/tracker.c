@@ -327,12 +327,24 @@ static bool take_segment(struct tracker *t, const struct intake_segment *in)
     return true;
 }
 
+/* An ICMP error about a SYN that waits for its answer is one. */
+static void take_error(struct tcp_tuple *tuple, unsigned from, const struct segment *s)
+{
+    struct connection *c = tuple->closed ? NULL : (struct connection *)tuple;
+    const struct tcp_end *end = c != NULL ? &c->tcp.end[from] : NULL;
+    if (s->unreachable && c != NULL && end->state == TCP_SYN_SENT && end->isn == s->seq)
+        c->unreachable = true;
+}
+
 /* An ICMP error belongs to the stream that it quotes, or makes one, as in Wireshark. */
 static bool take_quoted(struct tracker *t, const struct intake_segment *in)
 {
     const struct segment *s = &in->segment;
     unsigned from;
-    if (tcp_table_find(&t->table, s, in->hash, &from) != NULL)
+    struct tcp_tuple *tuple = tcp_table_find(&t->table, s, in->hash, &from);
+    if (tuple != NULL)
+        take_error(tuple, from, s);
+    if (tuple != NULL || in->unnamed)
         return true;
     struct closed *ghost = slab_take(&t->closed);
     if (ghost == NULL || !streams_open(&t->streams, s->capture, s->frame))

@@ -63,7 +63,9 @@ static struct value gave_up(const struct record *r)
 {
     if (r->close_by == BY_UNKNOWN || r->close_phase == PHASE_UNKNOWN)
         return value_unknown(phase_missing(r));
-    if (r->close_by != BY_CLIENT ||
+    /* Where the closes crossed, only a reset shows that the client did not take what came. */
+    bool crossed = r->close_by == BY_BOTH && (r->half_closed || r->resets[ROLE_CLIENT] > 0);
+    if ((r->close_by != BY_CLIENT && !crossed) ||
         (r->close_phase != PHASE_WAITING && r->close_phase != PHASE_RESPONSE))
         return value_absent();
     /* After a FIN alone, the response may still come: a half-close. */
@@ -220,6 +222,7 @@ ON_RECORD(server_unacknowledged, r->one_sided ? value_unknown(one_direction)
 ON_RECORD(client_silent_for, silent_for(r, ROLE_CLIENT))
 ON_RECORD(server_silent_for, silent_for(r, ROLE_SERVER))
 ON_RECORD(connect_challenged, value_bool(r->challenged))
+ON_RECORD(connect_unreachable, value_bool(r->unreachable))
 ON_RECORD(connect_reused_after,
           r->reused_after_ms == 0            ? value_unknown(no_earlier)
           : r->reused_after_ms == UINT32_MAX ? value_absent()

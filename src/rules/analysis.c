@@ -12,7 +12,8 @@ static bool take(struct analysis *analysis, const struct intake_segment *segment
 {
     if (analysis->shards != NULL)
         return shards_feed(analysis->shards, segments, count,
-                           capture_set_block(analysis->captures));
+                           capture_set_block(analysis->captures), analysis->intake.first_ns);
+    tracker_begin(analysis->tracker, analysis->intake.first_ns);
     return tracker_segments(analysis->tracker, segments, count, err);
 }
 
@@ -71,8 +72,9 @@ static enum shards_result analyse_in_shards(struct analysis *analysis, size_t th
         return SHARDS_FAILED;
     if (!read_packets(analysis, progress, &taken, err) && taken)
         return SHARDS_FAILED;
-    enum shards_result result = shards_finish(analysis->shards, analysis->intake.now_ns,
-                                              &analysis->tracker, &analysis->engine, &shards_err);
+    enum shards_result result =
+        shards_finish(analysis->shards, analysis->intake.first_ns, analysis->intake.now_ns,
+                      &analysis->tracker, &analysis->engine, &shards_err);
     if (result == SHARDS_FAILED)
         *err = shards_err;
     return result;

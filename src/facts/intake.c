@@ -2,13 +2,16 @@
 
 void intake_init(struct intake *intake)
 {
-    *intake = (struct intake){ .key = siphash_random_key() };
+    *intake = (struct intake){ .key = siphash_random_key(), .first_ns = INT64_MAX };
 }
 
 size_t intake_packets(struct intake *intake, const struct packet *packets, size_t count,
                       struct intake_segment *segments)
 {
     size_t n = 0;
+    for (size_t i = 0; i < count && intake->first_ns == INT64_MAX; i++)
+        if (!packets[i].untimed)
+            intake->first_ns = packets[i].ts_ns;
     for (size_t i = 0; i < count; i++) {
         struct intake_segment *s = &segments[n];
         enum decoded kind = decode_packet(&packets[i], &s->segment);

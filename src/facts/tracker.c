@@ -24,8 +24,11 @@ struct closed {
     uint32_t snd_nxt[2];    /* behind the last byte of each end */
     uint32_t stream_frame;
     bool base_known[2];     /* isn and snd_nxt mean something */
-    bool ghost;             /* no connection: only an ICMP error named it */
-    bool left_open;         /* no end had closed it */
+    bool ghost : 1;         /* no connection: only an ICMP error named it */
+    bool left_open : 1;     /* no end had closed it */
+    bool client : 1;        /* which end of the tuple */
+    bool time_wait_by : 1;  /* enum end_role */
+    uint16_t time_wait_ms;  /* struct series_rest */
     int64_t last_ns;        /* of its packets */
 };
 
@@ -44,6 +47,7 @@ struct tracker {
         size_t count, capacity;
     } captures;
     struct streams streams;
+    struct series series;
     bool crowded;
 };
 
@@ -52,6 +56,7 @@ static void on_exchange(void *context, struct http_conn *http, struct http_excha
     struct tracker *t = context;
     struct connection *c = (struct connection *)((char *)http - offsetof(struct connection, http));
     t->counts.exchanges++;
+    t->shared.failed |= !series_exchange(&t->series, c, exchange);
     t->sink.exchange(t->sink.context, c, exchange);
 }
 
@@ -71,6 +76,7 @@ struct tracker *tracker_new(const struct tracker_options *options,
     connection_shared_init(&t->shared, options->show_query, parts);
     t->shared.http.complete = on_exchange;
     t->shared.http.context = t;
+    series_init(&t->series);
     slab_init(&t->connections, sizeof(struct connection));
     slab_init(&t->closed, sizeof(struct closed));
     slab_init(&t->records, sizeof(struct record));
@@ -151,6 +157,19 @@ static void count_connection(struct tracker *t, const struct connection *c, cons
     t->counts.retransmissions += c->tcp.end[0].retransmitted + c->tcp.end[1].retransmitted;
 }
 
+/* false: no memory. */
+static bool count_over_time(struct tracker *t, const struct connection *c, const struct record *r,
+                            int64_t now_ns, struct closed *closed)
+{
+    struct series_rest rest;
+    if (!series_connection(&t->series, c, r, now_ns, &rest))
+        return false;
+    closed->client = r->client;
+    closed->time_wait_by = rest.role;
+    closed->time_wait_ms = rest.ms;
+    return true;
+}
+
 /* The rules' judgement. What nobody wants to hear of again is forgotten. */
 static bool judge(struct tracker *t, struct connection *c, int64_t now_ns, struct closed *closed)
 {
@@ -161,7 +180,7 @@ static bool judge(struct tracker *t, struct connection *c, int64_t now_ns, struc
     connection_record(c, client, c->http.client < 0, now_ns, r);
     count_connection(t, c, r);
     closed->left_open = r->close_how == HOW_OPEN;
-    if (!count_for_capture(t, r, c->interleaved))
+    if (!count_for_capture(t, r, c->interleaved) || !count_over_time(t, c, r, now_ns, closed))
         return false;
     enum tracker_keep keep = t->sink.connection(t->sink.context, c, r);
     if (keep == TRACKER_KEEP_NOTHING) {
@@ -212,6 +231,14 @@ static uint32_t reused_after(const struct closed *before, const struct segment *
                                        : (uint32_t)ms + 1;
 }
 
+/* The kernel forgets TIME_WAIT when it lets a new connection have the ports. */
+static bool end_time_wait(struct tracker *t, const struct closed *before, const struct segment *s)
+{
+    struct series_rest rest = { before->time_wait_ms, before->time_wait_by };
+    return before->ghost || series_reuse(&t->series, &before->tuple, before->client, rest,
+                                         before->last_ns, s->ts_ns);
+}
+
 /* before: what the table has of older connections on the same ends, or NULL. */
 static struct connection *open_connection(struct tracker *t, const struct intake_segment *in,
                                           struct closed *before)
@@ -222,6 +249,8 @@ static struct connection *open_connection(struct tracker *t, const struct intake
         return NULL;
     connection_init(c, s, in->hash);
     c->reused_after_ms = reused_after(before, s);
+    if (before != NULL && !end_time_wait(t, before, s))
+        return NULL;
     if (c->http.client < 0)
         c->http.client = (int8_t)role_hinted_client(t->options.servers, t->options.server_count,
                                                     &c->tcp.tuple);
@@ -403,6 +432,11 @@ static bool take_batch(struct tracker *t, const struct intake_segment *in, size_
     return true;
 }
 
+void tracker_begin(struct tracker *t, int64_t first_ns)
+{
+    series_begin(&t->series, first_ns);
+}
+
 bool tracker_segments(struct tracker *t, const struct intake_segment *segments, size_t count,
                       struct err *err)
 {
@@ -424,6 +458,7 @@ bool tracker_crowded(const struct tracker *tracker)
 
 bool tracker_finish(struct tracker *t, int64_t now_ns, struct err *err)
 {
+    series_reach(&t->series, now_ns);
     for (int stage = CONNECTION_STAGES; stage-- > 0;)
         while (t->lists[stage].oldest != NULL)
             if (finalise(t, t->lists[stage].oldest, now_ns) == NULL)
@@ -466,7 +501,8 @@ bool tracker_merge(struct tracker *t, const struct tracker *other, struct err *e
         into->near_server += from->near_server;
         into->between += from->between;
     }
-    return streams_merge(&t->streams, &other->streams) || err_no_memory(err);
+    return (streams_merge(&t->streams, &other->streams) && series_merge(&t->series, &other->series)) ||
+           err_no_memory(err);
 }
 
 void tracker_number(const struct tracker *tracker, struct tracker *other)
@@ -479,6 +515,11 @@ struct capture_counts tracker_capture_counts(const struct tracker *tracker, size
 {
     return capture < tracker->captures.count ? tracker->captures.items[capture]
                                              : (struct capture_counts){ 0 };
+}
+
+const struct series *tracker_series(const struct tracker *tracker)
+{
+    return &tracker->series;
 }
 
 const struct tracker_counts *tracker_counts(const struct tracker *tracker)
@@ -504,6 +545,7 @@ void tracker_free(struct tracker *t)
     slab_free(&t->records);
     tcp_table_free(&t->table);
     streams_free(&t->streams);
+    series_free(&t->series);
     free(t->captures.items);
     free(t);
 }

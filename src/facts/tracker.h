@@ -15,6 +15,7 @@
 #include "facts/connection.h"
 #include "facts/intake.h"
 #include "facts/roles.h"
+#include "facts/series.h"
 
 struct tracker_options {
     bool show_query;
@@ -74,6 +75,10 @@ struct tracker;
 struct tracker *tracker_new(const struct tracker_options *options,
                             const struct tracker_sink *sink, struct err *err) WARN_UNUSED;
 
+/* The time of the capture's first packet, whoever follows that; before its segments. INT64_MAX: no packet
+ * had a time yet. */
+void tracker_begin(struct tracker *tracker, int64_t first_ns);
+
 /* The next segments, in order. false: out of memory, or tracker_crowded. */
 bool tracker_segments(struct tracker *tracker, const struct intake_segment *segments,
                       size_t count, struct err *err) WARN_UNUSED;
@@ -93,6 +98,9 @@ bool tracker_merge(struct tracker *tracker, const struct tracker *other, struct 
 void tracker_number(const struct tracker *tracker, struct tracker *other);
 
 const struct tracker_counts *tracker_counts(const struct tracker *tracker);
+
+/* How many connections stood where over time. */
+const struct series *tracker_series(const struct tracker *tracker);
 
 /* Zeros for a file without connections. */
 struct capture_counts tracker_capture_counts(const struct tracker *tracker, size_t capture);

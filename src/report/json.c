@@ -9,6 +9,7 @@
 
 #include "base/text.h"
 #include "report/community_id.h"
+#include "report/json_series.h"
 #include "report/view.h"
 
 #define DUMP_FLAGS (JSON_COMPACT | JSON_ENSURE_ASCII | JSON_REAL_PRECISION(15))
@@ -357,5 +358,7 @@ void report_json(const struct analysis *analysis, const struct report_options *o
         fputs(i == 0 ? "\n " : ",\n ", out);
         write_finding(analysis, &findings[i], options, out);
     }
-    fputs("]}\n", out);
+    fputs("],\n\"series\":", out);
+    json_series(analysis, out);
+    fputs("}\n", out);
 }

@@ -398,5 +398,6 @@ void report_text(const struct analysis *analysis, const struct report_options *o
     print_looked_at(out, analysis, all == 0 ? "Nothing found. " : "");
     for (size_t i = 0; i < shown; i++)
         print_finding(out, analysis, &findings[i], options);
+    text_peaks(out, analysis);
     print_undecided(out, analysis);
 }

@@ -16,12 +16,16 @@ size_t view_findings(const struct analysis *analysis, const struct report_option
     return shown;
 }
 
-void view_address(struct strbuf *out, const struct record *record, enum end_role role)
+void view_ip(struct strbuf *out, const struct ip_address *address, bool ipv6)
 {
     char text[INET6_ADDRSTRLEN] = "?";
-    inet_ntop(record->tuple.ipv6 ? AF_INET6 : AF_INET, record_address(record, role)->bytes, text,
-              sizeof text);
+    inet_ntop(ipv6 ? AF_INET6 : AF_INET, address->bytes, text, sizeof text);
     strbuf_adds(out, text);
+}
+
+void view_address(struct strbuf *out, const struct record *record, enum end_role role)
+{
+    view_ip(out, record_address(record, role), record->tuple.ipv6);
 }
 
 void view_endpoint(struct strbuf *out, const struct record *record, enum end_role role)

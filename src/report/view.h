@@ -13,6 +13,7 @@ size_t view_findings(const struct analysis *analysis, const struct report_option
                      const struct finding **findings);
 
 /* "10.0.0.1", "2001:db8::1" */
+void view_ip(struct strbuf *out, const struct ip_address *address, bool ipv6);
 void view_address(struct strbuf *out, const struct record *record, enum end_role role);
 /* "10.0.0.1:80", "[2001:db8::1]:80" */
 void view_endpoint(struct strbuf *out, const struct record *record, enum end_role role);

@@ -12,7 +12,8 @@ static bool take(struct analysis *analysis, const struct intake_segment *segment
 {
     if (analysis->shards != NULL)
         return shards_feed(analysis->shards, segments, count,
-                           capture_set_block(analysis->captures));
+                           capture_set_block(analysis->captures), analysis->intake.first_ns);
+    tracker_begin(analysis->tracker, analysis->intake.first_ns);
     return tracker_segments(analysis->tracker, segments, count, err);
 }
 
@@ -51,8 +52,10 @@ static bool analyse_alone(struct analysis *analysis, const struct tracker_option
         return false;
     struct tracker_sink sink = engine_sink(analysis->engine);
     analysis->tracker = tracker_new(options, &sink, err);
-    if (analysis->tracker == NULL || !read_packets(analysis, progress, &taken, err) ||
-        !tracker_finish(analysis->tracker, analysis->intake.now_ns, err))
+    if (analysis->tracker == NULL || !read_packets(analysis, progress, &taken, err))
+        return false;
+    tracker_begin(analysis->tracker, analysis->intake.first_ns); /* there may have been no segment */
+    if (!tracker_finish(analysis->tracker, analysis->intake.now_ns, err))
         return false;
     tracker_number(analysis->tracker, analysis->tracker);
     return true;
@@ -71,8 +74,9 @@ static enum shards_result analyse_in_shards(struct analysis *analysis, size_t th
         return SHARDS_FAILED;
     if (!read_packets(analysis, progress, &taken, err) && taken)
         return SHARDS_FAILED;
-    enum shards_result result = shards_finish(analysis->shards, analysis->intake.now_ns,
-                                              &analysis->tracker, &analysis->engine, &shards_err);
+    enum shards_result result =
+        shards_finish(analysis->shards, analysis->intake.first_ns, analysis->intake.now_ns,
+                      &analysis->tracker, &analysis->engine, &shards_err);
     if (result == SHARDS_FAILED)
         *err = shards_err;
     return result;

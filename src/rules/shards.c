@@ -10,6 +10,7 @@
 struct batch {
     struct block *block; /* that the segments point into */
     size_t count;
+    int64_t first_ns; /* of the capture */
     struct intake_segment segments[SHARDS_BATCH];
 };
 
@@ -29,7 +30,7 @@ struct shard {
     struct tracker *tracker;
     struct engine *engine;
     struct queue queue;
-    int64_t now_ns; /* of the end; set before the queue ends */
+    int64_t first_ns, now_ns; /* of the capture; set before the queue ends */
     bool ok;
     struct err err;
 };
@@ -68,6 +69,7 @@ static void *work(void *context)
     shard->ok = true;
     while ((batch = next_batch(&shard->queue)) != NULL) {
         if (shard->ok) {
+            tracker_begin(shard->tracker, batch->first_ns);
             shard->ok = tracker_segments(shard->tracker, batch->segments, batch->count, &shard->err);
             if (!shard->ok) {
                 pthread_mutex_lock(&shard->queue.lock);
@@ -77,8 +79,10 @@ static void *work(void *context)
         }
         batch_done(&shard->queue, batch);
     }
-    if (shard->ok)
-        shard->ok = tracker_finish(shard->tracker, shard->now_ns, &shard->err);
+    if (!shard->ok)
+        return NULL;
+    tracker_begin(shard->tracker, shard->first_ns);
+    shard->ok = tracker_finish(shard->tracker, shard->now_ns, &shard->err);
     return NULL;
 }
 
@@ -118,7 +122,7 @@ static size_t shard_of(const struct shards *shards, uint32_t hash)
 }
 
 bool shards_feed(struct shards *shards, const struct intake_segment *segments, size_t count,
-                 struct block *block)
+                 struct block *block, int64_t first_ns)
 {
     struct batch *open[ANALYSIS_MAX_THREADS] = { NULL };
     for (size_t i = 0; i < count; i++) {
@@ -128,6 +132,7 @@ bool shards_feed(struct shards *shards, const struct intake_segment *segments, s
             if (open[s] == NULL)
                 return false; /* batches begun here were not put yet: nobody sees them */
             open[s]->count = 0;
+            open[s]->first_ns = first_ns;
         }
         open[s]->segments[open[s]->count++] = segments[i];
     }
@@ -199,11 +204,12 @@ static void join(struct shard *shard)
     shard->running = false;
 }
 
-enum shards_result shards_finish(struct shards *shards, int64_t now_ns, struct tracker **tracker,
-                                 struct engine **engine, struct err *err)
+enum shards_result shards_finish(struct shards *shards, int64_t first_ns, int64_t now_ns,
+                                 struct tracker **tracker, struct engine **engine, struct err *err)
 {
     enum shards_result result = SHARDS_OK;
     for (size_t i = 0; i < shards->count; i++) {
+        shards->items[i]->first_ns = first_ns;
         shards->items[i]->now_ns = now_ns;
         end_queue(&shards->items[i]->queue); /* all of them finish side by side */
     }

@@ -1,0 +1,81 @@
+#include "report/text.h"
+
+#include "base/text.h"
+
+#define MOST_SERVERS 5
+
+static const struct {
+    unsigned row;
+    uint32_t fewest; /* that are worth a line */
+    const char *name;
+} shown[] = {
+    { SERIES_STATE(ROLE_SERVER, TCP_ESTABLISHED), 10, "established" },
+    { SERIES_PHASE(SERIES_WAITING), 5, "waiting for a response" },
+    { SERIES_STATE(ROLE_CLIENT, TCP_FIN_WAIT_2), 5, "FIN_WAIT_2 at the client" },
+    { SERIES_STATE(ROLE_SERVER, TCP_FIN_WAIT_2), 5, "FIN_WAIT_2 at the server" },
+    { SERIES_STATE(ROLE_CLIENT, TCP_CLOSE_WAIT), 5, "CLOSE_WAIT at the client" },
+    { SERIES_STATE(ROLE_SERVER, TCP_CLOSE_WAIT), 5, "CLOSE_WAIT at the server" },
+    { SERIES_STATE(ROLE_CLIENT, TCP_TIME_WAIT), 5, "TIME_WAIT at the client" },
+    { SERIES_STATE(ROLE_SERVER, TCP_TIME_WAIT), 5, "TIME_WAIT at the server" },
+};
+
+static void print_heading(FILE *out, const struct series *series)
+{
+    struct strbuf text = { 0 };
+    strbuf_adds(&text, "Most connections at once, looked at every ");
+    text_duration(&text, series_width_ns(series));
+    strbuf_adds(&text, ", and when first (UTC)");
+    fputc('\n', out);
+    text_paragraph(out, "", strbuf_text(&text));
+    strbuf_free(&text);
+}
+
+static void print_server(FILE *out, const struct series_entry *entry)
+{
+    struct strbuf text = { 0 };
+    if (entry->key.ipv6)
+        strbuf_addc(&text, '[');
+    view_ip(&text, &entry->key.address, entry->key.ipv6);
+    strbuf_addf(&text, "%s:%u", entry->key.ipv6 ? "]" : "", entry->key.port);
+    fprintf(out, "  server %s\n", strbuf_text(&text));
+    strbuf_free(&text);
+}
+
+static void print_peak(FILE *out, const struct series *series, const char *name, uint32_t peak,
+                       const uint32_t values[])
+{
+    struct strbuf count = { 0 }, time = { 0 };
+    int64_t sample = 0;
+    while (values[sample] != peak)
+        sample++;
+    text_count(&count, peak);
+    text_time(&time, series->origin_ns + sample * series_width_ns(series));
+    /* 09:41:44.288: the time of day is enough beside the head's date. */
+    fprintf(out, "    %9s  %-26s %.12sZ\n", strbuf_text(&count), name, strbuf_text(&time) + 11);
+    strbuf_free(&count);
+    strbuf_free(&time);
+}
+
+void text_peaks(FILE *out, const struct analysis *analysis)
+{
+    const struct series *series = tracker_series(analysis->tracker);
+    const struct series_entry *top[MOST_SERVERS];
+    unsigned samples = series_samples(series, analysis->intake.now_ns);
+    size_t count = series_top(series, SERIES_SERVERS, top, MOST_SERVERS);
+    const struct series_entry *server = NULL; /* of the last line */
+    bool any = false;
+    for (size_t i = 0; i < count; i++)
+        for (size_t k = 0; k < sizeof shown / sizeof *shown; k++) {
+            uint32_t values[SERIES_SAMPLES];
+            uint32_t peak = series_values(series, top[i], shown[k].row, samples, values);
+            if (peak < shown[k].fewest)
+                continue;
+            if (!any)
+                print_heading(out, series);
+            any = true;
+            if (server != top[i])
+                print_server(out, top[i]);
+            server = top[i];
+            print_peak(out, series, shown[k].name, peak, values);
+        }
+}

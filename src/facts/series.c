@@ -225,22 +225,22 @@ bool series_add(struct series *s, const struct tcp_tuple *tuple, unsigned client
            add(s, tuple, client, spans, count, 1, connections);
 }
 
-struct series_rest series_rest_of(const struct series *s, enum end_role role, int64_t since_ns,
-                                  int64_t last_ns)
+struct series_rest series_rest_of(const struct series *s, enum end_role role, unsigned client,
+                                  int64_t since_ns, int64_t last_ns)
 {
     uint64_t since = series_ms(s, since_ns), last = series_ms(s, last_ns);
-    bool over = last >= since + SERIES_TIME_WAIT_MS;
-    return (struct series_rest){ over || last < since ? SERIES_NO_REST : (uint16_t)(last - since),
-                                 (uint8_t)role };
+    if (last < since || last >= since + SERIES_TIME_WAIT_MS)
+        return (struct series_rest){ 0, 0, 0 };
+    return (struct series_rest){ (uint16_t)(last - since + 1), (uint8_t)role, (uint8_t)client };
 }
 
-bool series_reuse(struct series *s, const struct tcp_tuple *tuple, unsigned client,
-                  struct series_rest rest, int64_t last_ns, int64_t reused_ns)
+bool series_reuse(struct series *s, const struct tcp_tuple *tuple, struct series_rest rest,
+                  int64_t last_ns, int64_t reused_ns)
 {
-    if (rest.ms == SERIES_NO_REST)
+    if (rest.ms == 0)
         return true;
     series_reach(s, reused_ns);
-    uint64_t since = series_ms(s, last_ns) - rest.ms, reused = series_ms(s, reused_ns);
+    uint64_t since = series_ms(s, last_ns) + 1 - rest.ms, reused = series_ms(s, reused_ns);
     if (reused < since)
         reused = since;
     if (reused >= since + SERIES_TIME_WAIT_MS)
@@ -248,7 +248,7 @@ bool series_reuse(struct series *s, const struct tcp_tuple *tuple, unsigned clie
     /* Takes back what was counted from now on. */
     struct series_span rest_of_it = { SERIES_STATE(rest.role, TCP_TIME_WAIT),
                                       (uint8_t)series_sample(s, reused), time_wait_end(s, since), true };
-    return add(s, tuple, client, &rest_of_it, 1, -1, 0);
+    return add(s, tuple, rest.client, &rest_of_it, 1, -1, 0);
 }
 
 /* ---- merging --------------------------------------------------------------------------- */

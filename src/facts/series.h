@@ -93,10 +93,10 @@ struct series_span {
 
 /* TIME_WAIT of a connection that is over, should its ports be used again. */
 struct series_rest {
-    uint16_t ms; /* how long before the connection's last packet it began; SERIES_NO_REST: it did not */
-    uint8_t role;
+    uint16_t ms;    /* how long before the connection's last packet it began, plus 1; 0: it did not */
+    uint8_t role;   /* enum end_role */
+    uint8_t client; /* which end of the tuple */
 };
-#define SERIES_NO_REST UINT16_MAX
 
 void series_init(struct series *series);
 void series_free(struct series *series);
@@ -137,7 +137,7 @@ bool series_add(struct series *series, const struct tcp_tuple *tuple, unsigned c
                 const struct series_span *spans, size_t count, unsigned connections);
 
 /* What series_reuse has to know of an end that went into TIME_WAIT. */
-struct series_rest series_rest_of(const struct series *series, enum end_role role,
+struct series_rest series_rest_of(const struct series *series, enum end_role role, unsigned client,
                                   int64_t since_ns, int64_t last_ns);
 
 /* The next two are in series_spans.c. An exchange is complete; its connection does not have it as `done`
@@ -150,8 +150,8 @@ bool series_connection(struct series *series, const struct connection *connectio
                        const struct record *record, int64_t now_ns, struct series_rest *rest);
 
 /* New use of the ports of a connection that was heard last at last_ns. */
-bool series_reuse(struct series *series, const struct tcp_tuple *tuple, unsigned client,
-                  struct series_rest rest, int64_t last_ns, int64_t reused_ns);
+bool series_reuse(struct series *series, const struct tcp_tuple *tuple, struct series_rest rest,
+                  int64_t last_ns, int64_t reused_ns);
 
 /* Adds what another part of the traffic brought. */
 bool series_merge(struct series *series, const struct series *other);

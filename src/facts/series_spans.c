@@ -295,9 +295,10 @@ bool series_connection(struct series *s, const struct connection *c, const struc
         now_ns = r->last_ns; /* it is over, whenever somebody noticed */
     state_spans(s, c, r, now_ns, ends, &spans);
     phase_spans(s, c, r, now_ns, &spans);
-    *rest = (struct series_rest){ SERIES_NO_REST, 0 };
+    *rest = (struct series_rest){ 0, 0, 0 };
     for (int role = 0; role < 2; role++)
         if (ends[role].state == TCP_TIME_WAIT && ends[!role].state != TCP_TIME_WAIT)
-            *rest = series_rest_of(s, (enum end_role)role, ends[role].since_ns, r->last_ns);
+            *rest = series_rest_of(s, (enum end_role)role, r->client, ends[role].since_ns,
+                                   r->last_ns);
     return series_add(s, &c->tcp.tuple, r->client, spans.items, spans.count, 1);
 }

@@ -24,11 +24,9 @@ struct closed {
     uint32_t snd_nxt[2];    /* behind the last byte of each end */
     uint32_t stream_frame;
     bool base_known[2];     /* isn and snd_nxt mean something */
-    bool ghost : 1;         /* no connection: only an ICMP error named it */
-    bool left_open : 1;     /* no end had closed it */
-    bool client : 1;        /* which end of the tuple */
-    bool time_wait_by : 1;  /* enum end_role */
-    uint16_t time_wait_ms;  /* struct series_rest */
+    bool ghost;             /* no connection: only an ICMP error named it */
+    bool left_open;         /* no end had closed it */
+    struct series_rest rest;
     int64_t last_ns;        /* of its packets */
 };
 
@@ -157,19 +155,6 @@ static void count_connection(struct tracker *t, const struct connection *c, cons
     t->counts.retransmissions += c->tcp.end[0].retransmitted + c->tcp.end[1].retransmitted;
 }
 
-/* false: no memory. */
-static bool count_over_time(struct tracker *t, const struct connection *c, const struct record *r,
-                            int64_t now_ns, struct closed *closed)
-{
-    struct series_rest rest;
-    if (!series_connection(&t->series, c, r, now_ns, &rest))
-        return false;
-    closed->client = r->client;
-    closed->time_wait_by = rest.role;
-    closed->time_wait_ms = rest.ms;
-    return true;
-}
-
 /* The rules' judgement. What nobody wants to hear of again is forgotten. */
 static bool judge(struct tracker *t, struct connection *c, int64_t now_ns, struct closed *closed)
 {
@@ -180,7 +165,8 @@ static bool judge(struct tracker *t, struct connection *c, int64_t now_ns, struc
     connection_record(c, client, c->http.client < 0, now_ns, r);
     count_connection(t, c, r);
     closed->left_open = r->close_how == HOW_OPEN;
-    if (!count_for_capture(t, r, c->interleaved) || !count_over_time(t, c, r, now_ns, closed))
+    if (!count_for_capture(t, r, c->interleaved) ||
+        !series_connection(&t->series, c, r, now_ns, &closed->rest))
         return false;
     enum tracker_keep keep = t->sink.connection(t->sink.context, c, r);
     if (keep == TRACKER_KEEP_NOTHING) {
@@ -231,14 +217,6 @@ static uint32_t reused_after(const struct closed *before, const struct segment *
                                        : (uint32_t)ms + 1;
 }
 
-/* The kernel forgets TIME_WAIT when it lets a new connection have the ports. */
-static bool end_time_wait(struct tracker *t, const struct closed *before, const struct segment *s)
-{
-    struct series_rest rest = { before->time_wait_ms, before->time_wait_by };
-    return before->ghost || series_reuse(&t->series, &before->tuple, before->client, rest,
-                                         before->last_ns, s->ts_ns);
-}
-
 /* before: what the table has of older connections on the same ends, or NULL. */
 static struct connection *open_connection(struct tracker *t, const struct intake_segment *in,
                                           struct closed *before)
@@ -249,7 +227,9 @@ static struct connection *open_connection(struct tracker *t, const struct intake
         return NULL;
     connection_init(c, s, in->hash);
     c->reused_after_ms = reused_after(before, s);
-    if (before != NULL && !end_time_wait(t, before, s))
+    /* The kernel forgets TIME_WAIT when it lets a new connection have the ports. */
+    if (before != NULL && !series_reuse(&t->series, &before->tuple, before->rest, before->last_ns,
+                                        s->ts_ns))
         return NULL;
     if (c->http.client < 0)
         c->http.client = (int8_t)role_hinted_client(t->options.servers, t->options.server_count,

@@ -225,9 +225,9 @@ static void new_use_ends_time_wait(void **state)
         series_init(&s);
         series_begin(&s, ORIGIN);
         put_time_wait(&s, since);
-        struct series_rest rest = series_rest_of(&s, ROLE_CLIENT, since, heard);
+        struct series_rest rest = series_rest_of(&s, ROLE_CLIENT, 0, since, heard);
         series_reach(&s, ORIGIN + reach);
-        assert_true(series_reuse(&s, &tuple, 0, rest, heard, reused));
+        assert_true(series_reuse(&s, &tuple, rest, heard, reused));
         unsigned samples = series_samples(&s, ORIGIN + reach);
         if (series_values(&s, only(&s, SERIES_SERVERS), TIME_WAIT, samples, values) > 0)
             for (unsigned i = 0; i < samples; i++) {
@@ -235,10 +235,10 @@ static void new_use_ends_time_wait(void **state)
                 assert_int_equal(values[i], since <= at && at < reused);
             }
         /* Much later it is over anyway, and none is no rest. */
-        assert_true(series_reuse(&s, &tuple, 0, rest, heard, since + 61 * NS_PER_S));
-        rest = series_rest_of(&s, ROLE_CLIENT, since, since + 61 * NS_PER_S);
-        assert_int_equal(rest.ms, SERIES_NO_REST);
-        assert_true(series_reuse(&s, &tuple, 0, rest, since + 61 * NS_PER_S, reused));
+        assert_true(series_reuse(&s, &tuple, rest, heard, since + 61 * NS_PER_S));
+        rest = series_rest_of(&s, ROLE_CLIENT, 0, since, since + 61 * NS_PER_S);
+        assert_int_equal(rest.ms, 0);
+        assert_true(series_reuse(&s, &tuple, rest, since + 61 * NS_PER_S, reused));
         series_free(&s);
     }
 }

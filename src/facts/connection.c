@@ -27,7 +27,7 @@ void connection_shared_free(struct connection_shared *shared)
 
 bool connection_shared_crowded(const struct connection_shared *shared)
 {
-    return shared->budget.exhausted || shared->http.software.full;
+    return shared->budget.exhausted || shared->http.names.full;
 }
 
 /* ---- a connection -------------------------------------------------------------------------- */

@@ -123,16 +123,16 @@ void head_take_target(const struct http_head *head, struct http_exchange *exchan
     set_text(&exchange->target, target, memory);
 }
 
-/* Of a name of software the start is enough. */
-static void set_software(const char **software, const char *value, struct http_memory *memory)
+/* Names of hosts and software come again and again; their start is enough. */
+static void set_shared(const char **shared, const char *value, struct http_memory *memory)
 {
-    if (strcmp(*software, value) == 0)
+    if (strcmp(*shared, value) == 0)
         return;
-    const char *name = intern_text(&memory->software, value, HTTP_TOKEN_BYTES - 1);
+    const char *name = intern_text(&memory->names, value, HTTP_TOKEN_BYTES - 1);
     if (name == NULL)
         memory->failed = true;
     else
-        *software = name;
+        *shared = name;
 }
 
 /* Does the comma-separated list contain the token? */
@@ -169,12 +169,11 @@ static bool is_named(const struct http_head *head, const char *name, size_t leng
 static void request_field(struct http_head *head, struct http_exchange *x,
                           struct http_conn *http, struct http_memory *memory)
 {
-    char *value = head->value;
+    const char *value = head->value;
     if (IS_NAMED(head, "host")) {
-        value[strnlen(value, HTTP_TOKEN_BYTES - 1)] = '\0';
-        set_text(&x->host, value, memory);
+        set_shared(&x->host, value, memory);
     } else if (IS_NAMED(head, "user-agent")) {
-        set_software(&http->client_software, value, memory);
+        set_shared(&http->client_software, value, memory);
     } else if (IS_NAMED(head, "connection")) {
         x->request_close |= list_has(value, "close");
     } else if (IS_NAMED(head, "expect")) {
@@ -187,7 +186,7 @@ static void response_field(struct http_head *head, struct http_exchange *x,
 {
     const char *value = head->value;
     if (IS_NAMED(head, "server")) {
-        set_software(&http->server_software, value, memory);
+        set_shared(&http->server_software, value, memory);
     } else if (IS_NAMED(head, "connection")) {
         x->response_close |= list_has(value, "close");
     } else if (IS_NAMED(head, "content-type")) {

@@ -33,7 +33,7 @@ void http_memory_init(struct http_memory *memory, bool show_query)
     slab_init(&memory->parses, sizeof(struct http_parse));
     slab_init(&memory->heads, sizeof(struct http_head));
     text_pool_init(&memory->texts);
-    intern_init(&memory->software);
+    intern_init(&memory->names);
     memory->settings = parser_settings();
     for (int request = 0; request < 2; request++) {
         llhttp_t *parser = &memory->fresh[request];
@@ -53,7 +53,7 @@ void http_memory_free(struct http_memory *memory)
     slab_free(&memory->parses);
     slab_free(&memory->heads);
     text_pool_free(&memory->texts);
-    intern_free(&memory->software);
+    intern_free(&memory->names);
 }
 
 void http_conn_init(struct http_conn *http, int client, bool mid_stream)
@@ -87,7 +87,6 @@ static struct http_exchange *new_exchange(struct http_conn *http, struct http_me
 static void give_exchange(struct http_memory *memory, struct http_exchange *x)
 {
     text_pool_give(&memory->texts, x->target);
-    text_pool_give(&memory->texts, x->host);
     slab_give(&memory->exchanges, x);
 }
 

@@ -74,7 +74,8 @@ struct http_exchange {
     /* Bytes of it are missing in the capture, and where it ends is not known any more. (A gap
      * within a body of known length is bridged and does no harm.) */
     bool request_lost, response_lost;
-    const char *target, *host;      /* query and userinfo removed unless shown; "" if not known */
+    const char *target;             /* query and userinfo removed unless shown; "" if not known */
+    const char *host;               /* "" if not known; kept as long as the memory */
 };
 
 enum http_mode {
@@ -129,8 +130,8 @@ struct http_conn {
 /* Shared by the connections of one analysis. */
 struct http_memory {
     struct slab exchanges, parses, heads;
-    struct text_pool texts;  /* of exchanges */
-    struct intern software;
+    struct text_pool texts;  /* targets */
+    struct intern names;     /* of hosts and software */
     llhttp_settings_t settings;
     llhttp_t fresh[2];       /* parsers at the start of a response, of a request */
     bool show_query;

@@ -3,9 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-void intern_init(struct intern *intern)
+void intern_init(struct intern *intern, size_t max_texts)
 {
-    *intern = (struct intern){ .key = siphash_random_key() };
+    *intern = (struct intern){ .key = siphash_random_key(), .max_texts = max_texts };
 }
 
 static size_t home_of(const struct intern *intern, const char *text, size_t length, size_t capacity)
@@ -55,7 +55,7 @@ const char *intern_text(struct intern *intern, const char *text, size_t length)
     const char **slot = slot_of(intern, intern->slots, intern->capacity, text, length);
     if (*slot != NULL)
         return *slot;
-    if (intern->count == INTERN_MAX_TEXTS) {
+    if (intern->count == intern->max_texts) {
         intern->full = true;
         return "...";
     }

@@ -12,7 +12,7 @@
 #include "base/arena.h"
 #include "base/siphash.h"
 
-#define INTERN_MAX_TEXTS 65536
+#define INTERN_MAX_TEXTS ((size_t)65536)
 #define INTERN_MAX_BYTES 64 /* of one text; longer ones are cut */
 
 struct intern {
@@ -20,10 +20,11 @@ struct intern {
     const char **slots; /* open addressing; NULL: free */
     size_t count, capacity;
     struct arena texts;
+    size_t max_texts;
     bool full;          /* some text was not kept */
 };
 
-void intern_init(struct intern *intern);
+void intern_init(struct intern *intern, size_t max_texts);
 
 /* The text as it is kept; valid until intern_free. NULL: no memory. */
 const char *intern_text(struct intern *intern, const char *text, size_t length);

@@ -148,6 +148,8 @@ bool capture_set_read(struct capture_set *set, struct packet *batch, size_t max,
         return true;
     if (!unpark(best, err))
         return false;
+    if (best->finished) /* it has become empty meanwhile */
+        return capture_set_read(set, batch, max, count, err);
     set->last = best;
     while (*count < max && best->next < best->count &&
            (*count == 0 || best->batch[best->next].ts_ns < limit)) {

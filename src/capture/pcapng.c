@@ -246,7 +246,7 @@ static const uint8_t *block_header(struct capture *capture, bool may_read, uint3
     }
     *type = bytes_u32(p, file->big_endian);
     *total = bytes_u32(p + 4, file->big_endian);
-    if (*total < BLOCK_HEADER_BYTES + BLOCK_TRAILER_BYTES) {
+    if (*total < BLOCK_HEADER_BYTES + BLOCK_TRAILER_BYTES || *total > UINT32_MAX - 3) {
         if (may_read)
             capture_break(capture,
                           "damaged: block at offset %" PRIu64 ", after packet %" PRIu32

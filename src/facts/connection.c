@@ -8,7 +8,7 @@
 
 void connection_shared_init(struct connection_shared *shared, bool show_query, size_t parts)
 {
-    http_memory_init(&shared->http, show_query);
+    http_memory_init(&shared->http, show_query, parts);
     shared->budget.max_bytes = TCP_MAX_PENDING_BYTES / parts;
     shared->budget.max_conn_bytes = TCP_MAX_CONN_PENDING_BYTES;
     slab_init(&shared->closings, sizeof(struct connection_closing));
@@ -23,6 +23,11 @@ void connection_shared_free(struct connection_shared *shared)
     slab_free(&shared->timelines);
     slab_free(&shared->timeline_tails);
     arena_free(&shared->texts);
+}
+
+bool connection_shared_failed(const struct connection_shared *shared)
+{
+    return shared->failed || shared->http.failed;
 }
 
 bool connection_shared_crowded(const struct connection_shared *shared)

@@ -82,6 +82,9 @@ struct connection_shared {
 void connection_shared_init(struct connection_shared *shared, bool show_query, size_t parts);
 void connection_shared_free(struct connection_shared *shared);
 
+/* Memory ran out; what is known since is worth nothing. */
+bool connection_shared_failed(const struct connection_shared *shared);
+
 /* A limit on all connections together was met. */
 bool connection_shared_crowded(const struct connection_shared *shared);
 

@@ -42,7 +42,8 @@ bool timeline_add(struct timeline *timeline, const struct timeline_entry *entry,
             is_run((enum timeline_kind)entry->kind) &&
             (entry->info == 0 || entry->info == newest->info)) {
             newest->last_frame = entry->frame;
-            newest->bytes += entry->bytes;
+            newest->bytes = entry->bytes > UINT32_MAX - newest->bytes ? UINT32_MAX
+                                                                     : newest->bytes + entry->bytes;
             newest->count = newest->count == UINT16_MAX ? UINT16_MAX : newest->count + 1u;
             return true;
         }

@@ -37,7 +37,7 @@ struct timeline_entry {
     uint32_t ack : 1;        /* the first segment has the ACK flag */
     uint32_t info : 10;
     uint32_t frame, last_frame;
-    uint32_t bytes;          /* of payload in the run */
+    uint32_t bytes;          /* of payload in the run; sticks at UINT32_MAX */
     uint16_t count;          /* segments in the run; sticks at UINT16_MAX */
     uint16_t capture;
 };

@@ -22,7 +22,8 @@ struct closed {
     struct tcp_tuple tuple; /* first: the table points here; closed is true */
     uint32_t isn[2];        /* initial sequence numbers, by end of the tuple */
     uint32_t snd_nxt[2];    /* behind the last byte of each end */
-    uint32_t stream_frame;
+    uint32_t stream_frame;  /* in file `capture` */
+    uint16_t capture;
     bool base_known[2];     /* isn and snd_nxt mean something */
     bool ghost;             /* no connection: only an ICMP error named it */
     bool left_open;         /* no end had closed it */
@@ -185,6 +186,8 @@ static struct closed *finalise(struct tracker *t, struct connection *c, int64_t 
 {
     list_remove(&t->lists[c->stage], c);
     connection_finish(c, &t->shared);
+    if (connection_shared_failed(&t->shared))
+        return NULL;
     struct closed *closed = slab_take(&t->closed);
     if (closed == NULL || !judge(t, c, now_ns, closed))
         return NULL;
@@ -196,6 +199,7 @@ static struct closed *finalise(struct tracker *t, struct connection *c, int64_t 
         closed->base_known[i] = c->tcp.end[i].base_known;
     }
     closed->stream_frame = c->stream_frame;
+    closed->capture = c->capture;
     closed->last_ns = c->tcp.last_ns;
     tcp_table_replace(&t->table, &c->tcp.tuple, &closed->tuple, c->tcp.hash);
     connection_free(c, &t->shared);
@@ -248,15 +252,16 @@ static struct connection *open_connection(struct tracker *t, const struct intake
     return c;
 }
 
-/* So far from where an end that has closed stood, its segments are another connection's, whose SYN is
+/* So far from what an end that has closed sent, its segments are another connection's, whose SYN is
  * not in the capture. */
 #define OTHER_CONNECTION_BYTES (1 << 20)
 
-static bool is_of_another(uint32_t snd_nxt, const struct segment *s)
+static bool is_of_another(uint32_t isn, uint32_t snd_nxt, const struct segment *s)
 {
-    int32_t distance = seq_diff(s->seq, snd_nxt);
-    return !(s->flags & TCP_RST) && (s->payload_len > 0 || s->flags & TCP_SYN) &&
-           (distance > OTHER_CONNECTION_BYTES || distance < -OTHER_CONNECTION_BYTES);
+    bool within = seq_leq(isn, s->seq) && seq_leq(s->seq, snd_nxt);
+    return !within && !(s->flags & TCP_RST) && (s->payload_len > 0 || s->flags & TCP_SYN) &&
+           (seq_diff(s->seq, snd_nxt) > OTHER_CONNECTION_BYTES ||
+            seq_diff(isn, s->seq) > OTHER_CONNECTION_BYTES);
 }
 
 /* Does the segment open a new connection where `closed` was one? */
@@ -264,16 +269,16 @@ static bool opens_again(const struct closed *closed, unsigned from, const struct
 {
     bool syn = (s->flags & (TCP_SYN | TCP_ACK)) == TCP_SYN;
     return closed->ghost || (syn && closed->isn[from] != s->seq) ||
-           (closed->base_known[from] && is_of_another(closed->snd_nxt[from], s));
+           (closed->base_known[from] &&
+            is_of_another(closed->isn[from], closed->snd_nxt[from], s));
 }
 
-/* The same for one of which at least one end has closed. */
+/* The same for an end that has sent its FIN, and has nothing more to send. */
 static bool opens_anew(const struct connection *c, unsigned from, const struct segment *s)
 {
     const struct tcp_end *end = &c->tcp.end[from];
     return tcp_opens_anew(&c->tcp, from, s) ||
-           ((c->tcp.end[0].fin_seen || c->tcp.end[1].fin_seen) && end->base_known &&
-            is_of_another(end->snd_nxt, s));
+           (end->fin_seen && end->base_known && is_of_another(end->isn, end->snd_nxt, s));
 }
 
 /* Room for one more: those that wait for stragglers only are given up first. */
@@ -292,6 +297,14 @@ static bool make_room(struct tracker *t, int64_t now_ns)
     return true;
 }
 
+/* A connection that began with that frame of one file may go on in another. */
+static bool go_on(struct tracker *t, uint16_t capture, uint32_t stream_frame,
+                  const struct segment *s)
+{
+    return s->capture == capture ||
+           streams_go_on(&t->streams, (uint64_t)capture << 32 | stream_frame, s->capture, s->frame);
+}
+
 static bool take_segment(struct tracker *t, const struct intake_segment *in)
 {
     const struct segment *s = &in->segment;
@@ -307,7 +320,7 @@ static bool take_segment(struct tracker *t, const struct intake_segment *in)
     }
     if (c == NULL && closed != NULL && !opens_again(closed, from, s)) {
         t->counts.late_packets++;
-        return true;
+        return go_on(t, closed->capture, closed->stream_frame, s);
     }
     if (c == NULL) {
         c = make_room(t, in->now_ns) ? open_connection(t, in, closed) : NULL;
@@ -318,17 +331,16 @@ static bool take_segment(struct tracker *t, const struct intake_segment *in)
     if (s->capture != c->last_capture) {
         c->interleaved |= s->capture == c->capture; /* and not gone on to the next file for good */
         c->last_capture = s->capture;
-        if (s->capture != c->capture &&
-            !streams_go_on(&t->streams, c->id, s->capture, s->frame))
+        if (!go_on(t, c->capture, c->stream_frame, s))
             return false;
     }
     connection_input(c, from, s, &t->shared);
-    if (t->shared.failed)
+    if (connection_shared_failed(&t->shared))
         return false;
     enum connection_stage stage = connection_stage(c);
     if (stage == CONNECTION_ORDERLY)
         return finalise(t, c, in->now_ns) != NULL;
-    if (stage != c->stage) {
+    if (stage != c->stage || stage != CONNECTION_OPEN) { /* those that wait: in order of their last packets */
         list_remove(&t->lists[c->stage], c);
         c->stage = stage;
         list_add(&t->lists[stage], c);
@@ -365,8 +377,7 @@ static bool take_quoted(struct tracker *t, const struct intake_segment *in)
     return tcp_table_put(&t->table, &ghost->tuple, in->hash);
 }
 
-/* The connections that have waited long enough. One that had a late packet holds back those behind
- * it for a while: that costs memory and changes nothing, see take_segment. */
+/* The connections that have waited long enough. */
 static bool finalise_waiting(struct tracker *t, int64_t now_ns)
 {
     for (int stage = CONNECTION_OPEN + 1; stage < CONNECTION_STAGES; stage++) {

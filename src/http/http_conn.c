@@ -27,13 +27,13 @@ struct feeding {
 
 static llhttp_settings_t parser_settings(void);
 
-void http_memory_init(struct http_memory *memory, bool show_query)
+void http_memory_init(struct http_memory *memory, bool show_query, size_t parts)
 {
     slab_init(&memory->exchanges, sizeof(struct http_exchange));
     slab_init(&memory->parses, sizeof(struct http_parse));
     slab_init(&memory->heads, sizeof(struct http_head));
     text_pool_init(&memory->texts);
-    intern_init(&memory->names);
+    intern_init(&memory->names, INTERN_MAX_TEXTS / parts);
     memory->settings = parser_settings();
     for (int request = 0; request < 2; request++) {
         llhttp_t *parser = &memory->fresh[request];
@@ -67,6 +67,8 @@ void http_conn_init(struct http_conn *http, int client, bool mid_stream)
 
 static struct http_exchange *new_exchange(struct http_conn *http, struct http_memory *memory)
 {
+    if (http->outstanding >= HTTP_MAX_OUTSTANDING)
+        return NULL; /* an attack; who asks more than that loses the thread, see feed_messages */
     struct http_exchange *x = slab_take(&memory->exchanges);
     if (x == NULL) {
         memory->failed = true;
@@ -177,6 +179,8 @@ static void span_extend(const struct feeding *f, uint32_t end_seq)
     if (span == NULL)
         return;
     span->end_seq = end_seq;
+    if (end_seq - span->seq > HTTP_SPAN_BYTES) /* sequence numbers wrap: the begin must stay behind the end */
+        span->seq = end_seq - HTTP_SPAN_BYTES;
     /* Bytes that waited behind a hole are older than those that filled it. */
     if (span->last_frame != 0 && f->chunk->ts_ns < span->last_ns)
         return;
@@ -264,7 +268,7 @@ static enum body response_head_complete(struct http_stream *stream)
     uint16_t status = parser->status_code;
     stream->parse->interim = status >= 100 && status < 200 && status != 101;
     if (stream->parse->interim) {
-        x->interim++;
+        x->interim += x->interim < UINT16_MAX;
         return BODY_NONE;
     }
     x->response_head = true;
@@ -381,12 +385,13 @@ static void begin_response(const struct feeding *f, uint32_t seq)
 static bool begin_message(const struct feeding *f, uint32_t seq)
 {
     struct http_stream *stream = f->stream;
-    stream->parse = slab_take(&f->memory->parses);
     struct http_head *head = slab_take(&f->memory->heads);
-    if (stream->parse == NULL || head == NULL) {
+    struct http_parse *parse = head != NULL ? slab_take(&f->memory->parses) : NULL;
+    if (parse == NULL) {
         f->memory->failed = true;
         return false;
     }
+    stream->parse = parse;
     stream->is_request = f->http->client == (int)f->from;
     stream->parse->parser = f->memory->fresh[stream->is_request];
     stream->parse->head = head;

@@ -39,6 +39,9 @@ const char *http_protocol_name(enum http_protocol protocol);
 /* More requests than this without a response are an attack; the thread is lost then. */
 #define HTTP_MAX_OUTSTANDING 1000
 
+/* Of a longer message, the begin is moved: what is asked is whether it lies before another number. */
+#define HTTP_SPAN_BYTES (UINT32_C(1) << 30)
+
 /* Where a message lies. */
 struct http_span {
     uint32_t seq, end_seq;          /* first byte, and after the last byte seen so far */
@@ -141,7 +144,8 @@ struct http_memory {
     void *context;
 };
 
-void http_memory_init(struct http_memory *memory, bool show_query);
+/* parts: this many share the limit on names. */
+void http_memory_init(struct http_memory *memory, bool show_query, size_t parts);
 void http_memory_free(struct http_memory *memory);
 
 /* client: the end that sent the SYN, or -1. */

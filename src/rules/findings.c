@@ -133,38 +133,66 @@ static bool same_timer(const struct deadline *a, const struct deadline *b)
     return !a->found || (apart <= DEADLINE_TOLERANCE_MAX_NS && apart >= -DEADLINE_TOLERANCE_MAX_NS);
 }
 
-/* Is `timer` what stands behind `finding`? It is information about a timer of the same server, and `finding`
- * explains its rule where they meet on one connection. */
-static bool stands_behind(const struct engine *engine, const struct finding *timer,
-                          const struct finding *finding)
+/* Is `timer` what stands behind `finding`? It is information about a timer, and `finding`, of the same
+ * server, explains its rule where they meet on one connection. */
+static bool stands_behind(const struct finding *timer, size_t rule, const struct finding *finding)
 {
-    const struct record *a = timer->connections[0].record, *b = finding->connections[0].record;
-    size_t rule = 0;
-    while (engine->rules->items[rule] != timer->rule)
-        rule++;
-    return timer->rule->severity == SEVERITY_INFO && timer->deadline.found &&
-           finding->rule->severity > SEVERITY_INFO && finding->behind == NULL &&
+    return finding->rule->severity > SEVERITY_INFO && finding->behind == NULL &&
            rule_bits_has(&finding->rule->explains, rule) &&
-           compare_ends(a, b, ROLE_SERVER, true) == 0 &&
            same_timer(&finding->deadline, &timer->deadline);
 }
 
-/* One story, not two findings. The worst one takes it. */
-static void fold_timers(struct engine *engine)
+/* The findings of a server are looked at up to here: a scan makes thousands. */
+#define FOLD_AMONG 64
+
+/* One story, not two findings: within one server's, the worst that fits takes the timer. */
+static size_t fold_timers(struct engine *engine, struct finding *of_server, size_t count)
 {
-    struct finding *all = engine->findings.items;
     size_t kept = 0;
-    for (size_t i = 0; i < engine->findings.count; i++) {
-        size_t f = 0;
-        while (f < kept && !stands_behind(engine, &all[i], &all[f]))
-            f++;
+    for (size_t i = 0; i < count; i++) {
+        size_t f = kept, rule = 0;
+        if (of_server[i].rule->severity == SEVERITY_INFO && of_server[i].deadline.found) {
+            while (engine->rules->items[rule] != of_server[i].rule)
+                rule++;
+            size_t among = kept < FOLD_AMONG ? kept : FOLD_AMONG;
+            for (f = 0; f < among && !stands_behind(&of_server[i], rule, &of_server[f]); f++)
+                continue;
+            if (f == among)
+                f = kept;
+        }
         struct finding *copy = f < kept ? arena_alloc(&engine->arena, sizeof *copy) : NULL;
         if (copy != NULL) {
-            *copy = all[i];
-            all[f].behind = copy;
+            *copy = of_server[i];
+            of_server[f].behind = copy;
         } else {
-            all[kept++] = all[i];
+            of_server[kept++] = of_server[i];
         }
+    }
+    return kept;
+}
+
+static int servers(const struct finding *a, const struct finding *b)
+{
+    return compare_ends(a->connections[0].record, b->connections[0].record, ROLE_SERVER, true);
+}
+
+static int by_server(const void *a, const void *b)
+{
+    int order = servers(a, b);
+    return order != 0 ? order : worst_first(a, b);
+}
+
+static void fold_all_timers(struct engine *engine)
+{
+    struct finding *all = engine->findings.items;
+    size_t kept = 0, count = engine->findings.count;
+    qsort(all, count, sizeof *all, by_server);
+    for (size_t start = 0, end; start < count; start = end) {
+        for (end = start + 1; end < count && servers(&all[start], &all[end]) == 0; end++)
+            continue;
+        size_t stay = fold_timers(engine, &all[start], end - start);
+        memmove(&all[kept], &all[start], stay * sizeof *all);
+        kept += stay;
     }
     engine->findings.count = kept;
 }
@@ -176,8 +204,9 @@ void make_findings(struct engine *engine)
         make_finding(engine, engine->hits.items + start, length);
         start += length;
     }
-    if (engine->findings.count > 0)
-        qsort(engine->findings.items, engine->findings.count, sizeof *engine->findings.items,
-              worst_first);
-    fold_timers(engine);
+    if (engine->findings.count == 0)
+        return;
+    fold_all_timers(engine);
+    qsort(engine->findings.items, engine->findings.count, sizeof *engine->findings.items,
+          worst_first);
 }

@@ -16,6 +16,7 @@ struct tcp_pending {
 
 struct tcp_holes {
     struct tcp_pending *first, *last; /* in sequence order */
+    uint32_t runs;                    /* in the list */
     /* The first segment of the other end that acknowledged bytes beyond deliver_nxt. frame 0: none. */
     int64_t gap_ts_ns;
     uint32_t gap_frame, gap_ack;
@@ -114,6 +115,15 @@ static void gap_until(struct tcp_conn *conn, unsigned from, uint32_t seq,
     hand_on(conn, from, &gap, sink);
 }
 
+/* Holes cost header prediction: once they are filled, they go. */
+static void forget_holes(struct tcp_end *end)
+{
+    if (end->holes == NULL || end->holes->first != NULL || end->holes->gap_frame != 0)
+        return;
+    free(end->holes);
+    end->holes = NULL;
+}
+
 /* What a run costs, even one of which the snap length left nothing. */
 static uint32_t cost_of(uint32_t captured)
 {
@@ -125,6 +135,7 @@ static void drop_first(struct tcp_conn *conn, unsigned from, struct tcp_budget *
     struct tcp_holes *holes = conn->end[from].holes;
     struct tcp_pending *first = holes->first;
     holes->first = first->next;
+    holes->runs--;
     if (first->next == NULL)
         holes->last = NULL;
     conn->pending_bytes -= cost_of(first->captured);
@@ -154,7 +165,7 @@ static bool keep(struct tcp_conn *conn, unsigned from, const struct tcp_chunk *c
         budget->bytes + cost_of(captured) > budget->max_bytes)
         return false;
     struct tcp_holes *holes = holes_of(&conn->end[from]);
-    if (holes == NULL)
+    if (holes == NULL || holes->runs == TCP_MAX_PENDING_RUNS)
         return false;
     struct tcp_pending **at = &holes->first;
     /* Nearly always the new run comes last. */
@@ -174,6 +185,7 @@ static bool keep(struct tcp_conn *conn, unsigned from, const struct tcp_chunk *c
     run->chunk.bytes = run->bytes;
     run->next = *at;
     *at = run;
+    holes->runs++;
     if (run->next == NULL)
         holes->last = run;
     conn->pending_bytes += cost_of(captured);
@@ -223,6 +235,7 @@ unsigned reassembly_input(struct tcp_conn *conn, unsigned from, const struct seg
     if (seq_lt(end->deliver_nxt, seq + chunk.length))
         hand_on_run(conn, from, chunk, segment->payload_caplen, sink);
     drain(conn, from, budget, sink);
+    forget_holes(end);
     return notes;
 }
 

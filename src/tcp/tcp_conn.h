@@ -135,6 +135,9 @@ struct tcp_budget {
 #define TCP_MAX_CONN_PENDING_BYTES (4u * 1024 * 1024) /* Linux' default largest receive buffer is
                                                          6 MiB (tcp_rmem), half of it overhead */
 
+/* Runs behind holes of one end: more than a window of full segments has. They are searched one by one. */
+#define TCP_MAX_PENDING_RUNS 4096
+
 /* A connection whose first segment is `segment`, sent by end 0. */
 void tcp_conn_init(struct tcp_conn *conn, const struct segment *segment, uint32_t hash);
 

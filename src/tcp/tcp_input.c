@@ -96,7 +96,8 @@ static enum tcp_reset_kind classify_reset(const struct tcp_end *end, const struc
     if (peer->segments > 0 && s->seq == peer->last_ack)
         return TCP_RESET_ANSWERING;
     /* Ahead of what was seen: behind bytes, or a FIN, that were not captured? If not, its end goes on. */
-    if (end->base_known && (seq_leq(s->seq, end->isn) ||
+    bool wrapped = end->payload_bytes >> 30 != 0; /* the initial number says nothing any more */
+    if (end->base_known && ((!wrapped && seq_leq(s->seq, end->isn)) ||
                             seq_diff(s->seq, end->snd_nxt) > RESET_SEQ_SLACK))
         return TCP_RESET_FOREIGN;
     if (end->base_known && seq_lt(end->snd_nxt, s->seq))

@@ -124,14 +124,14 @@ static void intern_keeps_one(void **state)
 {
     (void)state;
     struct intern intern;
-    intern_init(&intern);
+    intern_init(&intern, INTERN_MAX_TEXTS);
     const char *nginx = intern_text(&intern, "nginx/1.22", 10);
     assert_string_equal(nginx, "nginx/1.22");
     assert_ptr_equal(intern_text(&intern, "nginx/1.22 and more", 10), nginx);
     assert_string_equal(intern_text(&intern, "nginx/1.22", 5), "nginx");
     assert_string_equal(intern_text(&intern, "", 0), "");
     char name[24];
-    for (int i = 0; i < INTERN_MAX_TEXTS + 10; i++) {
+    for (int i = 0; i < (int)INTERN_MAX_TEXTS + 10; i++) {
         snprintf(name, sizeof name, "agent-%d", i);
         assert_non_null(intern_text(&intern, name, strlen(name)));
     }

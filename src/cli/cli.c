@@ -12,10 +12,11 @@ int complain(const struct err *err)
     return EXIT_USAGE;
 }
 
-bool load_rules(const struct options *options, struct rules *rules, struct err *err)
+bool load_rules(const struct options *options, bool with_cases, struct rules *rules,
+                struct err *err)
 {
     *rules = (struct rules){ 0 };
-    if (!rules_add_builtin(rules, err))
+    if (!rules_add_builtin(rules, with_cases, err))
         return false;
     for (size_t i = 0; i < options->rule_path_count; i++)
         if (!rules_add_path(rules, options->rule_paths[i], err))

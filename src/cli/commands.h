@@ -8,7 +8,8 @@
 #include "cli/options.h"
 
 /* Loads, selects and tunes the rules that the options ask for. */
-bool load_rules(const struct options *options, struct rules *rules, struct err *err) WARN_UNUSED;
+bool load_rules(const struct options *options, bool with_cases, struct rules *rules,
+                struct err *err) WARN_UNUSED;
 
 int run_analysis(const struct options *options, const struct cli_signals *signals);
 int run_rules(const struct options *options);

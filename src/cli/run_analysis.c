@@ -184,7 +184,7 @@ int run_analysis(const struct options *given, const struct cli_signals *signals)
     struct rules rules;
     struct outputs outputs = { { NULL } };
     int status = EXIT_USAGE;
-    if (load_rules(&options, &rules, &err))
+    if (load_rules(&options, false, &rules, &err))
         status = analyse(&options, &rules, &outputs, signals, &err);
     if (!close_outputs(&options, &outputs, &err))
         status = EXIT_USAGE;

@@ -202,7 +202,7 @@ int run_rules(const struct options *options)
         return check_rules(options);
     struct rules rules;
     int status;
-    if (!load_rules(options, &rules, &err)) {
+    if (!load_rules(options, true, &rules, &err)) {
         status = complain(&err);
     } else if (strcmp(verb, "list") == 0) {
         status = list_rules(&rules);

@@ -44,7 +44,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct err err = { "" };
     static struct rules rules; /* compiled once: it is the capture that is fuzzed */
     if (rules.count == 0) {
-        if (!rules_add_builtin(&rules, &err))
+        if (!rules_add_builtin(&rules, true, &err))
             abort();
         rules_link(&rules);
     }

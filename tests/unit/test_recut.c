@@ -118,7 +118,7 @@ static void cuts_do_not_matter(void **state)
     char *copy = strdup(list), *rest = NULL;
     struct rules rules = { 0 };
     struct err err = { "" };
-    assert_true(rules_add_builtin(&rules, &err));
+    assert_true(rules_add_builtin(&rules, true, &err));
     rules_link(&rules);
     size_t tried = 0;
     for (char *path = strtok_r(copy, " ", &rest); path != NULL;

@@ -145,7 +145,7 @@ static void shipped_table_loads(void **state)
     (void)state;
     struct rules rules = { 0 };
     struct err err = { "" };
-    assert_true(rules_add_builtin(&rules, &err));
+    assert_true(rules_add_builtin(&rules, true, &err));
     size_t count = 0;
     for (const struct timer *t = rules.timers; t != NULL; t = t->next)
         count++;

@@ -57,26 +57,26 @@ struct http_exchange {
     int64_t request_body;           /* Content-Length, -1: none */
     int64_t response_body;          /* Content-Length, -1: chunked, close-delimited or none */
     uint64_t response_body_seen;    /* body bytes, gaps included */
+    int64_t body_wait_ns;           /* from the head's end to the body's first byte; the head's end until
+                                       then; negative: its first bytes were not captured */
     uint16_t status;                /* of the final response; 0: none yet */
     uint16_t interim;               /* number of 1xx responses */
     uint8_t method;                 /* llhttp_method_t */
     int32_t keep_alive_timeout_s;   /* Keep-Alive: timeout= of the response; -1: none */
-    bool request_seen, request_head, request_complete;
-    bool response_seen;             /* first byte of any response, interim ones too */
-    bool response_head, response_complete; /* of the final response */
-    bool request_close;             /* the request forbids reuse (RFC 9112 section 9.3) */
-    bool response_close;            /* the response announces the close */
-    bool chunked, close_delimited;  /* the response's framing */
-    bool event_stream;              /* the response's media type is one that goes on for ever */
-    bool expect_continue;
-    bool body_begun;                /* valid with expect_continue, as is the next */
-    bool body_answered;             /* a response, interim or not, began before it */
-    int64_t body_wait_ns;           /* from the head's end to the body's first byte; the head's end until
-                                       then; negative: its first bytes were not captured */
-    bool upgraded;                  /* 101, or 2xx to CONNECT */
+    bool request_seen : 1, request_head : 1, request_complete : 1;
+    bool response_seen : 1;         /* first byte of any response, interim ones too */
+    bool response_head : 1, response_complete : 1; /* of the final response */
+    bool request_close : 1;         /* the request forbids reuse (RFC 9112 section 9.3) */
+    bool response_close : 1;        /* the response announces the close */
+    bool chunked : 1, close_delimited : 1; /* the response's framing */
+    bool event_stream : 1;          /* the response's media type is one that goes on for ever */
+    bool expect_continue : 1;
+    bool body_begun : 1;            /* valid with expect_continue, as is the next */
+    bool body_answered : 1;         /* a response, interim or not, began before it */
+    bool upgraded : 1;              /* 101, or 2xx to CONNECT */
     /* Bytes of it are missing in the capture, and where it ends is not known any more. (A gap
      * within a body of known length is bridged and does no harm.) */
-    bool request_lost, response_lost;
+    bool request_lost : 1, response_lost : 1;
     const char *target;             /* query and userinfo removed unless shown; "" if not known */
     const char *host;               /* "" if not known; kept as long as the memory */
 };

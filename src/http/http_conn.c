@@ -4,6 +4,7 @@
 
 #include "base/seq.h"
 #include "http/detect.h"
+#include "http/exchanges.h"
 #include "http/head.h"
 
 /* A message while it is being read. */
@@ -61,95 +62,6 @@ void http_conn_init(struct http_conn *http, int client, bool mid_stream)
     http->client = (int8_t)client;
     http->mid_stream = mid_stream;
     http->server_software = http->client_software = "";
-}
-
-/* ---- exchanges ------------------------------------------------------------------------- */
-
-static struct http_exchange *new_exchange(struct http_conn *http, struct http_memory *memory)
-{
-    if (http->outstanding >= HTTP_MAX_OUTSTANDING)
-        return NULL; /* an attack; who asks more than that loses the thread, see feed_messages */
-    struct http_exchange *x = slab_take(&memory->exchanges);
-    if (x == NULL) {
-        memory->failed = true;
-        return NULL;
-    }
-    http->outstanding++;
-    x->target = x->host = "";
-    x->request_body = x->response_body = -1;
-    x->keep_alive_timeout_s = -1;
-    if (http->last != NULL)
-        http->last->next = x;
-    else
-        http->first = x;
-    http->last = x;
-    return x;
-}
-
-static void give_exchange(struct http_memory *memory, struct http_exchange *x)
-{
-    text_pool_give(&memory->texts, x->target);
-    slab_give(&memory->exchanges, x);
-}
-
-static void free_exchange(struct http_conn *http, struct http_memory *memory,
-                          struct http_exchange *x)
-{
-    for (int i = 0; i < 2; i++)
-        if (http->stream[i].exchange == x)
-            http->stream[i].exchange = NULL;
-    give_exchange(memory, x);
-}
-
-/* The oldest exchange has its complete response: it becomes the last complete one. */
-static void retire(struct http_conn *http, struct http_memory *memory, struct http_exchange *x)
-{
-    http->outstanding--;
-    struct http_exchange **at = &http->first, *before = NULL;
-    while (*at != x) {
-        before = *at;
-        at = &(*at)->next;
-    }
-    *at = x->next;
-    if (http->last == x)
-        http->last = before;
-    x->next = NULL;
-    if (memory->complete != NULL)
-        memory->complete(memory->context, http, x);
-    if (http->done != NULL)
-        free_exchange(http, memory, http->done);
-    http->done = x;
-    http->exchanges++;
-}
-
-/* The exchange that a response beginning now answers. The server cannot answer what it has not
- * received: its ACK number covers the request, or the request is another one. */
-static struct http_exchange *answered_by(struct http_conn *http, struct http_memory *memory,
-                                         const struct tcp_chunk *chunk)
-{
-    for (struct http_exchange *x = http->first; x != NULL; x = x->next) {
-        bool debris = !x->request_seen && x->response_lost; /* bytes behind an end, no message */
-        if (!x->response_complete && !debris &&
-            (!x->request_seen || chunk->ack == 0 || seq_lt(x->request.seq, chunk->ack)))
-            return x;
-    }
-    http->unsolicited++;
-    return new_exchange(http, memory);
-}
-
-/* A request that was captured after its response began (the capture mixed up the directions). */
-static struct http_exchange *answered_already(struct http_conn *http, uint32_t seq)
-{
-    struct http_exchange *candidates[] = { http->first, http->done };
-    for (int i = 0; i < 2; i++) {
-        struct http_exchange *x = candidates[i];
-        if (x != NULL && !x->request_seen && x->response_seen && !http->mid_stream &&
-            x->response.ack != 0 && seq_lt(seq, x->response.ack)) {
-            http->unsolicited--;
-            return x;
-        }
-    }
-    return NULL;
 }
 
 /* ---- where messages lie ---------------------------------------------------------------- */
@@ -360,8 +272,8 @@ static llhttp_settings_t parser_settings(void)
 
 static void begin_request(const struct feeding *f, uint32_t seq)
 {
-    struct http_exchange *x = answered_already(f->http, seq);
-    f->stream->exchange = x != NULL ? x : new_exchange(f->http, f->memory);
+    struct http_exchange *x = exchange_answered_already(f->http, seq);
+    f->stream->exchange = x != NULL ? x : exchange_new(f->http, f->memory);
     f->http->requests++;
     f->http->notes |= HTTP_NOTE_REQUEST;
     if (f->stream->exchange != NULL) {
@@ -373,7 +285,7 @@ static void begin_request(const struct feeding *f, uint32_t seq)
 /* After an interim response the final one belongs to the same exchange. */
 static void begin_response(const struct feeding *f, uint32_t seq)
 {
-    f->stream->exchange = answered_by(f->http, f->memory, f->chunk);
+    f->stream->exchange = exchange_answered_by(f->http, f->memory, f->chunk);
     f->http->notes |= HTTP_NOTE_RESPONSE;
     if (f->stream->exchange != NULL && !f->stream->exchange->response_seen) {
         f->stream->exchange->response_seen = true;
@@ -433,7 +345,7 @@ static void end_message(struct http_conn *http, struct http_memory *memory, unsi
         http->notes |= HTTP_NOTE_UPGRADE;
         http->stream[0].mode = http->stream[1].mode = HTTP_MODE_TUNNEL;
     }
-    retire(http, memory, x);
+    exchange_retire(http, memory, x);
 }
 
 static void lose_thread(const struct feeding *f)
@@ -640,11 +552,11 @@ void http_conn_free(struct http_conn *http, struct http_memory *memory)
 {
     while (http->first != NULL) {
         struct http_exchange *next = http->first->next;
-        give_exchange(memory, http->first);
+        exchange_give(memory, http->first);
         http->first = next;
     }
     if (http->done != NULL)
-        give_exchange(memory, http->done);
+        exchange_give(memory, http->done);
     for (int i = 0; i < 2 && http->protocol != HTTP_PROTOCOL_TLS; i++)
         drop_parse(&http->stream[i], memory);
 }

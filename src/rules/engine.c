@@ -13,7 +13,7 @@ struct early_hit {
     uint16_t rule;
 };
 
-struct engine *engine_new(const struct rules *rules, struct err *err)
+struct engine *engine_new(const struct rules *rules, size_t parts, struct err *err)
 {
     struct engine *engine = calloc(1, sizeof *engine);
     if (engine == NULL) {
@@ -44,8 +44,10 @@ struct engine *engine_new(const struct rules *rules, struct err *err)
     };
     guards_init(&engine->guards, rules, SCOPE_CONNECTION);
     guards_init(&engine->exchange_guards, rules, SCOPE_EXCHANGE);
+    engine->parts = parts;
     engine->examples = calloc(rules->count + 1, sizeof *engine->examples);
-    if (engine->examples == NULL) {
+    engine->members = calloc(rules->count + 1, sizeof *engine->members);
+    if (engine->examples == NULL || engine->members == NULL) {
         engine_free(engine);
         err_no_memory(err);
         return NULL;
@@ -176,6 +178,8 @@ static bool take_example(struct examples *examples, struct record *record)
     return true;
 }
 
+static const char too_many_members[] = "so many connections came into question that they were left out (limit)";
+
 static enum tracker_keep judge_connection(struct engine *engine, size_t index,
                                           struct record *record)
 {
@@ -187,6 +191,11 @@ static enum tracker_keep judge_connection(struct engine *engine, size_t index,
         note_undecided(engine, rule, v.because, record->id);
     if (v.state != VALUE_KNOWN || !v.truth)
         return TRACKER_KEEP_NOTHING;
+    if (group && engine->members[index]++ >= ENGINE_MAX_MEMBERS / engine->parts) {
+        note_undecided(engine, rule, too_many_members, record->id);
+        engine->crowded = true;
+        return TRACKER_KEEP_NOTHING;
+    }
     add_hit(engine, index, record, NULL);
     if (group && rule->lists != NULL && !engine->failed) {
         v = expr_value(rule->lists, &subject);
@@ -246,6 +255,11 @@ static enum tracker_keep on_connection(void *context, struct connection *c,
 struct tracker_sink engine_sink(struct engine *engine)
 {
     return (struct tracker_sink){ on_exchange, on_connection, engine };
+}
+
+bool engine_crowded(const struct engine *engine)
+{
+    return engine->parts > 1 && engine->crowded;
 }
 
 /* ---- parts ------------------------------------------------------------------------------- */
@@ -336,5 +350,6 @@ void engine_free(struct engine *engine)
     free(engine->findings.items);
     free(engine->undecided.items);
     free(engine->examples);
+    free(engine->members);
     free(engine);
 }

@@ -47,8 +47,15 @@ struct undecided {
 
 struct engine;
 
-/* The rules must outlive the engine. */
-struct engine *engine_new(const struct rules *rules, struct err *err) WARN_UNUSED;
+/* Members that one group rule is judged on, about a KiB each; of more, the report says that they were not. */
+#define ENGINE_MAX_MEMBERS 250000
+
+/* The rules must outlive the engine. parts: of so many engines that share the limit. */
+struct engine *engine_new(const struct rules *rules, size_t parts, struct err *err) WARN_UNUSED;
+
+/* One of several engines came to its part of the limit: which members are left out, only a single one
+ * can tell. */
+bool engine_crowded(const struct engine *engine);
 
 /* The sink to give to the tracker. */
 struct tracker_sink engine_sink(struct engine *engine);

@@ -47,6 +47,9 @@ struct engine {
         size_t count, capacity;
     } undecided;
     struct examples *examples; /* by rule */
+    size_t *members;           /* of group rules, by rule */
+    size_t parts;
+    bool crowded;
     bool judges_open;         /* some rule is about exchanges, whatever the close */
     struct record unfinished; /* what such a rule sees of the connection */
     bool failed; /* out of memory while judging */

@@ -66,9 +66,12 @@ void text_duration(struct strbuf *out, int64_t ns)
         strbuf_addf(out, "%.3f s", (double)ns / 1e9);
     else if (ns < 7200 * NS_PER_S)
         strbuf_addf(out, "%" PRId64 " min %" PRId64 " s", ns / NS_PER_S / 60, ns / NS_PER_S % 60);
-    else
+    else if (ns < 48 * 3600 * NS_PER_S)
         strbuf_addf(out, "%" PRId64 " h %" PRId64 " min", ns / NS_PER_S / 3600,
                     ns / NS_PER_S / 60 % 60);
+    else
+        strbuf_addf(out, "%" PRId64 " days %" PRId64 " h", ns / NS_PER_S / 86400,
+                    ns / NS_PER_S / 3600 % 24);
 }
 
 void text_count(struct strbuf *out, uint64_t n)

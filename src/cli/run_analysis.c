@@ -2,6 +2,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -32,6 +33,9 @@ static bool open_outputs(const struct options *options, struct outputs *outputs,
 {
     for (size_t i = 0; i < options->output_count; i++) {
         const char *path = options->outputs[i].path;
+        for (size_t j = 0; path != NULL && j < i; j++)
+            if (options->outputs[j].path != NULL && strcmp(options->outputs[j].path, path) == 0)
+                return err_set(err, "%s: is named for two reports", path);
         if (path != NULL && is_input(options, path))
             return err_set(err, "%s: is both a capture to read and a report to write", path);
         outputs->file[i] = path == NULL ? stdout : fopen(path, "we");
@@ -130,10 +134,21 @@ static size_t default_threads(void)
     return cores < 1 ? 1 : cores > 4 ? 4 : (size_t)cores;
 }
 
+/* Files that overlap in time are open at once; the soft limit is often 1024, or 256. */
+static void raise_open_files(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return;
+    limit.rlim_cur = limit.rlim_max;
+    (void)setrlimit(RLIMIT_NOFILE, &limit); /* without, as many as it was */
+}
+
 static int analyse(const struct options *options, const struct rules *rules,
                    struct outputs *outputs, const struct cli_signals *signals,
                    struct err *err)
 {
+    raise_open_files();
     struct capture_set *captures =
         options->interface != NULL
             ? open_live(options, signals, err)

@@ -228,6 +228,8 @@ static struct value statistic(const struct expr *e, const struct group *group)
                     : e->function == FUNCTION_MEDIAN ? n / 2
                     : e->function == FUNCTION_MODE   ? mode
                                                      : (n * 95 + 99) / 100 - 1; /* nearest rank */
+        if (e->function == FUNCTION_MEDIAN && n % 2 == 0) /* between the two in the middle */
+            values[at] = (values[at - 1] + values[at]) / 2;
         result = e->function == FUNCTION_MODE_SHARE ? value_number((double)run / (double)n)
                                                     : from_double(e->type, values[at]);
     }

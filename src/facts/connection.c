@@ -237,13 +237,23 @@ static void timeline_note(struct connection *c, unsigned from, const struct segm
 struct feeding {
     struct connection *connection;
     struct connection_shared *shared;
+    bool fed; /* http.notes are this segment's */
 };
+
+/* Most segments bring HTTP nothing, and do not touch what is kept of it. */
+static void feed(struct feeding *feeding)
+{
+    if (!feeding->fed)
+        feeding->connection->http.notes = 0;
+    feeding->fed = true;
+}
 
 static void on_data(void *context, struct tcp_conn *conn, unsigned from,
                     const struct tcp_chunk *chunk)
 {
     (void)conn;
     struct feeding *feeding = context;
+    feed(feeding);
     if (chunk->bytes == NULL)
         history_add(feeding->connection, from, 'G');
     http_input(&feeding->connection->http, &feeding->shared->http, from, chunk);
@@ -333,17 +343,21 @@ static int64_t rtt_to(const struct connection *c, unsigned end)
                          : syn_ack - c->end_mark[client][END_SYN].ns;
 }
 
-static void note_waits(struct connection *c, unsigned from, const struct segment *s,
-                       unsigned notes, const struct waits_before *before)
+/* When the end last sent new data; a FIN may stand behind a hole, too. INT64_MIN: it did not. */
+static int64_t last_sent_ns(const struct connection *c, unsigned from)
 {
     const struct mark *data = &c->end_mark[from][END_DATA];
     const struct mark *fin = connection_mark(c, from, END_FIN);
-    int64_t last_ns = data->frame != 0 ? data->ns : INT64_MIN; /* a FIN may stand behind a hole, too */
-    if (fin->frame != 0 && fin->ns > last_ns)
-        last_ns = fin->ns;
+    int64_t last_ns = data->frame != 0 ? data->ns : INT64_MIN;
+    return fin->frame != 0 && fin->ns > last_ns ? fin->ns : last_ns;
+}
+
+static void note_waits(struct connection *c, unsigned from, const struct segment *s,
+                       unsigned notes, const struct waits_before *before)
+{
+    int64_t last_ns = notes & WAITS_DATED_NOTES ? last_sent_ns(c, from) : INT64_MIN;
     bool blocks = notes & TCP_NOTE_ZERO_WINDOW && blocks_message(c, from);
-    waits_segment(&c->waits, &c->tcp, from, s, notes, before,
-                  last_ns, c->tcp.first_ns, blocks);
+    waits_segment(&c->waits, &c->tcp, from, s, notes, before, last_ns, blocks);
 }
 
 /* An ACK that acknowledges nothing of the new connection: its sender still knows an older one on these
@@ -374,9 +388,10 @@ static void note_handshake(struct connection *c, unsigned from, const struct seg
 void connection_input(struct connection *c, unsigned from, const struct segment *s,
                       struct connection_shared *shared)
 {
-    struct feeding feeding = { c, shared };
+    struct feeding feeding = { .connection = c, .shared = shared };
     const struct tcp_sink sink = { on_data, &feeding };
-    c->http.notes = 0;
+    if (s->payload_len > 0) /* even if it is not handed on yet */
+        feed(&feeding);
     /* Before the segment changes it: when did the last response end? */
     int64_t rested_since = (s->payload_len > 0 || c->tcp.end[!from].holes != NULL) &&
                                    c->http.done != NULL
@@ -384,7 +399,8 @@ void connection_input(struct connection *c, unsigned from, const struct segment 
                                : NS_ABSENT;
     c->challenged |= is_challenge(c, from, s);
     struct waits_before before = waits_before(&c->tcp, from, s);
-    before.sender_rtt_ns = rtt_to(c, from);
+    if (before.small_after_small)
+        before.sender_rtt_ns = rtt_to(c, from);
     unsigned notes = tcp_input(&c->tcp, from, s, &shared->budget, &sink);
     if (notes & TCP_NOTE_DUPLICATE) {
         shared->duplicates++;
@@ -393,7 +409,7 @@ void connection_input(struct connection *c, unsigned from, const struct segment 
     note_waits(c, from, s, notes, &before);
     if (notes & TCP_NOTE_DATA)
         c->end_mark[from][END_DATA] = mark_of(s);
-    if (c->http.notes & HTTP_NOTE_REQUEST)
+    if (feeding.fed && c->http.notes & HTTP_NOTE_REQUEST)
         note_reuse(c, rested_since);
     if (s->flags & TCP_SYN || notes & TCP_NOTE_HANDSHAKE_DONE)
         note_handshake(c, from, s, notes);
@@ -414,7 +430,7 @@ static int64_t last_heard(const struct connection *c, unsigned end)
 
 void connection_finish(struct connection *c, struct connection_shared *shared)
 {
-    struct feeding feeding = { c, shared };
+    struct feeding feeding = { .connection = c, .shared = shared };
     const struct tcp_sink sink = { on_data, &feeding };
     int64_t heard_ns[2];
     for (unsigned end = 0; end < 2; end++)

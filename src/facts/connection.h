@@ -36,10 +36,9 @@ struct connection_closing {
     bool reset_on_data_after_fin;
 };
 
-/* What every packet touches comes first. */
+/* By cache lines: what every packet touches, what payload does, what few packets do. */
 struct connection {
     struct tcp_conn tcp; /* first: the table points here */
-    struct connection *older, *newer; /* in the list of its stage */
     uint8_t stage;        /* enum connection_stage */
     bool open_seen;
     bool handshake_timed; /* no repetition in it, and its last ACK was captured: its times are round trips */
@@ -50,23 +49,24 @@ struct connection {
     uint16_t capture, last_capture;
     uint32_t history_seen[2]; /* letters already there by end, a bit each */
     char history[HISTORY_BYTES];
+    struct connection_closing *closing; /* NULL until an end closes */
+    struct connection *older, *newer;   /* in the list of its stage */
+    alignas(64)
+    struct waits waits;
+    struct http_conn http;
+    struct mark handshake_done;
+    int64_t longest_reuse_idle;
+    uint64_t id;              /* number of its first packet in the whole run */
+    void *user;               /* the rule engine's */
     uint32_t stream_frame;    /* the frame that opened its tcp.stream */
     uint32_t reused_after_ms; /* 1 ms or more after the connection before it on these ports, plus 1; 0: there
                                  was none in the capture; UINT32_MAX: it had not been closed */
-    struct waits waits;
-    struct http_conn http;
-    struct connection_closing *closing; /* NULL until an end closes */
+    alignas(64)
     struct mark end_mark[2][END_MARKS_OPEN]; /* END_SYN: the first; END_DATA: the last */
-    struct mark handshake_done;
     struct timeline timeline;
-    uint64_t id;              /* number of its first packet in the whole run */
-    int64_t longest_reuse_idle;
-    void *user;               /* the rule engine's */
 };
 
 static_assert(sizeof(struct connection) <= 832, "an open connection takes less than 1 KiB in all");
-
-#define CONNECTION_HOT_BYTES offsetof(struct connection, end_mark)
 
 /* Memory that the connections of one tracker share. */
 struct connection_shared {
@@ -97,7 +97,7 @@ const struct mark *connection_mark(const struct connection *c, unsigned end, enu
 enum connection_stage connection_stage(const struct connection *c);
 bool connection_is_over(const struct connection *c, int64_t now_ns);
 
-/* Accounts for one segment sent by end `from`. c->http.notes tells what it completed. */
+/* Accounts for one segment sent by end `from`. */
 void connection_input(struct connection *c, unsigned from, const struct segment *segment,
                       struct connection_shared *shared);
 

@@ -53,6 +53,7 @@ bool timeline_add(struct timeline *timeline, const struct timeline_entry *entry,
         if (timeline->last == NULL)
             return false;
     }
+    timeline->kinds[entry->from] |= (uint16_t)(1u << entry->kind);
     *(struct timeline_entry *)slot_of(timeline, timeline->count++) = *entry;
     return true;
 }

@@ -44,8 +44,9 @@ struct timeline_entry {
 
 struct timeline {
     uint32_t count; /* entries ever added */
-    struct timeline_entry first[TIMELINE_FIRST];
+    uint16_t kinds[2]; /* of them, by end, a bit each */
     struct timeline_entry *last; /* TIMELINE_LAST of them, a ring; NULL until the first ones are used up */
+    struct timeline_entry first[TIMELINE_FIRST];
 };
 
 /* The tails of timelines come from here. */
@@ -58,6 +59,13 @@ int64_t timeline_since_ns(const struct timeline_entry *entry);
 /* Adds an entry, or extends the newest one if it is a run of the same. false: no memory. */
 bool timeline_add(struct timeline *timeline, const struct timeline_entry *entry,
                   struct slab *tails);
+
+/* Was an entry of that kind ever added? It may have been dropped since. */
+static inline bool timeline_has(const struct timeline *timeline, enum timeline_kind kind,
+                                unsigned from)
+{
+    return timeline->kinds[from] >> kind & 1;
+}
 
 /* Entries kept, and how many were dropped between the first and the last ones. */
 unsigned timeline_kept(const struct timeline *timeline);

@@ -8,8 +8,12 @@
 #include "base/vec.h"
 #include "facts/streams.h"
 
-/* Packets whose memory accesses overlap: enough to hide a miss, few enough to stay cached. */
-#define TRACKER_BATCH 16
+/* How many segments before its turn memory is asked for: a few at a time, since a core keeps track of a
+ * few dozen misses only; early enough to hide them, late enough to find the lines still cached. */
+#define AHEAD_SLOT 8
+#define AHEAD_CONNECTION 6
+#define AHEAD_DETAILS 4
+#define AHEAD_OTHERS 2
 #define CACHE_LINE 64
 
 struct list {
@@ -389,38 +393,74 @@ static bool finalise_waiting(struct tracker *t, int64_t now_ns)
     return true;
 }
 
-/* Asks for the lines of a connection that the segment will touch. */
-static void prefetch_connection(const struct tcp_tuple *tuple, const struct segment *s)
+static void prefetch(const void *object, size_t begin, size_t end)
 {
-    const char *p = (const char *)tuple;
-    const size_t always[] = { 0, offsetof(struct connection, tcp.end[0]),
-                              offsetof(struct connection, tcp.end[1]),
-                              offsetof(struct connection, older) };
-    if (s->payload_len == 0 && !(s->flags & (TCP_SYN | TCP_FIN | TCP_RST)))
-        for (size_t i = 0; i < sizeof always / sizeof *always; i++)
-            __builtin_prefetch(p + always[i], 1);
-    else
-        for (size_t at = 0; at < CONNECTION_HOT_BYTES; at += CACHE_LINE)
-            __builtin_prefetch(p + at, 1);
+    for (size_t at = begin; at < end; at += CACHE_LINE)
+        __builtin_prefetch((const char *)object + at, 1);
 }
 
-/* With many connections the time goes into waiting for memory. So the places of a batch in the table
- * are asked for, then its connections, and only then each segment is accounted for: the waits
- * overlap. */
-static bool take_batch(struct tracker *t, const struct intake_segment *in, size_t n)
+/* What every segment touches. */
+static void prefetch_connection(const struct tracker *t, const struct intake_segment *in)
 {
-    for (size_t i = 0; i < n; i++)
-        __builtin_prefetch(tcp_table_home(&t->table, in[i].hash));
-    for (size_t i = 0; i < n; i++) {
-        const struct tcp_table_slot *slot = tcp_table_home(&t->table, in[i].hash);
-        if (slot->tuple != NULL && slot->hash == in[i].hash)
-            prefetch_connection(slot->tuple, &in[i].segment);
-    }
-    for (size_t i = 0; i < n; i++)
-        if (!finalise_waiting(t, in[i].now_ns) ||
-            !(in[i].quoted ? take_quoted(t, &in[i]) : take_segment(t, &in[i])))
-            return false;
-    return true;
+    const char *c = (const char *)tcp_table_likely(&t->table, in->hash);
+    if (c == NULL)
+        return;
+    __builtin_prefetch(c, 1);
+    __builtin_prefetch(c + offsetof(struct connection, tcp.end[0]), 1);
+    __builtin_prefetch(c + offsetof(struct connection, tcp.end[1]), 1);
+    __builtin_prefetch(c + offsetof(struct connection, stage), 1);
+    __builtin_prefetch(c + offsetof(struct connection, waits), 1);
+}
+
+/* The connection, if the segment is more than an ACK in the middle of it. Its first lines are there. */
+static const struct connection *eventful(const struct tracker *t, const struct intake_segment *in)
+{
+    const struct tcp_tuple *tuple = tcp_table_likely(&t->table, in->hash);
+    if (tuple == NULL || tuple->closed)
+        return NULL;
+    const struct connection *c = (const struct connection *)tuple;
+    bool plain = in->segment.flags == TCP_ACK && in->segment.payload_len == 0 &&
+                 c->tcp.end[0].state == TCP_ESTABLISHED && c->tcp.end[1].state == TCP_ESTABLISHED;
+    return plain ? NULL : c;
+}
+
+static void prefetch_details(const struct tracker *t, const struct intake_segment *in)
+{
+    const struct connection *c = eventful(t, in);
+    if (c == NULL)
+        return;
+    unsigned from = c->tcp.tuple.port[0] != in->segment.src_port;
+    __builtin_prefetch(&c->tcp.end[from].payload_bytes, 1);
+    prefetch(c, offsetof(struct connection, http), sizeof *c);
+}
+
+/* What hangs on the connection: it may be about to be judged. */
+static void prefetch_others(const struct tracker *t, const struct intake_segment *in)
+{
+    const struct connection *c = eventful(t, in);
+    if (c == NULL)
+        return;
+    const struct http_exchange *x = c->http.first != NULL ? c->http.first : c->http.done;
+    if (x != NULL)
+        prefetch(x, 0, sizeof *x);
+    if (c->closing != NULL)
+        prefetch(c->closing, 0, sizeof *c->closing);
+    if (c->timeline.last != NULL)
+        prefetch(c->timeline.last, 0, TIMELINE_LAST * sizeof *c->timeline.last);
+}
+
+/* With many connections the time goes into waiting for memory. So a segment's place in the table is asked
+ * for, some segments later its connection, and so on, until it is accounted for: the waits overlap. */
+static void look_ahead(const struct tracker *t, const struct intake_segment *in, size_t count)
+{
+    if (count > AHEAD_SLOT)
+        __builtin_prefetch(tcp_table_home(&t->table, in[AHEAD_SLOT].hash));
+    if (count > AHEAD_CONNECTION)
+        prefetch_connection(t, &in[AHEAD_CONNECTION]);
+    if (count > AHEAD_DETAILS)
+        prefetch_details(t, &in[AHEAD_DETAILS]);
+    if (count > AHEAD_OTHERS)
+        prefetch_others(t, &in[AHEAD_OTHERS]);
 }
 
 void tracker_begin(struct tracker *t, int64_t first_ns)
@@ -431,15 +471,14 @@ void tracker_begin(struct tracker *t, int64_t first_ns)
 bool tracker_segments(struct tracker *t, const struct intake_segment *segments, size_t count,
                       struct err *err)
 {
-    for (size_t n; count > 0; segments += n, count -= n) {
-        n = count < TRACKER_BATCH ? count : TRACKER_BATCH;
-        if (!take_batch(t, segments, n))
-            return err_no_memory(err);
-        t->crowded |= t->options.parts > 1 && connection_shared_crowded(&t->shared);
-        if (t->crowded)
+    for (; count > 0; segments++, count--) {
+        look_ahead(t, segments, count);
+        if (!finalise_waiting(t, segments->now_ns) ||
+            !(segments->quoted ? take_quoted(t, segments) : take_segment(t, segments)))
             return err_no_memory(err);
     }
-    return true;
+    t->crowded |= t->options.parts > 1 && connection_shared_crowded(&t->shared);
+    return !t->crowded || err_no_memory(err);
 }
 
 bool tracker_crowded(const struct tracker *tracker)

@@ -3,9 +3,6 @@
 #include "base/seq.h"
 #include "base/text.h"
 
-/* Below this, a write is small: an Ethernet segment is not full. */
-#define SMALL_WRITE 1000
-
 /* Delayed ACKs: 40 ms on Linux, up to 200 ms elsewhere (RFC 9293 section 3.8.6.3: below 500 ms). What
  * Nagle's algorithm holds back goes out as soon as the ACK is in, and passes the capture after the
  * round trip from there to its sender. */
@@ -15,7 +12,6 @@
 
 void waits_init(struct waits *w)
 {
-    w->rested_by = -1;
     w->end[0].ttl_low = w->end[1].ttl_low = UINT8_MAX;
 }
 
@@ -53,9 +49,9 @@ static void acknowledged(struct waits *w, const struct tcp_conn *tcp, unsigned e
         grow16(&end->passed_len, end->waiting_len);
         end->waiting_len = 0;
     }
-    if (w->rested_by == (int8_t)e) {
+    if (end->rested) {
         grow32(&w->survived_ms, w->rested_ms);
-        w->rested_by = -1;
+        end->rested = false;
     }
 }
 
@@ -89,9 +85,8 @@ static bool was_held_back(const struct segment *s, const struct waits_before *b)
 {
     int64_t waited = between_ns(b->own_us, b->peer_us);
     int64_t late = between_ns(b->peer_us, (uint32_t)((uint64_t)s->ts_ns / 1000)) - b->sender_rtt_ns;
-    return b->own_len > 0 && b->own_len < SMALL_WRITE && b->peer_len == 0 &&
-           b->peer_flags == TCP_ACK && b->peer_ack == s->seq && waited >= DELAYED_ACK_LEAST_NS &&
-           waited <= DELAYED_ACK_MOST_NS && late <= HELD_BACK_WITHIN_NS && late >= -HELD_BACK_WITHIN_NS;
+    return waited >= DELAYED_ACK_LEAST_NS && waited <= DELAYED_ACK_MOST_NS &&
+           late <= HELD_BACK_WITHIN_NS && late >= -HELD_BACK_WITHIN_NS;
 }
 
 static void sent_new(struct waits *w, unsigned from, const struct segment *s,
@@ -99,11 +94,11 @@ static void sent_new(struct waits *w, unsigned from, const struct segment *s,
 {
     struct end_waits *end = &w->end[from];
     grow16(&end->waiting_len, s->payload_len);
-    if (b->silent_ns >= WAITS_SILENCE_NS && w->rested_by < 0) {
-        w->rested_by = (int8_t)from;
+    if (b->silent_ns >= WAITS_SILENCE_NS && waits_rested_by(w) < 0) {
+        end->rested = true;
         w->rested_ms = to_ms(b->silent_ns);
     }
-    if (s->payload_len < SMALL_WRITE && was_held_back(s, b))
+    if (b->small_after_small && was_held_back(s, b))
         count(&end->small_waits);
 }
 
@@ -129,7 +124,7 @@ static void time_to_live(struct end_waits *end, const struct segment *s)
 
 void waits_segment(struct waits *w, const struct tcp_conn *tcp, unsigned from,
                    const struct segment *s, unsigned notes, const struct waits_before *b,
-                   int64_t last_data_ns, int64_t start_ns, bool blocks)
+                   int64_t last_data_ns, bool blocks)
 {
     struct end_waits *end = &w->end[from], *peer = &w->end[!from];
     peer->probes = 0;
@@ -144,7 +139,7 @@ void waits_segment(struct waits *w, const struct tcp_conn *tcp, unsigned from,
         acknowledged(w, tcp, !from);
     else if (peer->repeats > 0)
         peer->heard = true;
-    if (s->payload_len > 0 && notes & (TCP_NOTE_RETRANSMISSION | TCP_NOTE_OUT_OF_ORDER))
+    if (s->payload_len > 0 && notes & WAITS_DATED_NOTES)
         repeated(w, tcp, from, s, last_data_ns);
     else if (notes & TCP_NOTE_DATA)
         sent_new(w, from, s, b);
@@ -153,7 +148,7 @@ void waits_segment(struct waits *w, const struct tcp_conn *tcp, unsigned from,
     if (s->flags & TCP_FIN && !(notes & TCP_NOTE_FIN))
         count(&end->fin_repeats);
     if (notes & TCP_NOTE_ZERO_WINDOW || end->zero_since_ms != 0)
-        window(w, from, s, notes, start_ns, blocks);
+        window(w, from, s, notes, tcp->first_ns, blocks);
 }
 
 uint32_t waits_zero_window_ms(const struct waits *w, unsigned e, int64_t start_ns, int64_t last_ns)

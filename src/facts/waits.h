@@ -26,27 +26,37 @@ struct end_waits {
     uint8_t small_waits;      /* small writes that waited for the delayed ACK of the one before */
     uint8_t ttl_low, ttl_high, rst_ttl; /* of its segments; of the reset that rst_kind tells of */
     bool heard;               /* the other end sends, but does not acknowledge what is repeated */
+    bool rested;              /* it sent the data that waits.rested_ms tells of */
 };
 
 struct waits {
     struct end_waits end[2];  /* as in the tuple */
     uint32_t rested_ms;       /* silence before the data that nobody has acknowledged yet */
     uint32_t survived_ms;     /* longest silence after which data was acknowledged; 0: none */
-    int8_t rested_by;         /* the end that sent those data; -1: none is waiting */
 };
+static_assert(sizeof(struct waits) == 64, "one cache line");
+
+/* Below this, a write is small: an Ethernet segment is not full. */
+#define WAITS_SMALL_WRITE 1000
 
 /* What a segment changes and the facts need: taken before tcp_input. */
 struct waits_before {
-    int64_t sender_rtt_ns;    /* from the capture to the sender and back; 0: not known; set later */
     int64_t silent_ns;        /* since the last segment of either end */
+    int64_t sender_rtt_ns;    /* from the capture to the sender and back; 0: not known; set later, if the small
+                                 write waited */
     uint32_t acked;           /* highest ACK number of the sender */
     bool ack_known;
-    uint32_t own_len, peer_len, peer_ack;
-    uint8_t peer_flags;
+    bool small_after_small;   /* a small write, the ACK of it, and this one */
     uint32_t own_us, peer_us; /* last segment of the sender, of its peer; modulo 2^32 */
 };
 
 void waits_init(struct waits *waits);
+
+/* The end that sent the data which rested_ms tells of; -1: none is waiting. */
+static inline int waits_rested_by(const struct waits *waits)
+{
+    return waits->end[0].rested ? 0 : waits->end[1].rested ? 1 : -1;
+}
 
 static inline struct waits_before waits_before(const struct tcp_conn *tcp, unsigned from,
                                                const struct segment *s)
@@ -56,22 +66,23 @@ static inline struct waits_before waits_before(const struct tcp_conn *tcp, unsig
         .silent_ns = s->ts_ns - tcp->last_ns,
         .acked = end->ack,
         .ack_known = end->ack_known,
-        .own_len = end->last_len,
-        .peer_len = peer->last_len,
-        .peer_ack = peer->last_ack,
-        .peer_flags = peer->last_flags,
+        .small_after_small = s->payload_len > 0 && s->payload_len < WAITS_SMALL_WRITE &&
+                             end->last_len > 0 && end->last_len < WAITS_SMALL_WRITE &&
+                             peer->last_len == 0 && peer->last_flags == TCP_ACK &&
+                             peer->last_ack == s->seq,
         .own_us = end->last_ts_us,
         .peer_us = peer->last_ts_us,
     };
 }
 
+/* Notes of a segment which make waits_segment look at last_data_ns. */
+#define WAITS_DATED_NOTES (TCP_NOTE_RETRANSMISSION | TCP_NOTE_OUT_OF_ORDER)
+
 /* The segment was accounted for with these notes. last_data_ns: of the sender's last new data before
- * it, NS of nothing: INT64_MIN; start_ns: of the first packet; blocks: the sender's peer has a
- * message to go on with. */
+ * it, NS of nothing: INT64_MIN; blocks: the sender's peer has a message to go on with. */
 void waits_segment(struct waits *waits, const struct tcp_conn *tcp, unsigned from,
                    const struct segment *segment, unsigned notes,
-                   const struct waits_before *before, int64_t last_data_ns, int64_t start_ns,
-                   bool blocks);
+                   const struct waits_before *before, int64_t last_data_ns, bool blocks);
 
 /* Longest time for which an end kept its window closed, up to its last segment. */
 uint32_t waits_zero_window_ms(const struct waits *waits, unsigned end, int64_t start_ns,

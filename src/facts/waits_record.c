@@ -8,6 +8,8 @@
 static void mark_entry(const struct connection *c, unsigned from, enum timeline_kind kind,
                        struct mark *mark)
 {
+    if (!timeline_has(&c->timeline, kind, from))
+        return;
     for (unsigned i = timeline_kept(&c->timeline); i > 0; i--) {
         const struct timeline_entry *entry = timeline_at(&c->timeline, i - 1);
         if (entry->kind != kind || entry->from != from)
@@ -25,8 +27,8 @@ static void mark_waits(const struct connection *c, struct record *r)
     unsigned stalled = w[1].stalled_ms > w[0].stalled_ms;
     if (w[stuck].repeats > 0)
         r->mark[MARK_UNANSWERED] = c->end_mark[stuck][END_DATA];
-    else if (c->waits.rested_by >= 0)
-        r->mark[MARK_UNANSWERED] = c->end_mark[c->waits.rested_by][END_DATA];
+    else if (waits_rested_by(&c->waits) >= 0)
+        r->mark[MARK_UNANSWERED] = c->end_mark[waits_rested_by(&c->waits)][END_DATA];
     unsigned repeats = w[stuck].repeats > 0        ? stuck
                        : w[stalled].stalled_ms > 0 ? stalled
                                                    : w[1].fin_repeats > w[0].fin_repeats;
@@ -104,10 +106,11 @@ void connection_waits(const struct connection *c, unsigned client, struct record
             .rst_hops = hops_apart(w),
         };
     }
-    r->silent_by = role_of(c->waits.rested_by, client);
-    if (c->waits.rested_by >= 0) {
-        const struct tcp_end *rested = &c->tcp.end[c->waits.rested_by];
-        const struct tcp_end *other = &c->tcp.end[!c->waits.rested_by];
+    int rested_by = waits_rested_by(&c->waits);
+    r->silent_by = role_of(rested_by, client);
+    if (rested_by >= 0) {
+        const struct tcp_end *rested = &c->tcp.end[rested_by];
+        const struct tcp_end *other = &c->tcp.end[!rested_by];
         r->acked_unseen = rested->ack_known && other->base_known &&
                           seq_lt(other->snd_nxt, rested->ack);
     }

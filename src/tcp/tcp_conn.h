@@ -60,6 +60,8 @@ struct tcp_end {
     bool fin_seen : 1;
     bool fin_received : 1; /* it acknowledged the other end's FIN */
     bool data_again : 1;   /* its last payload segment brought nothing new */
+    uint8_t repeats;       /* of its oldest unacknowledged byte, since the other end was last heard; sticks at
+                              UINT8_MAX */
 
     uint64_t payload_bytes;    /* each byte once */
     uint64_t lost_bytes;       /* sent, but not in the capture */
@@ -75,7 +77,6 @@ struct tcp_end {
     uint8_t syns;              /* SYNs or SYN-ACKs, repetitions included; sticks at UINT8_MAX */
     uint8_t syns_after_data;   /* SYN-ACKs sent again although the other end's ACK of them and its first data
                                   had been captured; likewise */
-    uint8_t repeats;           /* of its oldest unacknowledged byte, since the other end was last heard; likewise */
 };
 static_assert(sizeof(struct tcp_end) == 128, "two cache lines");
 

@@ -45,6 +45,16 @@ static inline const struct tcp_table_slot *tcp_table_home(const struct tcp_table
     return &table->slots[hash & (table->capacity - 1)];
 }
 
+/* The first tuple of that hash, which nearly always is the one; NULL: there is none. Looks at no tuple. */
+static inline const struct tcp_tuple *tcp_table_likely(const struct tcp_table *table,
+                                                       uint32_t hash)
+{
+    size_t mask = table->capacity - 1, i = hash & mask;
+    while (table->slots[i].tuple != NULL && table->slots[i].hash != hash)
+        i = (i + 1) & mask;
+    return table->slots[i].tuple;
+}
+
 /* The tuple that the segment belongs to, or NULL. *from: which end sent it, 0 or 1. */
 struct tcp_tuple *tcp_table_find(const struct tcp_table *table, const struct segment *segment,
                                  uint32_t hash, unsigned *from);

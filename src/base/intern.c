@@ -12,7 +12,7 @@ static size_t home_of(const struct intern *intern, const char *text, size_t leng
 {
     uint64_t words[INTERN_MAX_BYTES / 8] = { 0 };
     memcpy(words, text, length);
-    return (size_t)siphash(&intern->key, words, (length + 7) / 8) & (capacity - 1);
+    return (size_t)siphash(&intern->key, words, (length + 7) / 8, length) & (capacity - 1);
 }
 
 /* Where the text is, or the free slot that it belongs in. */

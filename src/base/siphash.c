@@ -39,19 +39,21 @@ static inline void sip_round(struct state *s)
     s->v2 = rotl(s->v2, 32);
 }
 
-uint64_t siphash(const struct siphash_key *key, const uint64_t *words, size_t count)
+static inline void compress(struct state *s, uint64_t word)
+{
+    s->v3 ^= word;
+    sip_round(s);
+    s->v0 ^= word;
+}
+
+uint64_t siphash(const struct siphash_key *key, const uint64_t *words, size_t count,
+                 uint64_t last)
 {
     struct state s = { key->k0 ^ 0x736f6d6570736575u, key->k1 ^ 0x646f72616e646f6du,
                        key->k0 ^ 0x6c7967656e657261u, key->k1 ^ 0x7465646279746573u };
-    for (size_t i = 0; i < count; i++) {
-        s.v3 ^= words[i];
-        sip_round(&s);
-        s.v0 ^= words[i];
-    }
-    uint64_t last = (uint64_t)(count * 8) << 56;
-    s.v3 ^= last;
-    sip_round(&s);
-    s.v0 ^= last;
+    for (size_t i = 0; i < count; i++)
+        compress(&s, words[i]);
+    compress(&s, (uint64_t)(count * 8 + 7) << 56 | (last & UINT64_MAX >> 8));
     s.v2 ^= 0xff;
     sip_round(&s);
     sip_round(&s);

@@ -17,6 +17,8 @@ struct siphash_key {
  * listed in hash order. */
 struct siphash_key siphash_random_key(void);
 
-uint64_t siphash(const struct siphash_key *key, const uint64_t *words, size_t count);
+/* Of words, and of seven bytes more in the lower bits of `last`. */
+uint64_t siphash(const struct siphash_key *key, const uint64_t *words, size_t count,
+                 uint64_t last);
 
 #endif

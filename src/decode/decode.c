@@ -26,8 +26,8 @@ static uint32_t be32(const uint8_t *p)
 
 #define PLAIN_HEADERS (14 + 20 + 20)
 
-/* What nearly every packet is, without the way through the layers: Ethernet, IPv4 without options, TCP
- * that opens nothing (its options do not matter then), cut nowhere. false: anything else. */
+/* What nearly every packet is, without the way through the layers: Ethernet, IPv4 without options, TCP, cut
+ * nowhere. Options matter in a SYN only. false: anything else. */
 static bool decode_plain(const struct packet *packet, struct segment *segment)
 {
     const uint8_t *p = packet->data;
@@ -37,7 +37,7 @@ static bool decode_plain(const struct packet *packet, struct segment *segment)
     const uint8_t *ip = p + 14, *tcp = ip + 20;
     size_t total = be16(ip + 2), header = (size_t)(tcp[12] >> 4) * 4;
     if (ip[0] != 0x45 || be16(ip + 6) & 0x3fff || ip[9] != IP_PROTOCOL_TCP ||
-        total > packet->len - 14u || total < 20 + header || header < 20 || tcp[13] & TCP_SYN)
+        total > packet->len - 14u || total < 20 + header || header < 20)
         return false;
     segment->ip_id = be16(ip + 4);
     segment->ttl = ip[8];
@@ -52,6 +52,10 @@ static bool decode_plain(const struct packet *packet, struct segment *segment)
     segment->window_scale = -1;
     segment->payload = tcp + header;
     segment->payload_len = segment->payload_caplen = (uint32_t)(total - 20 - header);
+    if (segment->flags & TCP_SYN) {
+        struct cursor options = { tcp + 20, header - 20, false };
+        decode_tcp_options(&options, segment);
+    }
     return true;
 }
 

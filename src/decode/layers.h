@@ -17,6 +17,7 @@ enum decoded decode_ip(struct cursor *c, size_t wire_left, uint16_t ethertype,
 /* tcp_header.c. wire_left: bytes of the TCP segment on the wire. quoted: in an ICMP error, which
  * need hold only the ports and the sequence number (RFC 792). */
 enum decoded decode_tcp(struct cursor *c, size_t wire_left, bool quoted, struct segment *segment);
+void decode_tcp_options(struct cursor *c, struct segment *segment);
 
 #define LINKTYPE_ETHERNET 1
 #define IP_PROTOCOL_TCP 6

@@ -10,7 +10,7 @@ enum tcp_option {
 #define MAX_WINDOW_SCALE 14
 
 /* Damaged options end the list; the segment itself is still good. */
-static void decode_options(struct cursor *c, struct segment *segment)
+void decode_tcp_options(struct cursor *c, struct segment *segment)
 {
     while (c->left > 0) {
         uint8_t kind = cursor_u8(c);
@@ -56,13 +56,13 @@ enum decoded decode_tcp(struct cursor *c, size_t wire_left, bool quoted, struct 
     size_t option_bytes = header - 20;
     segment->payload_len = (uint32_t)(wire_left - header);
     if (c->left < option_bytes) { /* cut within the options: no payload was captured */
-        decode_options(c, segment);
+        decode_tcp_options(c, segment);
         segment->payload = c->p;
         return DECODED_TCP;
     }
     if (option_bytes > 0) {
         struct cursor options = { cursor_take(c, option_bytes), option_bytes, false };
-        decode_options(&options, segment);
+        decode_tcp_options(&options, segment);
     }
     segment->payload = c->p;
     segment->payload_caplen =

@@ -26,44 +26,37 @@ void tcp_table_free(struct tcp_table *table)
     *table = (struct tcp_table){ 0 };
 }
 
-static uint32_t word_of(const struct ip_address *address)
+/* Both directions must hash alike: the lower end goes first, in any order that is one. */
+static uint64_t hash_ipv6(const struct siphash_key *key, const struct segment *s)
+{
+    int order = memcmp(s->src.bytes, s->dst.bytes, sizeof s->src.bytes);
+    bool src_first = order < 0 || (order == 0 && s->src_port <= s->dst_port);
+    uint64_t words[4];
+    memcpy(words, src_first ? s->src.bytes : s->dst.bytes, 16);
+    memcpy(words + 2, src_first ? s->dst.bytes : s->src.bytes, 16);
+    return siphash(key, words, 4,
+                   src_first ? (uint32_t)s->src_port << 16 | s->dst_port
+                             : (uint32_t)s->dst_port << 16 | s->src_port);
+}
+
+static uint64_t ipv4_end(const struct ip_address *address, uint16_t port)
 {
     uint32_t word;
     memcpy(&word, address->bytes, sizeof word);
-    return word;
+    return (uint64_t)word << 16 | port;
 }
 
-/* Any order will do that is one. */
-static int order_of(const struct ip_address *a, const struct ip_address *b, bool ipv6)
+static uint64_t hash_ipv4(const struct siphash_key *key, const struct segment *s)
 {
-    if (ipv6)
-        return memcmp(a->bytes, b->bytes, sizeof a->bytes);
-    uint32_t x = word_of(a), y = word_of(b);
-    return (x > y) - (x < y);
+    uint64_t a = ipv4_end(&s->src, s->src_port), b = ipv4_end(&s->dst, s->dst_port);
+    uint64_t low = a < b ? a : b, high = a < b ? b : a;
+    uint64_t word = low << 16 | high >> 32;
+    return siphash(key, &word, 1, high & UINT32_MAX);
 }
 
-/* Both directions must hash alike: the lower end goes first. */
 uint32_t tcp_table_hash(const struct siphash_key *key, const struct segment *s)
 {
-    int order = order_of(&s->src, &s->dst, s->ipv6);
-    bool src_first = order < 0 || (order == 0 && s->src_port <= s->dst_port);
-    const struct ip_address *low = src_first ? &s->src : &s->dst;
-    const struct ip_address *high = src_first ? &s->dst : &s->src;
-    uint32_t ports = src_first ? (uint32_t)s->src_port << 16 | s->dst_port
-                               : (uint32_t)s->dst_port << 16 | s->src_port;
-    uint64_t words[5];
-    size_t count;
-    if (s->ipv6) {
-        memcpy(words, low->bytes, 16);
-        memcpy(words + 2, high->bytes, 16);
-        count = 4;
-    } else {
-        memcpy(words, low->bytes, 4);
-        memcpy((uint8_t *)words + 4, high->bytes, 4);
-        count = 1;
-    }
-    words[count++] = ports;
-    uint64_t hash = siphash(key, words, count);
+    uint64_t hash = s->ipv6 ? hash_ipv6(key, s) : hash_ipv4(key, s);
     return (uint32_t)(hash ^ hash >> 32);
 }
 

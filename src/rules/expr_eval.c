@@ -39,12 +39,6 @@ static struct value logic(const struct expr *e, const struct scene *scene)
     return left;
 }
 
-/* Names of an enumeration often are the very same string. */
-static int order_text(const char *a, const char *b)
-{
-    return a == b ? 0 : a[0] != b[0] ? (unsigned char)a[0] - (unsigned char)b[0] : strcmp(a, b);
-}
-
 /* negative, 0, positive */
 static int order(enum value_type type, const struct value *a, const struct value *b)
 {
@@ -56,8 +50,9 @@ static int order(enum value_type type, const struct value *a, const struct value
     case TYPE_DURATION:
         return (a->ns > b->ns) - (a->ns < b->ns);
     case TYPE_ENUM:
+        return (a->choice > b->choice) - (a->choice < b->choice);
     case TYPE_STRING:
-        return order_text(a->text, b->text);
+        return strcmp(a->text, b->text);
     case TYPE_SPAN:
         break;
     }

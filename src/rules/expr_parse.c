@@ -475,7 +475,7 @@ static const struct expr *parse_operand(struct parser *p, const struct expr *lef
             struct expr *node = new_node(p, EXPR_LITERAL, TYPE_ENUM, offset);
             if (node == NULL)
                 return NULL;
-            node->literal = value_text(*name);
+            node->literal = value_choice(left->names, (unsigned)(name - left->names));
             node->names = left->names;
             return node;
         }

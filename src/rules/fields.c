@@ -21,6 +21,7 @@ static const char ended_early[] = "the capture ended before an answer could come
 static const char no_earlier[] = "the connection before it on the same ports is not in the capture";
 static const char tls_missing[] = "bytes of the TLS handshake are missing in the capture";
 
+/* In the order of the enumerations in C, from their first that has a name. */
 static const char *const protocol_names[] = { "none", "http1", "tls", "http2", "opaque", NULL };
 static const char *const by_names[] = { "client", "server", "both", "network", NULL };
 static const char *const how_names[] = { "fin", "rst", "timeout", NULL };
@@ -161,7 +162,7 @@ static struct value hops(int n)
         return expression;                                              \
     }
 
-ON_RECORD(protocol, value_text(http_protocol_name((enum http_protocol)r->protocol)))
+ON_RECORD(protocol, value_choice(protocol_names, r->protocol))
 ON_RECORD(open_seen, value_bool(r->open_seen))
 ON_RECORD(opened, value_duration(r->first_ns))
 ON_RECORD(established, value_bool(r->established))
@@ -172,12 +173,15 @@ ON_RECORD(rtt, duration(r->rtt, no_round_trip))
 ON_RECORD(lost_bytes, value_number((double)r->lost_bytes))
 ON_RECORD(life, value_span(r->first_ns, r->last_ns))
 ON_RECORD(upgraded, value_bool(r->upgraded))
-ON_RECORD(close_by, r->close_by == BY_UNKNOWN ? value_unknown(one_direction) : value_text(close_by_name((enum close_by)r->close_by)))
-ON_RECORD(close_how, value_text(close_how_name((enum close_how)r->close_how)))
-ON_RECORD(close_phase,
-          r->close_phase == PHASE_UNKNOWN
-              ? value_unknown(phase_missing(r))
-              : value_text(close_phase_name((enum close_phase)r->close_phase)))
+ON_RECORD(close_by, r->close_by == BY_UNKNOWN  ? value_unknown(one_direction)
+                    : r->close_by == BY_NOBODY ? value_absent()
+                                               : value_choice(by_names, r->close_by - BY_CLIENT))
+ON_RECORD(close_how, r->close_how == HOW_OPEN ? value_absent()
+                                              : value_choice(how_names, r->close_how - HOW_FIN))
+ON_RECORD(close_phase, r->close_phase == PHASE_UNKNOWN ? value_unknown(phase_missing(r))
+                       : r->close_phase == PHASE_NONE
+                           ? value_absent()
+                           : value_choice(phase_names, r->close_phase - PHASE_CONNECTING))
 ON_RECORD(mid_exchange,
           r->close_phase == PHASE_UNKNOWN
               ? value_unknown(phase_missing(r))
@@ -191,14 +195,12 @@ ON_RECORD(half_close, value_bool(r->half_closed))
 ON_RECORD(overdue, duration(r->overdue, phase_missing(r)))
 ON_RECORD(overdue_body, value_bool(r->overdue_body))
 ON_RECORD(gave_up, gave_up(r))
-ON_RECORD(client_state, value_text(tcp_state_name((enum tcp_state)r->state[ROLE_CLIENT])))
-ON_RECORD(server_state, value_text(tcp_state_name((enum tcp_state)r->state[ROLE_SERVER])))
+ON_RECORD(client_state, value_choice(state_names, r->state[ROLE_CLIENT]))
+ON_RECORD(server_state, value_choice(state_names, r->state[ROLE_SERVER]))
 ON_RECORD(client_fin, value_bool(r->fin_seen[ROLE_CLIENT]))
 ON_RECORD(server_fin, value_bool(r->fin_seen[ROLE_SERVER]))
-ON_RECORD(client_rst,
-          value_text(reset_kind_name((enum tcp_reset_kind)r->rst_kind[ROLE_CLIENT])))
-ON_RECORD(server_rst,
-          value_text(reset_kind_name((enum tcp_reset_kind)r->rst_kind[ROLE_SERVER])))
+ON_RECORD(client_rst, value_choice(reset_names, r->rst_kind[ROLE_CLIENT]))
+ON_RECORD(server_rst, value_choice(reset_names, r->rst_kind[ROLE_SERVER]))
 ON_RECORD(client_resets, value_number(r->resets[ROLE_CLIENT]))
 ON_RECORD(server_resets, value_number(r->resets[ROLE_SERVER]))
 ON_RECORD(client_bytes, value_number((double)r->bytes[ROLE_CLIENT]))
@@ -248,20 +250,21 @@ ON_RECORD(client_software, r->client_software[0] ? value_text(r->client_software
 ON_RECORD(tls_handshake,
           r->tls_handshake == TLS_HANDSHAKE_NONE      ? value_absent()
           : r->tls_handshake == TLS_HANDSHAKE_UNKNOWN ? value_unknown(tls_missing)
-                                                      : value_text(tls_handshake_names[
-                                                            r->tls_handshake == TLS_HANDSHAKE_INCOMPLETE]))
+                                                      : value_choice(tls_handshake_names,
+                                                                     r->tls_handshake ==
+                                                                         TLS_HANDSHAKE_INCOMPLETE))
 ON_RECORD(tls_answer, r->tls_handshake == TLS_HANDSHAKE_NONE ? value_absent()
                       : r->tls_answer == TLS_ANSWER_UNKNOWN
                           ? value_unknown(tls_missing)
-                          : value_text(tls_answer_names[r->tls_answer]))
+                          : value_choice(tls_answer_names, r->tls_answer))
 ON_RECORD(tls_alert, tls_alert(r))
 ON_RECORD(tls_alert_by, r->tls_alert_by < 0 ? value_absent()
-                                            : value_text(role_names[r->tls_alert_by]))
+                                            : value_choice(role_names, r->tls_alert_by))
 ON_RECORD(fin_wait_2, r->fin_wait_2_by < 0
                           ? value_absent()
                           : value_span(r->fin_wait_2_ns, r->fin_wait_2_end_ns))
 ON_RECORD(fin_wait_2_by, r->fin_wait_2_by < 0 ? value_absent()
-                                              : value_text(role_names[r->fin_wait_2_by]))
+                                              : value_choice(role_names, r->fin_wait_2_by))
 ON_RECORD(fin_wait_2_duration, r->one_sided && (r->fin_seen[0] || r->fin_seen[1])
                                    ? value_unknown(one_direction)
                                : r->fin_wait_2_by < 0
@@ -271,7 +274,7 @@ ON_RECORD(fin_wait_2_open, value_bool(r->fin_wait_2_by >= 0 && r->fin_wait_2_ope
 ON_RECORD(reset_on_data_by, r->one_sided && r->resets[0] + r->resets[1] > 0
                                 ? value_unknown(one_direction)
                             : r->reset_on_data_by < 0 ? value_absent()
-                                                    : value_text(role_names[r->reset_on_data_by]))
+                                                    : value_choice(role_names, r->reset_on_data_by))
 ON_RECORD(reset_on_data_after_fin, value_bool(r->reset_on_data_after_fin))
 ON_RECORD(longest_idle, duration(r->longest_reuse_idle, bytes_missing))
 
@@ -288,13 +291,13 @@ ON_BOTH(silence_fatal, !silence_was_fatal(r),
                               : milliseconds(r->silence_ms))
 ON_BOTH(unanswered_repeats, r->waits[unanswered_end(r)].repeats == 0,
         value_number(r->waits[unanswered_end(r)].repeats))
-ON_REPEATS(unanswered_by, value_text(role_names[unanswered_end(r)]))
+ON_REPEATS(unanswered_by, value_choice(role_names, unanswered_end(r)))
 ON_REPEATS(unanswered_heard, value_bool(r->waits[unanswered_end(r)].heard))
 ON_REPEATS(unanswered_size, value_number(r->waits[unanswered_end(r)].repeat_len))
 ON_REPEATS(unanswered_passed, value_number(r->waits[unanswered_end(r)].passed_len))
 ON_BOTH(fin_unanswered_by, r->waits[unanswered_fin(r)].fin_repeats == 0,
         r->waits[unanswered_fin(r)].fin_repeats == 0 ? value_absent()
-                                                     : value_text(role_names[unanswered_fin(r)]))
+                                                     : value_choice(role_names, unanswered_fin(r)))
 ON_BOTH(fin_unanswered_repeats, r->waits[unanswered_fin(r)].fin_repeats == 0,
         value_number(r->waits[unanswered_fin(r)].fin_repeats))
 #define ON_EACH(role, ROLE)                                                                       \
@@ -309,7 +312,7 @@ ON_BOTH(fin_unanswered_repeats, r->waits[unanswered_fin(r)].fin_repeats == 0,
 ON_EACH(client, ROLE_CLIENT)
 ON_EACH(server, ROLE_SERVER)
 ON_RECORD(foreign_reset_by, r->foreign_reset_by < 0 ? value_absent()
-                                                    : value_text(role_names[r->foreign_reset_by]))
+                                                    : value_choice(role_names, r->foreign_reset_by))
 ON_RECORD(foreign_reset_believed, value_bool(r->foreign_reset_believed))
 ON_RECORD(resets_apart, duration(r->resets_apart_ns, bytes_missing))
 
@@ -330,7 +333,7 @@ ON_EXCHANGE(request_bytes, !x->request_seen ? value_absent()
 ON_EXCHANGE(request_idempotent, x->request_head ? value_bool(http_method_is_idempotent(x->method))
                                                 : value_absent())
 ON_EXCHANGE(request_covered, f->covered < 0 ? value_absent()
-                                            : value_text(covered_names[f->covered]))
+                                            : value_choice(covered_names, f->covered))
 ON_EXCHANGE(request_idle_before, duration(f->idle_before, bytes_missing))
 ON_EXCHANGE(request_fin_known_for, duration(f->fin_known_for, no_round_trip))
 ON_EXCHANGE(request_after_close, f->after_close < 0 ? value_unknown(bytes_missing)
@@ -364,7 +367,7 @@ ON_EXCHANGE(response_announces_close, value_bool(x->response_close))
 ON_EXCHANGE(keep_alive_timeout, x->keep_alive_timeout_s < 0 ? value_absent() : value_duration(x->keep_alive_timeout_s * NS_PER_S))
 
 ON_DEADLINE(deadline_found, value_bool(d->found))
-ON_DEADLINE(deadline_from, d->found ? value_text(reference_name(d->from)) : value_absent())
+ON_DEADLINE(deadline_from, d->found ? value_choice(reference_names, d->from) : value_absent())
 ON_DEADLINE(deadline_value, d->found ? value_duration(d->cluster.median_ns) : value_absent())
 ON_DEADLINE(deadline_spread, d->found ? value_duration(d->cluster.high_ns - d->cluster.low_ns)
                                       : value_absent())
@@ -377,7 +380,7 @@ ON_DEADLINE(deadline_coarse, value_bool(d->found && d->coarse))
 ON_DEADLINE(deadline_earliest, d->found ? value_duration(d->cluster.low_ns) : value_absent())
 ON_DEADLINE(deadline_ambiguous, value_bool(d->found && d->has_runner_up))
 ON_DEADLINE(deadline_runner_up, d->found && d->has_runner_up
-                                    ? value_text(reference_name(d->runner_up))
+                                    ? value_choice(reference_names, d->runner_up)
                                     : value_absent())
 
 static const struct field fields[] = {

@@ -27,6 +27,7 @@ enum value_state {
 
 struct value {
     enum value_state state;
+    unsigned choice;      /* TYPE_ENUM: which of the names that its field lists */
     union {
         bool truth;
         double number;
@@ -65,6 +66,11 @@ static inline struct value value_duration(int64_t ns)
 static inline struct value value_span(int64_t ns, int64_t end_ns)
 {
     return (struct value){ .ns = ns, .end_ns = end_ns };
+}
+
+static inline struct value value_choice(const char *const *names, unsigned choice)
+{
+    return (struct value){ .choice = choice, .text = names[choice] };
 }
 
 static inline struct value value_text(const char *text)

@@ -21,8 +21,13 @@ struct engine *engine_new(const struct rules *rules, size_t parts, struct err *e
         return NULL;
     }
     engine->rules = rules;
-    for (size_t i = 0; i < rules->count; i++)
-        engine->judges_open |= rules->items[i]->judges_open;
+    for (size_t i = 0; i < rules->count; i++) {
+        rule_bits_add(&engine->all, i);
+        if (rules->items[i]->scope == SCOPE_EXCHANGE)
+            rule_bits_add(&engine->exchange_rules, i);
+        if (rules->items[i]->scope == SCOPE_EXCHANGE && rules->items[i]->judges_open)
+            rule_bits_add(&engine->early_rules, i);
+    }
     engine->unfinished = (struct record){
         .fin_wait_2_by = -1,
         .reset_on_data_by = -1,
@@ -42,12 +47,12 @@ struct engine *engine_new(const struct rules *rules, size_t parts, struct err *e
         .client_software = "",
         .request = "",
     };
-    guards_init(&engine->guards, rules, SCOPE_CONNECTION);
-    guards_init(&engine->exchange_guards, rules, SCOPE_EXCHANGE);
     engine->parts = parts;
     engine->examples = calloc(rules->count + 1, sizeof *engine->examples);
     engine->members = calloc(rules->count + 1, sizeof *engine->members);
-    if (engine->examples == NULL || engine->members == NULL) {
+    if (engine->examples == NULL || engine->members == NULL ||
+        !guards_init(&engine->guards, rules, &engine->all, SCOPE_CONNECTION) ||
+        !guards_init(&engine->exchange_guards, rules, &engine->exchange_rules, SCOPE_EXCHANGE)) {
         engine_free(engine);
         err_no_memory(err);
         return NULL;
@@ -109,55 +114,88 @@ static void add_hit(struct engine *engine, size_t rule, const struct record *rec
                                           .rule = (uint16_t)rule };
 }
 
+static bool is_empty(const struct rule_set_bits *rules)
+{
+    uint64_t any = 0;
+    for (size_t word = 0; word < RULE_WORDS; word++)
+        any |= rules->words[word];
+    return any == 0;
+}
+
+/* Does the rule's condition hold on what was judged to be possible? Notes what nobody can know. */
+static bool holds(struct engine *engine, const struct rule *rule, const struct subject *subject)
+{
+    struct value v = expr_value(rule->scope == SCOPE_GROUP ? rule->members : rule->when, subject);
+    if (v.state == VALUE_UNKNOWN)
+        note_undecided(engine, rule, v.because, subject->record->id);
+    return v.state == VALUE_KNOWN && v.truth;
+}
+
+static void judge_early(struct engine *engine, size_t index, struct connection *c,
+                        const struct subject *subject)
+{
+    struct value v = expr_value(engine->rules->items[index]->when, subject);
+    if (v.state != VALUE_KNOWN || !v.truth)
+        return;
+    struct early_hit *early = arena_alloc(&engine->arena, sizeof *early);
+    if (early == NULL) {
+        engine->failed = true;
+        return;
+    }
+    *early = (struct early_hit){ c->user, keep_exchange(engine, subject->exchange), (uint16_t)index };
+    c->user = early;
+}
+
 /* Exchanges are judged when they are complete: their connection's close is not known then, and
  * facts on it are absent. */
 static void on_exchange(void *context, struct connection *c, const struct http_exchange *x)
 {
     struct engine *engine = context;
-    struct record *open = &engine->unfinished;
-    if (!engine->judges_open)
+    struct rule_set_bits rules = engine->early_rules;
+    if (is_empty(&rules))
         return;
+    struct record *open = &engine->unfinished;
     int client = c->http.client;
     open->client = (uint8_t)(client < 0 ? 0 : client);
-    open->protocol = c->http.protocol;
-    open->open_seen = c->open_seen;
-    open->rtt = connection_rtt(c, open->client);
     struct exchange_facts facts;
     connection_exchange(c, open, x, &facts);
     const struct subject subject = { open, &facts, NULL };
-    struct guard_answers answers;
-    guards_begin(&engine->exchange_guards, &subject, &answers);
-    for (size_t i = 0; i < engine->rules->count; i++) {
-        const struct rule *rule = engine->rules->items[i];
-        if (rule->scope != SCOPE_EXCHANGE || !rule->judges_open ||
-            !guards_allow(&engine->exchange_guards, i, &subject, &answers))
+    for (size_t word = 0; word < RULE_WORDS; word++) {
+        uint64_t left = rules.words[word];
+        if (left == 0)
             continue;
-        struct value v = expr_value(rule->when, &subject);
-        if (v.state != VALUE_KNOWN || !v.truth)
-            continue;
-        struct early_hit *early = arena_alloc(&engine->arena, sizeof *early);
-        if (early == NULL) {
-            engine->failed = true;
-            return;
+        left = guards_ask(&engine->exchange_guards.words[word], left, &subject).left;
+        if (left != 0) {
+            open->protocol = c->http.protocol;
+            open->open_seen = c->open_seen;
+            open->rtt = connection_rtt(c, open->client);
         }
-        *early = (struct early_hit){ c->user, keep_exchange(engine, &facts), (uint16_t)i };
-        c->user = early;
+        for (; left != 0; left &= left - 1)
+            judge_early(engine, rule_bits_first(word, left), c, &subject);
     }
 }
 
-/* The rule on one exchange of a connection that is over. Returns whether it holds. */
-static bool judge_exchange(struct engine *engine, size_t index, const struct record *record,
-                           const struct exchange_facts *facts)
+/* The rules on one exchange of a connection that is over. */
+static void judge_exchange(struct engine *engine, const struct connection *c, struct record *record,
+                           const struct http_exchange *x, struct rule_set_bits rules)
 {
-    const struct rule *rule = engine->rules->items[index];
-    struct subject subject = { record, facts, NULL };
-    struct value v = expr_value(rule->when, &subject);
-    if (v.state == VALUE_UNKNOWN)
-        note_undecided(engine, rule, v.because, record->id);
-    if (v.state != VALUE_KNOWN || !v.truth)
-        return false;
-    add_hit(engine, index, record, keep_exchange(engine, facts));
-    return true;
+    if (is_empty(&rules))
+        return;
+    struct exchange_facts facts;
+    connection_exchange(c, record, x, &facts);
+    const struct subject subject = { record, &facts, NULL };
+    for (size_t word = 0; word < RULE_WORDS; word++) {
+        uint64_t left = rules.words[word];
+        if (left != 0)
+            left = guards_ask(&engine->exchange_guards.words[word], left, &subject).left;
+        for (; left != 0; left &= left - 1) {
+            size_t rule = rule_bits_first(word, left);
+            if (!holds(engine, engine->rules->items[rule], &subject))
+                continue;
+            add_hit(engine, rule, record, keep_exchange(engine, &facts));
+            record->example = true;
+        }
+    }
 }
 
 /* Takes the record among the examples if it is one of the first connections. They come nearly in
@@ -178,18 +216,31 @@ static bool take_example(struct examples *examples, struct record *record)
     return true;
 }
 
+/* The rules on the exchanges of a connection that is over. */
+static void judge_exchanges(struct engine *engine, const struct connection *c, struct record *record,
+                            const struct rule_set_bits *rules)
+{
+    /* A complete exchange was judged when it was, unless the rule is about the close as well. */
+    const struct http_exchange *done = c->http.done;
+    struct rule_set_bits late = *rules;
+    for (size_t word = 0; word < RULE_WORDS; word++)
+        late.words[word] &= ~engine->early_rules.words[word];
+    if (done != NULL && !is_empty(&late))
+        judge_exchange(engine, c, record, done, late);
+    for (const struct http_exchange *x = c->http.first; x != NULL; x = x->next)
+        judge_exchange(engine, c, record, x, *rules);
+}
+
 static const char too_many_members[] = "so many connections came into question that they were left out (limit)";
 
-static enum tracker_keep judge_connection(struct engine *engine, size_t index,
+/* held: the guards know already that the condition holds. */
+static enum tracker_keep judge_connection(struct engine *engine, size_t index, bool held,
                                           struct record *record)
 {
     const struct rule *rule = engine->rules->items[index];
-    struct subject subject = { record, NULL, NULL };
+    const struct subject subject = { record, NULL, NULL };
     bool group = rule->scope == SCOPE_GROUP;
-    struct value v = expr_value(group ? rule->members : rule->when, &subject);
-    if (v.state == VALUE_UNKNOWN)
-        note_undecided(engine, rule, v.because, record->id);
-    if (v.state != VALUE_KNOWN || !v.truth)
+    if (!held && !holds(engine, rule, &subject))
         return TRACKER_KEEP_NOTHING;
     if (group && engine->members[index]++ >= ENGINE_MAX_MEMBERS / engine->parts) {
         note_undecided(engine, rule, too_many_members, record->id);
@@ -198,7 +249,7 @@ static enum tracker_keep judge_connection(struct engine *engine, size_t index,
     }
     add_hit(engine, index, record, NULL);
     if (group && rule->lists != NULL && !engine->failed) {
-        v = expr_value(rule->lists, &subject);
+        struct value v = expr_value(rule->lists, &subject);
         bool listed = v.state == VALUE_KNOWN && v.truth;
         engine->hits.items[engine->hits.count - 1].background = !listed;
         if (!listed)
@@ -219,36 +270,23 @@ static enum tracker_keep on_connection(void *context, struct connection *c,
         record->example = true;
     }
     const struct subject subject = { record, NULL, NULL };
-    struct guard_answers answers;
-    guards_begin(&engine->guards, &subject, &answers);
-    bool exchanges = false; /* may a rule about exchanges hold? */
-    for (size_t i = 0; i < engine->rules->count; i++) {
-        if (!guards_allow(&engine->guards, i, &subject, &answers))
+    struct rule_set_bits rules = engine->all;
+    for (size_t word = 0; word < RULE_WORDS; word++) {
+        if (rules.words[word] == 0)
             continue;
-        if (engine->rules->items[i]->scope == SCOPE_EXCHANGE) {
-            exchanges = true;
-            continue;
-        }
-        enum tracker_keep wanted = judge_connection(engine, i, record);
-        keep = wanted > keep ? wanted : keep;
-    }
-    const struct http_exchange *done = c->http.done;
-    for (const struct http_exchange *x = done != NULL ? done : c->http.first;
-         x != NULL && exchanges; x = x == done ? c->http.first : x->next) {
-        struct exchange_facts facts;
-        connection_exchange(c, record, x, &facts);
-        const struct subject of_exchange = { record, &facts, NULL };
-        struct guard_answers exchange_answers;
-        guards_begin(&engine->exchange_guards, &of_exchange, &exchange_answers);
-        for (size_t i = 0; i < engine->rules->count; i++) {
-            const struct rule *rule = engine->rules->items[i];
-            /* A complete one was judged when it was, unless the rule is about the close as well. */
-            if (rule->scope == SCOPE_EXCHANGE && !(x == done && rule->judges_open) &&
-                guards_allow(&engine->guards, i, &subject, &answers) &&
-                guards_allow(&engine->exchange_guards, i, &of_exchange, &exchange_answers))
-                record->example |= judge_exchange(engine, i, record, &facts);
+        struct guard_answer answer =
+            guards_ask(&engine->guards.words[word], rules.words[word], &subject);
+        rules.words[word] = answer.left & engine->exchange_rules.words[word];
+        uint64_t left = answer.left & ~engine->exchange_rules.words[word];
+        for (; left != 0; left &= left - 1) {
+            size_t rule = rule_bits_first(word, left);
+            bool held = answer.held >> rule % 64 & 1;
+            enum tracker_keep wanted = judge_connection(engine, rule, held, record);
+            keep = wanted > keep ? wanted : keep;
         }
     }
+    if (!is_empty(&rules))
+        judge_exchanges(engine, c, record, &rules);
     return record->example ? TRACKER_KEEP_TIMELINE : keep;
 }
 

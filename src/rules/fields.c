@@ -142,13 +142,13 @@ static struct value hops(int n)
 /* One getter each: the value in terms of the record r, the exchange facts f, the exchange x or
  * the deadline d. */
 #define ON_RECORD(name, expression)                                     \
-    static struct value get_##name(const struct subject *s)             \
+    static inline struct value get_##name(const struct subject *s)      \
     {                                                                   \
         const struct record *r = s->record;                             \
         return expression;                                              \
     }
 #define ON_EXCHANGE(name, expression)                                   \
-    static struct value get_##name(const struct subject *s)             \
+    static inline struct value get_##name(const struct subject *s)      \
     {                                                                   \
         const struct exchange_facts *f = s->exchange;                   \
         const struct http_exchange *x = f->exchange;                    \
@@ -156,7 +156,7 @@ static struct value hops(int n)
         return expression;                                              \
     }
 #define ON_DEADLINE(name, expression)                                   \
-    static struct value get_##name(const struct subject *s)             \
+    static inline struct value get_##name(const struct subject *s)      \
     {                                                                   \
         const struct deadline *d = s->deadline;                         \
         return expression;                                              \
@@ -383,9 +383,29 @@ ON_DEADLINE(deadline_runner_up, d->found && d->has_runner_up
                                     ? value_choice(reference_names, d->runner_up)
                                     : value_absent())
 
+static inline int64_t as_integer(enum value_type type, struct value v)
+{
+    if (v.state != VALUE_KNOWN)
+        return v.state == VALUE_ABSENT ? NS_ABSENT : NS_UNKNOWN;
+    return type == TYPE_BOOL       ? v.truth
+           : type == TYPE_ENUM     ? v.choice
+           : type == TYPE_NUMBER   ? (int64_t)v.number
+           : type == TYPE_DURATION ? v.ns
+                                   : NS_UNKNOWN;
+}
+
+/* The getters again, compiled into one that leaves out what it does not return. */
+#define FIELD(getter, name, scope, type, names, meaning)          \
+    static int64_t get_integer_##getter(const struct subject *s)  \
+    {                                                             \
+        return as_integer(TYPE_##type, get_##getter(s));          \
+    }
+#include "rules/fields.def"
+#undef FIELD
+
 static const struct field fields[] = {
 #define FIELD(getter, name, scope, type, names, meaning) \
-    { name, SCOPE_##scope, TYPE_##type, names, get_##getter, meaning },
+    { name, SCOPE_##scope, TYPE_##type, names, get_##getter, get_integer_##getter, meaning },
 #include "rules/fields.def"
 #undef FIELD
 };

@@ -30,6 +30,9 @@ struct field {
     enum value_type type;
     const char *const *names; /* TYPE_ENUM: its values, NULL at the end */
     struct value (*get)(const struct subject *subject);
+    /* The same in few instructions: a boolean, the index of a name, a whole number (all are but those of
+     * groups), nanoseconds; NS_ABSENT, NS_UNKNOWN. Of a text or span always NS_UNKNOWN. */
+    int64_t (*get_integer)(const struct subject *subject);
     const char *meaning;
 };
 

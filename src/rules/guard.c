@@ -1,308 +1,312 @@
 #include "rules/guard.h"
 
-#include <string.h>
+#include <math.h>
+#include <stdlib.h>
 
+#include "base/vec.h"
 #include "rules/expr_node.h"
 
-/* ---- bits ---------------------------------------------------------------------------------- */
+/* ---- one part of a rule's `and` --------------------------------------------------------------- */
 
-/* Bits of a field after those of its values. */
-enum { BIT_ABSENT, BIT_UNKNOWN, EXTRA_BITS };
+enum part_kind { PART_OTHER, PART_CHOICE, PART_RANGE };
 
-static unsigned value_count(const struct field *field)
+/* What a part demands of one field. */
+struct part {
+    enum part_kind kind;
+    const struct field *field;
+    uint64_t excluded; /* CHOICE: places (guard.h) with which it is a plain no */
+    int64_t low, high; /* RANGE */
+};
+
+/* Places are bits, and one is for absence. */
+#define MAX_CHOICES 63
+
+static unsigned choice_count(const struct field *field)
 {
     unsigned n = 0;
     if (field->type == TYPE_BOOL)
         return 2;
-    while (field->names[n] != NULL)
+    while (n <= MAX_CHOICES && field->names[n] != NULL)
         n++;
     return n;
 }
 
-/* Which of the field's values it is; the names of an enumeration are often the very same strings. */
-static unsigned index_of(const struct field *field, const struct value *value)
+static unsigned choice_place(int64_t value)
 {
-    if (field->type == TYPE_BOOL)
-        return value->truth;
-    for (unsigned i = 0; field->names[i] != NULL; i++)
-        if (field->names[i] == value->text)
-            return i;
-    unsigned i = 0;
-    while (field->names[i] != NULL && strcmp(field->names[i], value->text) != 0)
-        i++;
-    return i;
-}
-
-static void set_bit(struct guard_bits *bits, unsigned bit)
-{
-    bits->words[bit / 64] |= UINT64_C(1) << bit % 64;
-}
-
-/* The field's place among the guards; GUARD_MAX_FIELDS: it cannot be one. */
-static size_t place_of(struct guards *guards, const struct field *field)
-{
-    if (field->scope != guards->scope || (field->type != TYPE_BOOL && field->type != TYPE_ENUM))
-        return GUARD_MAX_FIELDS;
-    size_t i = 0;
-    while (i < guards->field_count && guards->fields[i] != field)
-        i++;
-    if (i < guards->field_count)
-        return i;
-    unsigned bits = value_count(field) + EXTRA_BITS;
-    if (i == GUARD_MAX_FIELDS || guards->bits + bits > GUARD_WORDS * 64)
-        return GUARD_MAX_FIELDS;
-    guards->fields[i] = field;
-    guards->first_bit[i] = guards->bits;
-    guards->bits += bits;
-    guards->field_count++;
-    return i;
-}
-
-/* Is `value` one of the operands of the comparison or set? They must all be plain: *plain. */
-static bool is_listed(const struct expr *e, const struct field *field, unsigned value, bool *plain)
-{
-    const struct expr *item = e->right;
-    bool listed = false;
-    for (; item != NULL; item = e->op == EXPR_IN ? item->next : NULL) {
-        if (item->op != EXPR_LITERAL || item->literal.state != VALUE_KNOWN) {
-            *plain = false;
-            return false;
-        }
-        listed |= index_of(field, &item->literal) == value;
-    }
-    return listed;
-}
-
-/* Excludes the values with which a part of the `and` is a plain no. false: bits cannot tell. */
-static bool exclude(struct guards *guards, struct guard_bits *excluded, const struct expr *e)
-{
-    bool negated = e->op == EXPR_NOT && e->left->op == EXPR_FIELD;
-    const struct expr *operand = negated ? e->left : e;
-    bool compared = e->op == EXPR_EQ || e->op == EXPR_NE || e->op == EXPR_IN;
-    if (compared)
-        operand = e->left;
-    if (operand->op != EXPR_FIELD)
-        return false;
-    const struct field *field = operand->field;
-    size_t place = place_of(guards, field);
-    if (place == GUARD_MAX_FIELDS)
-        return false;
-    unsigned first = guards->first_bit[place], values = value_count(field);
-    struct guard_bits out = { { 0 } };
-    for (unsigned value = 0; value < values; value++) {
-        bool plain = true;
-        bool holds = !compared                ? (value == 1) != negated
-                     : e->op == EXPR_NE       ? !is_listed(e, field, value, &plain)
-                                              : is_listed(e, field, value, &plain);
-        if (!plain)
-            return false;
-        if (!holds)
-            set_bit(&out, first + value);
-    }
-    if (!negated) /* what does not apply is a no, and its negation a yes */
-        set_bit(&out, first + values + BIT_ABSENT);
-    for (size_t w = 0; w < GUARD_WORDS; w++)
-        excluded->words[w] |= out.words[w];
-    return true;
-}
-
-static struct guard_bits facts_of(const struct guards *guards, const struct subject *subject)
-{
-    struct guard_bits facts = { { 0 } };
-    for (size_t i = 0; i < guards->field_count; i++) {
-        const struct field *field = guards->fields[i];
-        struct value value = field->get(subject);
-        unsigned at = value.state == VALUE_KNOWN    ? index_of(field, &value)
-                      : value.state == VALUE_ABSENT ? value_count(field) + BIT_ABSENT
-                                                    : value_count(field) + BIT_UNKNOWN;
-        set_bit(&facts, guards->first_bit[i] + at);
-    }
-    return facts;
-}
-
-/* ---- tests --------------------------------------------------------------------------------- */
-
-struct guard_node {
-    enum expr_op op; /* EXPR_AND, EXPR_OR; else a test */
-    size_t test;
-    const struct guard_node *left, *right;
-};
-
-/* Is it about the connection alone, so that it has one value for all rules? */
-static bool is_about_connection(const struct expr *e)
-{
-    if (e == NULL)
-        return true;
-    if (e->op == EXPR_CALL && e->function >= FUNCTION_COUNT)
-        return false;
-    if (e->op == EXPR_FIELD)
-        return e->field->scope == SCOPE_CONNECTION;
-    return is_about_connection(e->left) && is_about_connection(e->right) &&
-           is_about_connection(e->next);
-}
-
-static bool same_value(enum value_type type, const struct value *a, const struct value *b)
-{
-    if (a->state != b->state)
-        return false;
-    switch (type) {
-    case TYPE_BOOL:
-        return a->truth == b->truth;
-    case TYPE_NUMBER:
-        return a->number == b->number;
-    case TYPE_DURATION:
-        return a->ns == b->ns;
-    case TYPE_ENUM:
-    case TYPE_STRING:
-        return strcmp(a->text, b->text) == 0;
-    case TYPE_SPAN:
-        break;
-    }
-    return false;
+    return value == NS_ABSENT ? 0 : (unsigned)value + 1;
 }
 
 /* The value of a literal or parameter; NULL: it is neither. */
 static const struct value *constant(const struct expr *e)
 {
-    return e->op == EXPR_LITERAL ? &e->literal : e->op == EXPR_PARAMETER ? &e->parameter->value : NULL;
+    const struct value *value = e->op == EXPR_LITERAL     ? &e->literal
+                                : e->op == EXPR_PARAMETER ? &e->parameter->value
+                                                          : NULL;
+    return value != NULL && value->state == VALUE_KNOWN ? value : NULL;
 }
 
-static bool same_expr(const struct expr *a, const struct expr *b)
+/* The places of what a comparison or set lists. false: it is not all constants. */
+static bool listed_places(const struct expr *e, uint64_t *places)
 {
-    if (a == NULL || b == NULL)
-        return a == b;
-    if (a->type != b->type)
-        return false;
-    const struct value *x = constant(a), *y = constant(b);
-    if (x != NULL || y != NULL)
-        return x != NULL && y != NULL && same_value(a->type, x, y) && same_expr(a->next, b->next);
-    return a->op == b->op && a->function == b->function && a->field == b->field &&
-           same_expr(a->left, b->left) && same_expr(a->right, b->right) &&
-           same_expr(a->next, b->next);
+    *places = 0;
+    for (const struct expr *item = e->right; item != NULL; item = e->op == EXPR_IN ? item->next : NULL) {
+        const struct value *value = constant(item);
+        if (value == NULL)
+            return false;
+        *places |= UINT64_C(1) << choice_place(item->type == TYPE_BOOL ? value->truth : value->choice);
+    }
+    return true;
 }
 
-static const struct guard_node *new_node(struct guards *guards, struct guard_node node)
+static struct part choice_part(const struct expr *e, const struct field *field)
 {
-    struct guard_node *copy = arena_alloc(&guards->arena, sizeof *copy);
-    if (copy != NULL)
-        *copy = node;
-    return copy; /* without memory the rule is evaluated each time */
+    struct part part = { .kind = PART_CHOICE, .field = field };
+    unsigned count = choice_count(field);
+    uint64_t absent = 1, all = (UINT64_C(2) << count) - 1, yes = UINT64_C(1) << choice_place(true);
+    bool compares = e->op == EXPR_EQ || e->op == EXPR_NE || e->op == EXPR_IN;
+    if (count > MAX_CHOICES || (compares && !listed_places(e, &yes)))
+        return (struct part){ .kind = PART_OTHER };
+    if (e->op == EXPR_NOT)
+        part.excluded = yes; /* what does not apply is a no, and its negation a yes */
+    else
+        part.excluded = e->op == EXPR_NE ? yes | absent : all & ~yes;
+    return part;
 }
 
-static const struct guard_node *test_of(struct guards *guards, const struct expr *e)
+/* Up to here, every whole number is a double. */
+#define MAX_BOUND (INT64_C(1) << 53)
+
+static struct part range_part(const struct expr *e, const struct field *field)
 {
-    size_t i = 0;
-    while (i < guards->test_count && !same_expr(guards->tests[i], e))
-        i++;
-    if (i == GUARD_MAX_TESTS)
+    struct part part = { .kind = PART_RANGE, .field = field, .low = NS_UNKNOWN + 1, .high = INT64_MAX };
+    const struct value *bound = constant(e->right);
+    double x = bound == NULL ? NAN : field->type == TYPE_DURATION ? (double)bound->ns : bound->number;
+    if (!(fabs(x) < (double)MAX_BOUND))
+        return (struct part){ .kind = PART_OTHER };
+    int64_t down = (int64_t)floor(x), up = (int64_t)ceil(x);
+    if (e->op == EXPR_EQ && down != up) /* a range is not empty */
+        return (struct part){ .kind = PART_OTHER };
+    if (e->op == EXPR_EQ || e->op == EXPR_GE)
+        part.low = up;
+    if (e->op == EXPR_EQ || e->op == EXPR_LE)
+        part.high = down;
+    if (e->op == EXPR_GT)
+        part.low = down + 1;
+    if (e->op == EXPR_LT)
+        part.high = up - 1;
+    return part;
+}
+
+static struct part part_of(enum scope scope, const struct expr *e)
+{
+    const struct expr *operand = e->op == EXPR_FIELD ? e : e->left;
+    const struct field *field = operand != NULL && operand->op == EXPR_FIELD ? operand->field : NULL;
+    if (field == NULL || field->scope != scope)
+        return (struct part){ .kind = PART_OTHER };
+    bool ordered = e->op == EXPR_EQ || (e->op >= EXPR_LT && e->op <= EXPR_GE);
+    if ((field->type == TYPE_NUMBER || field->type == TYPE_DURATION) && ordered)
+        return range_part(e, field);
+    bool chosen = e->op == EXPR_FIELD || e->op == EXPR_NOT || e->op == EXPR_EQ || e->op == EXPR_NE ||
+                  e->op == EXPR_IN;
+    if ((field->type == TYPE_BOOL || field->type == TYPE_ENUM) && chosen)
+        return choice_part(e, field);
+    return (struct part){ .kind = PART_OTHER };
+}
+
+/* ---- compiling ------------------------------------------------------------------------------ */
+
+/* What is being compiled: a rule of a word. */
+struct compiler {
+    struct arena *arena;
+    struct guard_word *word;
+    enum scope scope;
+    uint64_t rule;
+    bool failed; /* no memory */
+};
+
+/* NULL: the field has none. */
+static struct guard_choice *find_choice(const struct guard_word *word, const struct field *field)
+{
+    for (size_t i = 0; i < word->choices.count; i++)
+        if (word->choices.items[i].field == field)
+            return &word->choices.items[i];
+    return NULL;
+}
+
+static struct guard_choice *choice_of(struct compiler *c, const struct field *field)
+{
+    struct guard_choice *choice = find_choice(c->word, field);
+    if (choice != NULL)
+        return choice;
+    uint64_t *excluded = arena_alloc(c->arena, (choice_count(field) + 1) * sizeof *excluded);
+    c->failed |= excluded == NULL || !VEC_ROOM(&c->word->choices);
+    if (c->failed)
         return NULL;
-    if (i == guards->test_count)
-        guards->tests[guards->test_count++] = e;
-    return new_node(guards, (struct guard_node){ .op = EXPR_FIELD, .test = i });
+    choice = &c->word->choices.items[c->word->choices.count++];
+    *choice = (struct guard_choice){ field, 0, excluded };
+    return choice;
 }
 
-/* NULL: nothing that a test could decide. */
-static const struct guard_node *guard_of(struct guards *guards, const struct expr *e)
-{
-    if (e->op != EXPR_AND && e->op != EXPR_OR)
-        return is_about_connection(e) ? test_of(guards, e) : NULL;
-    const struct guard_node *left = guard_of(guards, e->left), *right = guard_of(guards, e->right);
-    if (left == NULL || right == NULL)
-        return e->op == EXPR_OR ? NULL : left != NULL ? left : right;
-    return new_node(guards, (struct guard_node){ .op = e->op, .left = left, .right = right });
-}
-
-/* A field, or one against a constant. */
-static bool is_simple(const struct expr *e)
-{
-    return e->op == EXPR_FIELD || (e->op >= EXPR_EQ && e->op <= EXPR_GE &&
-                                   e->left->op == EXPR_FIELD && constant(e->right) != NULL);
-}
-
-/* Sorts the parts of the rule's `and`: what bits tell, then simple tests, then others. */
-static void take_parts(struct guards *guards, size_t rule, const struct expr *e)
+static void add_choices(struct compiler *c, const struct expr *e)
 {
     if (e->op == EXPR_AND) {
-        take_parts(guards, rule, e->left);
-        take_parts(guards, rule, e->right);
+        add_choices(c, e->left);
+        add_choices(c, e->right);
         return;
     }
-    if (exclude(guards, &guards->excluded[rule], e))
+    struct part part = part_of(c->scope, e);
+    struct guard_choice *choice = part.kind == PART_CHOICE ? choice_of(c, part.field) : NULL;
+    if (choice == NULL)
         return;
-    const struct guard_node *node = guards->scope == SCOPE_CONNECTION ? guard_of(guards, e) : NULL,
-                            **all = &guards->nodes[rule];
-    if (node == NULL)
+    choice->asking |= c->rule;
+    for (unsigned place = 0; place <= choice_count(part.field); place++)
+        choice->excluded[place] |= part.excluded >> place & 1 ? c->rule : 0;
+}
+
+static int by_rules_asking(const void *a, const void *b)
+{
+    const struct guard_choice *x = a, *y = b;
+    return __builtin_popcountll(y->asking) - __builtin_popcountll(x->asking);
+}
+
+/* What fewer rules ask for is cheaper as a step: most of them are excluded when its turn comes. */
+#define SHARED 4
+
+static void keep_shared_choices(struct guard_word *word)
+{
+    if (word->choices.count == 0)
         return;
-    bool first = is_simple(e);
-    *all = *all == NULL ? node
-                        : new_node(guards, (struct guard_node){ .op = EXPR_AND,
-                                                                .left = first ? node : *all,
-                                                                .right = first ? *all : node });
+    qsort(word->choices.items, word->choices.count, sizeof *word->choices.items, by_rules_asking);
+    while (word->choices.count > 0 &&
+           __builtin_popcountll(word->choices.items[word->choices.count - 1].asking) < SHARED)
+        word->choices.count--;
 }
 
-/* The commonest kind without the walk through the tree: a field against a constant. */
-static bool is_plain_no(const struct expr *e, const struct subject *subject)
+static int add_step(struct compiler *c, const struct field *field, int64_t low, int64_t high, int on_no,
+                    int otherwise)
 {
-    bool compared = e->op >= EXPR_EQ && e->op <= EXPR_GE;
-    const struct expr *field = compared ? e->left : e;
-    const struct value *other = compared ? constant(e->right) : NULL;
-    if (field->op != EXPR_FIELD || (compared && (other == NULL || other->state != VALUE_KNOWN))) {
-        struct value v = expr_value(e, subject);
-        return v.state == VALUE_ABSENT || (v.state == VALUE_KNOWN && !v.truth);
+    if (!VEC_ROOM(&c->word->steps)) {
+        c->failed = true;
+        return otherwise;
     }
-    struct value v = field->field->get(subject);
-    if (v.state != VALUE_KNOWN)
-        return v.state == VALUE_ABSENT;
-    return compared ? !expr_compare(e->op, field->type, &v, other) : !v.truth;
+    size_t at = c->word->steps.count++;
+    c->word->steps.items[at] = (struct guard_step){ field->get_integer, low, (uint64_t)high - (uint64_t)low,
+                                                    on_no, otherwise };
+    return (int)at;
 }
 
-static bool may_hold(const struct guards *guards, const struct guard_node *node,
-                     const struct subject *subject, struct guard_answers *answers)
+/* One step for each run of values that are not excluded. */
+static int choice_steps(struct compiler *c, const struct part *part, int on_no, int otherwise)
 {
-    if (node->op == EXPR_AND)
-        return may_hold(guards, node->left, subject, answers) &&
-               may_hold(guards, node->right, subject, answers);
-    if (node->op == EXPR_OR)
-        return may_hold(guards, node->left, subject, answers) ||
-               may_hold(guards, node->right, subject, answers);
-    uint8_t *answer = &answers->test[node->test];
-    if (*answer == 0)
-        *answer = is_plain_no(guards->tests[node->test], subject) ? 1 : 2;
-    return *answer == 2;
-}
-
-/* ---- both ---------------------------------------------------------------------------------- */
-
-void guards_init(struct guards *guards, const struct rules *rules, enum scope scope)
-{
-    *guards = (struct guards){ .scope = scope };
-    for (size_t i = 0; i < rules->count; i++) {
-        const struct rule *rule = rules->items[i];
-        if (scope == SCOPE_EXCHANGE && rule->scope != SCOPE_EXCHANGE)
-            continue;
-        const struct expr *condition = rule->scope == SCOPE_GROUP ? rule->members : rule->when;
-        take_parts(guards, i, condition);
+    int at = on_no;
+    unsigned places = choice_count(part->field) + 1;
+    for (unsigned low = 0, high; low < places; low = high + 1) {
+        for (high = low; high < places && !(part->excluded >> high & 1);)
+            high++;
+        if (high > low)
+            at = add_step(c, part->field, low == 0 ? NS_ABSENT : (int64_t)low - 1, (int64_t)high - 2, at,
+                          otherwise);
     }
+    return at;
+}
+
+/* The first step of an expression, given where its answers lead. What cannot be asked may be anything. */
+static int steps_of(struct compiler *c, const struct expr *e, int on_no, int otherwise)
+{
+    if (e->op == EXPR_AND)
+        return steps_of(c, e->left, on_no, steps_of(c, e->right, on_no, otherwise));
+    if (e->op == EXPR_OR)
+        return steps_of(c, e->left, steps_of(c, e->right, on_no, otherwise), otherwise);
+    struct part part = part_of(c->scope, e);
+    if (part.kind == PART_OTHER)
+        c->word->exact &= ~c->rule;
+    if (part.kind == PART_OTHER || on_no == otherwise)
+        return otherwise;
+    return part.kind == PART_CHOICE ? choice_steps(c, &part, on_no, otherwise)
+                                    : add_step(c, part.field, part.low, part.high, on_no, otherwise);
+}
+
+/* The first step of a rule. */
+static int rule_steps(struct compiler *c, const struct expr *e, int otherwise)
+{
+    if (e->op == EXPR_AND)
+        return rule_steps(c, e->left, rule_steps(c, e->right, otherwise));
+    struct part part = part_of(c->scope, e);
+    bool shared = part.kind == PART_CHOICE && find_choice(c->word, part.field) != NULL;
+    return shared ? otherwise : steps_of(c, e, GUARD_NO, otherwise);
+}
+
+static const struct expr *condition(const struct rule *rule)
+{
+    return rule->scope == SCOPE_GROUP ? rule->members : rule->when;
+}
+
+bool guards_init(struct guards *guards, const struct rules *rules, const struct rule_set_bits *set,
+                 enum scope scope)
+{
+    *guards = (struct guards){ 0 };
+    struct compiler c = { .arena = &guards->arena, .scope = scope };
+    for (size_t at = 0; at < RULE_WORDS; at++) {
+        c.word = &guards->words[at];
+        c.word->exact = set->words[at];
+        for (uint64_t left = c.word->exact; left != 0; left &= left - 1) {
+            c.rule = left & -left;
+            add_choices(&c, condition(rules->items[rule_bits_first(at, left)]));
+        }
+        keep_shared_choices(c.word);
+        for (uint64_t left = set->words[at]; left != 0; left &= left - 1) {
+            size_t rule = rule_bits_first(at, left);
+            c.rule = left & -left;
+            const struct expr *e = condition(rules->items[rule]);
+            c.word->first[rule % 64] = rule_steps(&c, e, GUARD_MAYBE);
+        }
+    }
+    return !c.failed;
 }
 
 void guards_free(struct guards *guards)
 {
+    for (size_t i = 0; i < RULE_WORDS; i++) {
+        free(guards->words[i].choices.items);
+        free(guards->words[i].steps.items);
+    }
     arena_free(&guards->arena);
 }
 
-void guards_begin(const struct guards *guards, const struct subject *subject,
-                  struct guard_answers *answers)
-{
-    answers->facts = facts_of(guards, subject);
-    memset(answers->test, 0, guards->test_count);
-}
+/* ---- asking --------------------------------------------------------------------------------- */
 
-bool guards_allow(const struct guards *guards, size_t rule, const struct subject *subject,
-                  struct guard_answers *answers)
+/* Where all that was asked is known, Kleene's logic is the common one: a rule of which every part is asked
+ * holds, if it is not excluded. */
+struct guard_answer guards_ask(const struct guard_word *word, uint64_t asked,
+                               const struct subject *subject)
 {
-    uint64_t hit = 0;
-    for (size_t w = 0; w < GUARD_WORDS; w++)
-        hit |= guards->excluded[rule].words[w] & answers->facts.words[w];
-    const struct guard_node *node = guards->nodes[rule];
-    return hit == 0 && (node == NULL || may_hold(guards, node, subject, answers));
+    struct guard_answer answer = { asked, word->exact };
+    for (size_t i = 0; i < word->choices.count; i++) {
+        const struct guard_choice *choice = &word->choices.items[i];
+        if ((choice->asking & answer.left) == 0)
+            continue;
+        int64_t value = choice->field->get_integer(subject);
+        if (value == NS_UNKNOWN)
+            answer.held &= ~choice->asking;
+        else
+            answer.left &= ~choice->excluded[choice_place(value)];
+    }
+    const struct guard_step *steps = word->steps.items;
+    for (uint64_t left = answer.left; left != 0; left &= left - 1) {
+        uint64_t rule = left & -left;
+        int at = word->first[__builtin_ctzll(left)];
+        while (at >= 0) {
+            const struct guard_step *step = &steps[at];
+            int64_t value = step->get(subject);
+            at = step->otherwise;
+            if (value == NS_UNKNOWN)
+                answer.held &= ~rule;
+            else if ((uint64_t)value - (uint64_t)step->low > step->span)
+                at = step->on_no;
+        }
+        if (at == GUARD_NO)
+            answer.left &= ~rule;
+    }
+    answer.held &= answer.left;
+    return answer;
 }

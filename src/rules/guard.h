@@ -1,56 +1,70 @@
 /*
- * guard - which rules can hold at all for a connection. Private to the floor.
+ * guard - which rules can hold at all for a connection, or an exchange. Private to the floor.
  *
  * A rule is mostly an `and` with parts like `close.by == server`, and most connections fail one of them. Of
- * a rule of which a part is a plain no neither yes nor undecided can come. Two sieves find these:
+ * a rule of which a part is a plain no neither yes nor undecided can come. The parts that compare one fact
+ * with constants are compiled into what is cheaper than the walk through the whole expression:
  *
- * - Facts with few values (of the connection, or of one exchange) set one bit each, read once for all rules; a rule knows the bits that
- *   exclude it.
- * - Other parts that look at the connection alone are tests; rules share them, and each is evaluated
- *   at most once for a connection.
+ * - Booleans and names that several rules ask for are asked once: sets of rules are bitmaps, and each value
+ *   takes out the rules that it excludes.
+ * - The other parts of a rule are steps, each of which leads to another or to the answer.
  */
 #ifndef HANGUP_RULES_GUARD_H
 #define HANGUP_RULES_GUARD_H
 
 #include "rules/rule.h"
 
-#define GUARD_MAX_FIELDS 32
-#define GUARD_WORDS 4
-#define GUARD_MAX_TESTS 512
-
-struct guard_bits {
-    uint64_t words[GUARD_WORDS];
+/* A boolean or name that several rules ask for: each of its values excludes some of them. */
+struct guard_choice {
+    const struct field *field;
+    uint64_t asking;
+    uint64_t *excluded; /* by place: 0 if the fact is absent, else its value + 1 */
 };
 
-struct guard_node; /* tests joined by `and` and `or` */
+/* Where steps end. */
+#define GUARD_NO (-1)
+#define GUARD_MAYBE (-2)
+
+/* One comparison: a known value outside of `low` to `low + span` is a no. */
+struct guard_step {
+    int64_t (*get)(const struct subject *subject);
+    int64_t low;
+    uint64_t span;
+    int on_no, otherwise; /* the next step, or an end */
+};
+
+/* Guards of 64 rules. */
+struct guard_word {
+    struct {
+        struct guard_choice *items;
+        size_t count, capacity;
+    } choices; /* those that most rules ask for first */
+    struct {
+        struct guard_step *items;
+        size_t count, capacity;
+    } steps;
+    int first[64];  /* by rule: the step that its other parts begin with */
+    uint64_t exact; /* rules of which every part is asked */
+};
 
 struct guards {
-    enum scope scope; /* CONNECTION, or EXCHANGE: facts of exchanges, bits only */
-    const struct field *fields[GUARD_MAX_FIELDS];
-    unsigned first_bit[GUARD_MAX_FIELDS]; /* then one bit for each value, for absent, for unknown */
-    size_t field_count;
-    unsigned bits;
-    struct guard_bits excluded[RULES_MAX];     /* by rule */
-    const struct expr *tests[GUARD_MAX_TESTS]; /* all different */
-    size_t test_count;
-    const struct guard_node *nodes[RULES_MAX]; /* by rule; NULL: no test can decide */
+    struct guard_word words[RULE_WORDS];
     struct arena arena;
 };
 
-/* What is known of one connection, or exchange. */
-struct guard_answers {
-    struct guard_bits facts;
-    uint8_t test[GUARD_MAX_TESTS]; /* 0: not asked yet; 1: a plain no; 2: anything else */
+/* Rules of which no part is a plain no, and those among them that hold for sure. */
+struct guard_answer {
+    uint64_t left, held;
 };
 
-void guards_init(struct guards *guards, const struct rules *rules, enum scope scope);
+/* Guards of the rules in `set`, as far as they ask for facts of the scope: of a connection, or of an
+ * exchange. false: no memory. */
+bool guards_init(struct guards *guards, const struct rules *rules, const struct rule_set_bits *set,
+                 enum scope scope) WARN_UNUSED;
 void guards_free(struct guards *guards);
 
-void guards_begin(const struct guards *guards, const struct subject *subject,
-                  struct guard_answers *answers);
-
-/* Can the rule hold, or be undecided? */
-bool guards_allow(const struct guards *guards, size_t rule, const struct subject *subject,
-                  struct guard_answers *answers);
+/* Asks for `asked` of the 64 rules of a word. */
+struct guard_answer guards_ask(const struct guard_word *word, uint64_t asked,
+                               const struct subject *subject);
 
 #endif

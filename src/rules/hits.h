@@ -33,6 +33,9 @@ struct engine {
     const struct rules *rules;
     struct guards guards;          /* by facts of the connection */
     struct guards exchange_guards; /* by facts of the exchange */
+    struct rule_set_bits all;
+    struct rule_set_bits exchange_rules;
+    struct rule_set_bits early_rules; /* those about exchanges, whatever the close */
     struct arena arena; /* exchanges, texts, findings' arrays */
     struct {
         struct hit *items;
@@ -50,8 +53,7 @@ struct engine {
     size_t *members;           /* of group rules, by rule */
     size_t parts;
     bool crowded;
-    bool judges_open;         /* some rule is about exchanges, whatever the close */
-    struct record unfinished; /* what such a rule sees of the connection */
+    struct record unfinished; /* what early_rules see of the connection */
     bool failed; /* out of memory while judging */
 };
 

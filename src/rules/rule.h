@@ -20,8 +20,10 @@ bool severity_find(const char *name, enum severity *severity);
 #define RULE_MAX_BYTES (64u * 1024)
 #define RULE_MAX_NESTING 64
 
+#define RULE_WORDS (RULES_MAX / 64)
+
 struct rule_set_bits {
-    uint64_t words[RULES_MAX / 64];
+    uint64_t words[RULE_WORDS];
 };
 
 /* A text with expressions in braces: "closed {median(close.since_open)} after ..." */
@@ -116,6 +118,12 @@ void rules_free(struct rules *rules);
 static inline void rule_bits_add(struct rule_set_bits *bits, size_t rule)
 {
     bits->words[rule / 64] |= UINT64_C(1) << rule % 64;
+}
+
+/* The first of the rules in one word of a set; there is one. */
+static inline size_t rule_bits_first(size_t at, uint64_t word)
+{
+    return at * 64 + (size_t)__builtin_ctzll(word);
 }
 
 static inline bool rule_bits_has(const struct rule_set_bits *bits, size_t rule)

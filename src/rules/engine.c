@@ -5,6 +5,7 @@
 
 #include "base/vec.h"
 #include "rules/hits.h"
+#include "rules/usual.h"
 
 /* Hits of exchanges whose connection still runs hang on it until it has a record. */
 struct early_hit {
@@ -146,12 +147,20 @@ static void judge_early(struct engine *engine, size_t index, struct connection *
     c->user = early;
 }
 
+/* Takes out the rules that hold for nothing usual. */
+static void drop_unusual(struct rule_set_bits *rules, const struct guards *guards, bool usual)
+{
+    for (size_t word = 0; word < RULE_WORDS && usual; word++)
+        rules->words[word] &= ~guards->words[word].unusual;
+}
+
 /* Exchanges are judged when they are complete: their connection's close is not known then, and
  * facts on it are absent. */
 static void on_exchange(void *context, struct connection *c, const struct http_exchange *x)
 {
     struct engine *engine = context;
     struct rule_set_bits rules = engine->early_rules;
+    drop_unusual(&rules, &engine->exchange_guards, usual_exchange(c, x));
     if (is_empty(&rules))
         return;
     struct record *open = &engine->unfinished;
@@ -179,6 +188,7 @@ static void on_exchange(void *context, struct connection *c, const struct http_e
 static void judge_exchange(struct engine *engine, const struct connection *c, struct record *record,
                            const struct http_exchange *x, struct rule_set_bits rules)
 {
+    drop_unusual(&rules, &engine->exchange_guards, usual_exchange(c, x));
     if (is_empty(&rules))
         return;
     struct exchange_facts facts;
@@ -271,6 +281,7 @@ static enum tracker_keep on_connection(void *context, struct connection *c,
     }
     const struct subject subject = { record, NULL, NULL };
     struct rule_set_bits rules = engine->all;
+    drop_unusual(&rules, &engine->guards, usual_connection(record));
     for (size_t word = 0; word < RULE_WORDS; word++) {
         if (rules.words[word] == 0)
             continue;

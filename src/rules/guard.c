@@ -5,6 +5,7 @@
 
 #include "base/vec.h"
 #include "rules/expr_node.h"
+#include "rules/usual.h"
 
 /* ---- one part of a rule's `and` --------------------------------------------------------------- */
 
@@ -111,6 +112,30 @@ static struct part part_of(enum scope scope, const struct expr *e)
     if ((field->type == TYPE_BOOL || field->type == TYPE_ENUM) && chosen)
         return choice_part(e, field);
     return (struct part){ .kind = PART_OTHER };
+}
+
+/* Is the part a plain no for whatever is usual? */
+static bool is_part_unusual(const struct part *part)
+{
+    int64_t low, high;
+    if (part->kind == PART_OTHER || !usual_values(part->field, &low, &high))
+        return false;
+    if (part->kind == PART_RANGE)
+        return high < part->low || low > part->high;
+    uint64_t places = low == NS_ABSENT;
+    for (int64_t value = low == NS_ABSENT ? 0 : low; value <= high; value++)
+        places |= UINT64_C(1) << choice_place(value);
+    return (places & ~part->excluded) == 0;
+}
+
+static bool is_unusual(enum scope scope, const struct expr *e)
+{
+    if (e->op == EXPR_AND)
+        return is_unusual(scope, e->left) || is_unusual(scope, e->right);
+    if (e->op == EXPR_OR)
+        return is_unusual(scope, e->left) && is_unusual(scope, e->right);
+    struct part part = part_of(scope, e);
+    return is_part_unusual(&part);
 }
 
 /* ---- compiling ------------------------------------------------------------------------------ */
@@ -259,6 +284,7 @@ bool guards_init(struct guards *guards, const struct rules *rules, const struct 
             c.rule = left & -left;
             const struct expr *e = condition(rules->items[rule]);
             c.word->first[rule % 64] = rule_steps(&c, e, GUARD_MAYBE);
+            c.word->unusual |= is_unusual(scope, e) ? c.rule : 0;
         }
     }
     return !c.failed;

@@ -8,6 +8,7 @@
  * - Booleans and names that several rules ask for are asked once: sets of rules are bitmaps, and each value
  *   takes out the rules that it excludes.
  * - The other parts of a rule are steps, each of which leads to another or to the answer.
+ * - Of most rules it is known beforehand that they hold for nothing usual (usual.h).
  */
 #ifndef HANGUP_RULES_GUARD_H
 #define HANGUP_RULES_GUARD_H
@@ -43,8 +44,9 @@ struct guard_word {
         struct guard_step *items;
         size_t count, capacity;
     } steps;
-    int first[64];  /* by rule: the step that its other parts begin with */
-    uint64_t exact; /* rules of which every part is asked */
+    int first[64];    /* by rule: the step that its other parts begin with */
+    uint64_t exact;   /* rules of which every part is asked */
+    uint64_t unusual; /* rules that hold for nothing usual (usual.h) */
 };
 
 struct guards {

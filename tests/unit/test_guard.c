@@ -12,6 +12,7 @@
 
 #include "facts/connection.h"
 #include "rules/guard.h"
+#include "rules/usual.h"
 
 /* ---- chance --------------------------------------------------------------------------------- */
 
@@ -159,6 +160,12 @@ static void make_exchange(struct conversation *t, const struct record *record)
     connection_exchange(c, record, x, &t->facts);
 }
 
+/* Who saw a request and its response saw both directions. */
+static bool is_usual(const struct conversation *t, const struct record *record)
+{
+    return !record->one_sided && usual_exchange(&t->connection, &t->exchange);
+}
+
 /* Anything at all. */
 static void make_facts(struct exchange_facts *f)
 {
@@ -251,15 +258,50 @@ static void names_are_those_of_reports(void **state)
         assert_same_name(name_of("protocol", &(struct record){ .protocol = i }), http_protocol_name(i));
 }
 
+static void assert_usual(enum scope scope, const struct subject *subject)
+{
+    size_t count;
+    const struct field *fields = fields_all(&count);
+    for (const struct field *f = fields; f < fields + count; f++) {
+        int64_t low, high;
+        if (f->scope != scope || !usual_values(f, &low, &high))
+            continue;
+        int64_t value = f->get_integer(subject);
+        if (value == NS_UNKNOWN || value < low || value > high)
+            fail_msg("%s is %lld", f->name, (long long)value);
+    }
+}
+
+static void usual_ones_have_usual_values(void **state)
+{
+    (void)state;
+    unsigned connections = 0, exchanges = 0;
+    for (int i = 0; i < 20000; i++) {
+        struct record record = make_record(below(8));
+        struct conversation t;
+        make_exchange(&t, &record);
+        const struct subject subject = { &record, &t.facts, NULL };
+        if (usual_connection(&record)) {
+            connections++;
+            assert_usual(SCOPE_CONNECTION, &subject);
+        }
+        if (is_usual(&t, &record)) {
+            exchanges++;
+            assert_usual(SCOPE_EXCHANGE, &subject);
+        }
+    }
+    assert_true(connections > 1000 && exchanges > 1000);
+}
+
 /* ---- rules ----------------------------------------------------------------------------------- */
 
 /* How often which answer came. */
 struct tally {
-    unsigned left, excluded, held;
+    unsigned left, excluded, held, unusual;
 };
 
 static void check_scope(const struct rules *rules, const struct guards *guards,
-                        const struct subject *subject, struct tally *tally)
+                        const struct subject *subject, bool usual, struct tally *tally)
 {
     for (size_t i = 0; i < rules->count; i++) {
         const struct rule *rule = rules->items[i];
@@ -267,12 +309,14 @@ static void check_scope(const struct rules *rules, const struct guards *guards,
         struct value v = expr_value(rule->scope == SCOPE_GROUP ? rule->members : rule->when, subject);
         bool yes = v.state == VALUE_KNOWN && v.truth, possible = yes || v.state == VALUE_UNKNOWN;
         struct guard_answer answer = guards_ask(word, UINT64_C(1) << i % 64, subject);
-        if ((possible && answer.left == 0) || (answer.held != 0 && !yes))
-            fail_msg("%s: state %d, left %d, held %d", rule->id, (int)v.state,
-                     answer.left != 0, answer.held != 0);
+        bool unusual = usual && (word->unusual >> i % 64 & 1);
+        if ((possible && (answer.left == 0 || unusual)) || (answer.held != 0 && !yes))
+            fail_msg("%s: state %d, left %d, held %d, unusual %d", rule->id, (int)v.state,
+                     answer.left != 0, answer.held != 0, unusual);
         tally->left += answer.left != 0;
         tally->excluded += answer.left == 0;
         tally->held += answer.held != 0;
+        tally->unusual += unusual;
     }
 }
 
@@ -290,12 +334,12 @@ static void check_rules(const struct rules *rules, int rounds)
         struct conversation t;
         make_exchange(&t, &record);
         const struct subject subject = { &record, &t.facts, NULL };
-        check_scope(rules, &by_connection, &subject, &tally);
-        check_scope(rules, &by_exchange, &subject, &tally);
+        check_scope(rules, &by_connection, &subject, usual_connection(&record), &tally);
+        check_scope(rules, &by_exchange, &subject, is_usual(&t, &record), &tally);
         make_facts(&t.facts);
-        check_scope(rules, &by_exchange, &subject, &tally);
+        check_scope(rules, &by_exchange, &subject, false, &tally);
     }
-    assert_true(tally.left > 0 && tally.excluded > 0 && tally.held > 0);
+    assert_true(tally.left > 0 && tally.excluded > 0 && tally.held > 0 && tally.unusual > 0);
     guards_free(&by_connection);
     guards_free(&by_exchange);
 }
@@ -434,6 +478,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(integers_are_values),
         cmocka_unit_test(names_are_those_of_reports),
+        cmocka_unit_test(usual_ones_have_usual_values),
         cmocka_unit_test(builtin_rules),
         cmocka_unit_test(made_up_rules),
     };

@@ -123,7 +123,7 @@ static bool is_empty(const struct rule_set_bits *rules)
     return any == 0;
 }
 
-/* Does the rule's condition hold on what was judged to be possible? Notes what nobody can know. */
+/* Does the rule's condition hold? Notes what nobody can know. */
 static bool holds(struct engine *engine, const struct rule *rule, const struct subject *subject)
 {
     struct value v = expr_value(rule->scope == SCOPE_GROUP ? rule->members : rule->when, subject);
@@ -148,9 +148,9 @@ static void judge_early(struct engine *engine, size_t index, struct connection *
 }
 
 /* Takes out the rules that hold for nothing usual. */
-static void drop_unusual(struct rule_set_bits *rules, const struct guards *guards, bool usual)
+static void drop_unusual(struct rule_set_bits *rules, const struct guards *guards)
 {
-    for (size_t word = 0; word < RULE_WORDS && usual; word++)
+    for (size_t word = 0; word < RULE_WORDS; word++)
         rules->words[word] &= ~guards->words[word].unusual;
 }
 
@@ -160,7 +160,8 @@ static void on_exchange(void *context, struct connection *c, const struct http_e
 {
     struct engine *engine = context;
     struct rule_set_bits rules = engine->early_rules;
-    drop_unusual(&rules, &engine->exchange_guards, usual_exchange(c, x));
+    if (usual_exchange(c, x))
+        drop_unusual(&rules, &engine->exchange_guards);
     if (is_empty(&rules))
         return;
     struct record *open = &engine->unfinished;
@@ -188,7 +189,8 @@ static void on_exchange(void *context, struct connection *c, const struct http_e
 static void judge_exchange(struct engine *engine, const struct connection *c, struct record *record,
                            const struct http_exchange *x, struct rule_set_bits rules)
 {
-    drop_unusual(&rules, &engine->exchange_guards, usual_exchange(c, x));
+    if (usual_exchange(c, x))
+        drop_unusual(&rules, &engine->exchange_guards);
     if (is_empty(&rules))
         return;
     struct exchange_facts facts;
@@ -281,7 +283,8 @@ static enum tracker_keep on_connection(void *context, struct connection *c,
     }
     const struct subject subject = { record, NULL, NULL };
     struct rule_set_bits rules = engine->all;
-    drop_unusual(&rules, &engine->guards, usual_connection(record));
+    if (usual_connection(record))
+        drop_unusual(&rules, &engine->guards);
     for (size_t word = 0; word < RULE_WORDS; word++) {
         if (rules.words[word] == 0)
             continue;

@@ -429,8 +429,8 @@ static void prefetch_details(const struct tracker *t, const struct intake_segmen
     const struct connection *c = eventful(t, in);
     if (c == NULL)
         return;
-    unsigned from = c->tcp.tuple.port[0] != in->segment.src_port;
-    __builtin_prefetch(&c->tcp.end[from].payload_bytes, 1);
+    __builtin_prefetch(&c->tcp.end[0].payload_bytes, 1);
+    __builtin_prefetch(&c->tcp.end[1].payload_bytes, 1);
     prefetch(c, offsetof(struct connection, http), sizeof *c);
 }
 

@@ -5,70 +5,92 @@
 #include <string.h>
 #include <strings.h>
 
-/* Do fields of interest begin with this letter? They are Host, User-Agent, Connection, Content-Type,
- * Expect, Server, Keep-Alive. */
-static bool may_matter(char first)
+/* The fields of interest, by the length of their names. */
+static const struct {
+    const char *text;
+    enum head_name name;
+} named[][4] = {
+    [4] = { { "host", HEAD_HOST } },
+    [6] = { { "expect", HEAD_EXPECT }, { "server", HEAD_SERVER } },
+    [7] = { { "upgrade", HEAD_UPGRADE } },
+    [10] = { { "connection", HEAD_CONNECTION },
+             { "user-agent", HEAD_USER_AGENT },
+             { "keep-alive", HEAD_KEEP_ALIVE } },
+    [12] = { { "content-type", HEAD_CONTENT_TYPE } },
+    [14] = { { "content-length", HEAD_CONTENT_LENGTH } },
+    [16] = { { "proxy-connection", HEAD_PROXY_CONNECTION } },
+    [17] = { { "transfer-encoding", HEAD_TRANSFER_ENCODING } },
+};
+
+/* lower: letters and hyphens, which have that bit. ASCII's lower case (RFC 9110 section 5.1); no locale has
+ * a say. */
+static bool is_named(const char *name, const char *lower, size_t length)
 {
-    switch (first | 0x20) { /* ASCII's lower case (RFC 9110 section 5.1); no locale has a say */
-    case 'h':
-    case 'u':
-    case 'c':
-    case 'e':
-    case 's':
-    case 'k':
-        return true;
-    }
-    return false;
+    for (size_t i = 0; i < length; i++)
+        if ((name[i] | 0x20) != lower[i])
+            return false;
+    return true;
+}
+
+enum head_name head_name_of(const char *name, size_t length)
+{
+    if (length < sizeof named / sizeof *named)
+        for (size_t i = 0; named[length][i].text != NULL; i++)
+            if (is_named(name, named[length][i].text, length))
+                return named[length][i].name;
+    return HEAD_OTHER;
 }
 
 void head_add_name(struct http_head *head, const char *at, size_t length)
 {
-    if (head->name_length == 0 && length > 0)
-        head->ignored = !may_matter(at[0]);
-    if (head->ignored) {
-        head->name_length = 1;
-        return;
-    }
-    size_t room = HEAD_NAME_BYTES - 1u - head->name_length;
+    size_t room = HEAD_NAME_BYTES - head->name_length;
     if (length > room)
         length = room;
     memcpy(head->name + head->name_length, at, length);
     head->name_length = (uint8_t)(head->name_length + length);
 }
 
+void head_end_name(struct http_head *head)
+{
+    head->field = head_name_of(head->name, head->name_length);
+    head->name_length = 0;
+}
+
 void head_add_value(struct http_head *head, const char *at, size_t length)
 {
-    if (head->ignored)
+    if (head->field == HEAD_OTHER)
         return;
-    size_t room = HEAD_VALUE_BYTES - 1u - head->value_length;
+    size_t room = HEAD_VALUE_BYTES - head->value_length;
     if (length > room)
         length = room;
     memcpy(head->value + head->value_length, at, length);
     head->value_length = (uint8_t)(head->value_length + length);
 }
 
-void head_add_target(struct http_head *head, const char *at, size_t length, bool show_query)
+void head_add_target(struct http_target *target, const char *at, size_t length, bool show_query)
 {
-    for (size_t i = 0; i < length && !head->target_cut; i++) {
-        const char *ending = head->target_length >= HTTP_TARGET_BYTES - 5 ? "..."
-                             : at[i] == '?' && !show_query                ? "?..."
-                                                                          : NULL;
-        if (ending != NULL) {
-            memcpy(head->target + head->target_length, ending, strlen(ending));
-            head->target_cut = true;
-        } else {
-            head->target[head->target_length++] = at[i];
-        }
-    }
+    if (target->cut)
+        return;
+    const char *query = show_query ? NULL : memchr(at, '?', length);
+    size_t room = HTTP_TARGET_BYTES - 5u - target->length;
+    size_t taken = query != NULL ? (size_t)(query - at) : length;
+    if (taken > room)
+        taken = room;
+    memcpy(target->text + target->length, at, taken);
+    target->length = (uint8_t)(target->length + taken);
+    target->cut = taken < length;
+    const char *ending = taken == room ? "..." : "?...";
+    if (target->cut)
+        memcpy(target->text + target->length, ending, strlen(ending));
 }
 
 /* Where the authority of a target begins (RFC 9112 section 3.2): behind ://, behind // at the start, at
  * once in the form of CONNECT; NULL: there is none. */
 static const char *find_authority(const char *target)
 {
-    const char *scheme_end = strstr(target, "://");
     if (target[0] == '/')
         return target[1] == '/' ? target + 2 : NULL;
+    const char *scheme_end = strstr(target, "://");
     if (scheme_end != NULL && scheme_end <= target + strcspn(target, "/?"))
         return scheme_end + 3;
     return target[0] == '*' ? NULL : target;
@@ -101,14 +123,14 @@ static void set_text(const char **text, const char *value, struct http_memory *m
 
 /* Userinfo (RFC 9110 section 4.2.4) may be a password. It ends with the last @ of the authority; an
  * authority that is cut off or odd is not shown at all. */
-void head_take_target(const struct http_head *head, struct http_exchange *exchange,
+void head_take_target(const struct http_target *whole, struct http_exchange *exchange,
                       struct http_memory *memory)
 {
-    const char *target = head->target, *authority = find_authority(target);
+    const char *target = whole->text, *authority = find_authority(target);
     char shown[HTTP_TARGET_BYTES];
     if (authority != NULL) {
         size_t before = (size_t)(authority - target), length = strcspn(authority, "/?");
-        bool whole = !head->target_cut || authority[length] != '\0';
+        bool ended = !whole->cut || authority[length] != '\0';
         for (size_t i = length; i > 0; i--)
             if (authority[i - 1] == '@') {
                 authority += i;
@@ -117,7 +139,7 @@ void head_take_target(const struct http_head *head, struct http_exchange *exchan
             }
         memcpy(shown, target, before);
         snprintf(shown + before, sizeof shown - before, "%s",
-                 whole && is_plain_authority(authority, length) ? authority : "...");
+                 ended && is_plain_authority(authority, length) ? authority : "...");
         target = shown;
     }
     set_text(&exchange->target, target, memory);
@@ -154,45 +176,30 @@ static bool begins_with(const char *value, const char *token)
     return strncasecmp(value, token, strlen(token)) == 0;
 }
 
-/* `name`: lower case. */
-static bool is_named(const struct http_head *head, const char *name, size_t length)
+static void take_request_field(enum head_name field, const char *value, struct http_exchange *x,
+                               struct http_conn *http, struct http_memory *memory)
 {
-    if (head->name_length != length)
-        return false;
-    for (size_t i = 0; i < length; i++)
-        if ((head->name[i] | 0x20) != name[i] && head->name[i] != name[i]) /* '-' has that bit */
-            return false;
-    return true;
-}
-#define IS_NAMED(head, name) is_named(head, name, sizeof(name) - 1)
-
-static void request_field(struct http_head *head, struct http_exchange *x,
-                          struct http_conn *http, struct http_memory *memory)
-{
-    const char *value = head->value;
-    if (IS_NAMED(head, "host")) {
+    if (field == HEAD_HOST)
         set_shared(&x->host, value, memory);
-    } else if (IS_NAMED(head, "user-agent")) {
+    else if (field == HEAD_USER_AGENT)
         set_shared(&http->client_software, value, memory);
-    } else if (IS_NAMED(head, "connection")) {
+    else if (field == HEAD_CONNECTION)
         x->request_close |= list_has(value, "close");
-    } else if (IS_NAMED(head, "expect")) {
+    else if (field == HEAD_EXPECT)
         x->expect_continue |= list_has(value, "100-continue");
-    }
 }
 
-static void response_field(struct http_head *head, struct http_exchange *x,
-                           struct http_conn *http, struct http_memory *memory)
+static void take_response_field(enum head_name field, const char *value, struct http_exchange *x,
+                                struct http_conn *http, struct http_memory *memory)
 {
-    const char *value = head->value;
-    if (IS_NAMED(head, "server")) {
+    if (field == HEAD_SERVER) {
         set_shared(&http->server_software, value, memory);
-    } else if (IS_NAMED(head, "connection")) {
+    } else if (field == HEAD_CONNECTION) {
         x->response_close |= list_has(value, "close");
-    } else if (IS_NAMED(head, "content-type")) {
+    } else if (field == HEAD_CONTENT_TYPE) {
         x->event_stream = begins_with(value, "text/event-stream") ||
                           begins_with(value, "multipart/x-mixed-replace");
-    } else if (IS_NAMED(head, "keep-alive")) {
+    } else if (field == HEAD_KEEP_ALIVE) {
         const char *timeout = strstr(value, "timeout=");
         if (timeout != NULL) {
             long seconds = strtol(timeout + strlen("timeout="), NULL, 10);
@@ -202,13 +209,24 @@ static void response_field(struct http_head *head, struct http_exchange *x,
     }
 }
 
-void head_take_field(struct http_head *head, bool is_request, struct http_exchange *exchange,
+void head_take_field(const struct head_field *field, bool is_request, struct http_exchange *exchange,
                      struct http_conn *http, struct http_memory *memory)
 {
-    head->value[head->value_length] = '\0';
-    if (!head->ignored && is_request)
-        request_field(head, exchange, http, memory);
-    else if (!head->ignored)
-        response_field(head, exchange, http, memory);
-    head->name_length = head->value_length = 0;
+    char value[HEAD_VALUE_BYTES + 1];
+    size_t length = field->length < HEAD_VALUE_BYTES ? field->length : HEAD_VALUE_BYTES;
+    memcpy(value, field->value, length);
+    value[length] = '\0';
+    if (is_request)
+        take_request_field(field->name, value, exchange, http, memory);
+    else
+        take_response_field(field->name, value, exchange, http, memory);
+}
+
+void head_take_added(struct http_head *head, bool is_request, struct http_exchange *exchange,
+                     struct http_conn *http, struct http_memory *memory)
+{
+    const struct head_field field = { head->field, head->value, head->value_length };
+    if (field.name != HEAD_OTHER)
+        head_take_field(&field, is_request, exchange, http, memory);
+    head->value_length = 0;
 }

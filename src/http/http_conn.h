@@ -83,25 +83,27 @@ struct http_exchange {
 
 enum http_mode {
     HTTP_MODE_START,    /* no byte yet */
-    HTTP_MODE_MESSAGES, /* llhttp follows */
+    HTTP_MODE_MESSAGES,
     HTTP_MODE_LOST,     /* until a segment begins with a message */
     HTTP_MODE_TUNNEL,   /* upgraded: not HTTP any more */
     HTTP_MODE_OPAQUE,   /* never was */
 };
 
-struct http_parse; /* a message while it is being read */
+struct http_parse; /* a message while llhttp reads it */
 
 /* One direction. */
 struct http_stream {
     union { /* which one: the connection's protocol */
         struct {
-            struct http_parse *parse;       /* NULL between messages */
+            struct http_parse *parse;       /* of the current message; NULL: none, or it is plain */
             struct http_exchange *exchange; /* that the current message belongs to, or NULL */
+            uint64_t body_left;             /* of a plain message; UINT64_MAX: until the connection ends */
         };
         struct tls_stream tls;
     };
     uint8_t mode;                   /* enum http_mode */
     bool is_request;                /* the current message */
+    bool plain;                     /* likewise: its head was read at once, and its body is only counted */
     bool lost_bytes;                /* a gap cost this direction the thread at least once */
 };
 

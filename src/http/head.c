@@ -5,40 +5,45 @@
 #include <string.h>
 #include <strings.h>
 
-/* The fields of interest, by the length of their names. */
+/* Where a name would be: a place for each, or the compiler complains. Letters of either case lead to the same. */
+#define PLACES 32
+#define PLACE(length, first) (((length) * 13 + (size_t)(first)) % PLACES)
+#define NAMED(first, text, name) [PLACE(sizeof(text) - 1, first)] = { text, sizeof(text) - 1, name }
+
 static const struct {
     const char *text;
-    enum head_name name;
-} named[][4] = {
-    [4] = { { "host", HEAD_HOST } },
-    [6] = { { "expect", HEAD_EXPECT }, { "server", HEAD_SERVER } },
-    [7] = { { "upgrade", HEAD_UPGRADE } },
-    [10] = { { "connection", HEAD_CONNECTION },
-             { "user-agent", HEAD_USER_AGENT },
-             { "keep-alive", HEAD_KEEP_ALIVE } },
-    [12] = { { "content-type", HEAD_CONTENT_TYPE } },
-    [14] = { { "content-length", HEAD_CONTENT_LENGTH } },
-    [16] = { { "proxy-connection", HEAD_PROXY_CONNECTION } },
-    [17] = { { "transfer-encoding", HEAD_TRANSFER_ENCODING } },
+    uint8_t length;
+    uint8_t name; /* enum head_name */
+} named[PLACES] = {
+    NAMED('H', "Host", HEAD_HOST),
+    NAMED('U', "User-Agent", HEAD_USER_AGENT),
+    NAMED('E', "Expect", HEAD_EXPECT),
+    NAMED('C', "Connection", HEAD_CONNECTION),
+    NAMED('S', "Server", HEAD_SERVER),
+    NAMED('C', "Content-Type", HEAD_CONTENT_TYPE),
+    NAMED('K', "Keep-Alive", HEAD_KEEP_ALIVE),
+    NAMED('C', "Content-Length", HEAD_CONTENT_LENGTH),
+    NAMED('T', "Transfer-Encoding", HEAD_TRANSFER_ENCODING),
+    NAMED('U', "Upgrade", HEAD_UPGRADE),
+    NAMED('P', "Proxy-Connection", HEAD_PROXY_CONNECTION),
 };
 
-/* lower: letters and hyphens, which have that bit. ASCII's lower case (RFC 9110 section 5.1); no locale has
- * a say. */
-static bool is_named(const char *name, const char *lower, size_t length)
+bool head_text_is(const char *text, const char *usual, size_t length)
 {
+    if (memcmp(text, usual, length) == 0)
+        return true;
     for (size_t i = 0; i < length; i++)
-        if ((name[i] | 0x20) != lower[i])
+        if ((text[i] | 0x20) != (usual[i] | 0x20))
             return false;
     return true;
 }
 
 enum head_name head_name_of(const char *name, size_t length)
 {
-    if (length < sizeof named / sizeof *named)
-        for (size_t i = 0; named[length][i].text != NULL; i++)
-            if (is_named(name, named[length][i].text, length))
-                return named[length][i].name;
-    return HEAD_OTHER;
+    size_t place = PLACE(length, (uint8_t)name[0]);
+    if (named[place].length != length || length == 0 || !head_text_is(name, named[place].text, length))
+        return HEAD_OTHER;
+    return named[place].name;
 }
 
 void head_add_name(struct http_head *head, const char *at, size_t length)
@@ -79,9 +84,10 @@ void head_add_target(struct http_target *target, const char *at, size_t length, 
     memcpy(target->text + target->length, at, taken);
     target->length = (uint8_t)(target->length + taken);
     target->cut = taken < length;
-    const char *ending = taken == room ? "..." : "?...";
-    if (target->cut)
+    if (target->cut) {
+        const char *ending = taken == room ? "..." : "?...";
         memcpy(target->text + target->length, ending, strlen(ending));
+    }
 }
 
 /* Where the authority of a target begins (RFC 9112 section 3.2): behind ://, behind // at the start, at
@@ -145,21 +151,41 @@ void head_take_target(const struct http_target *whole, struct http_exchange *exc
     set_text(&exchange->target, target, memory);
 }
 
-/* Names of hosts and software come again and again; their start is enough. */
-static void set_shared(const char **shared, const char *value, struct http_memory *memory)
+/* Where a name would be among the recent ones. */
+static size_t recent_place(const char *value, size_t length)
 {
-    if (strcmp(*shared, value) == 0)
-        return;
-    const char *name = intern_text(&memory->names, value, HTTP_TOKEN_BYTES - 1);
-    if (name == NULL)
-        memory->failed = true;
-    else
-        *shared = name;
+    uint64_t sum = 0, word = 0;
+    for (size_t at = 0; at < length; at += sizeof word) {
+        memcpy(&word, value + at, sizeof word);
+        sum = (sum ^ word) * UINT64_C(0x9e3779b97f4a7c15); /* 2^64 divided by the golden ratio */
+    }
+    return (size_t)(sum >> 32) % HTTP_RECENT_NAMES;
+}
+
+/* Names of hosts and software come again and again; their start is enough. Most are found among the recent
+ * ones, at less than what a keyed hash costs; who makes names meet there gains nothing. value: of
+ * HEAD_VALUE_BYTES, which are zero behind its end. */
+static void set_shared(const char **shared, char *value, struct http_memory *memory)
+{
+    value[HTTP_TOKEN_BYTES - 1] = '\0';
+    size_t length = strlen(value);
+    const char **recent = &memory->recent_names[recent_place(value, length)];
+    if (*recent == NULL || strcmp(*recent, value) != 0) {
+        const char *name = intern_text(&memory->names, value, length);
+        if (name == NULL) {
+            memory->failed = true;
+            return;
+        }
+        *recent = name;
+    }
+    *shared = *recent;
 }
 
 /* Does the comma-separated list contain the token? */
 static bool list_has(const char *list, const char *token)
 {
+    if (strcasecmp(list, token) == 0) /* mostly it is alone */
+        return true;
     size_t length = strlen(token);
     while (*list != '\0') {
         list += strspn(list, " \t,");
@@ -176,7 +202,7 @@ static bool begins_with(const char *value, const char *token)
     return strncasecmp(value, token, strlen(token)) == 0;
 }
 
-static void take_request_field(enum head_name field, const char *value, struct http_exchange *x,
+static void take_request_field(enum head_name field, char *value, struct http_exchange *x,
                                struct http_conn *http, struct http_memory *memory)
 {
     if (field == HEAD_HOST)
@@ -189,7 +215,7 @@ static void take_request_field(enum head_name field, const char *value, struct h
         x->expect_continue |= list_has(value, "100-continue");
 }
 
-static void take_response_field(enum head_name field, const char *value, struct http_exchange *x,
+static void take_response_field(enum head_name field, char *value, struct http_exchange *x,
                                 struct http_conn *http, struct http_memory *memory)
 {
     if (field == HEAD_SERVER) {
@@ -212,10 +238,8 @@ static void take_response_field(enum head_name field, const char *value, struct 
 void head_take_field(const struct head_field *field, bool is_request, struct http_exchange *exchange,
                      struct http_conn *http, struct http_memory *memory)
 {
-    char value[HEAD_VALUE_BYTES + 1];
-    size_t length = field->length < HEAD_VALUE_BYTES ? field->length : HEAD_VALUE_BYTES;
-    memcpy(value, field->value, length);
-    value[length] = '\0';
+    char value[HEAD_VALUE_BYTES + 1] = "";
+    memcpy(value, field->value, field->length < HEAD_VALUE_BYTES ? field->length : HEAD_VALUE_BYTES);
     if (is_request)
         take_request_field(field->name, value, exchange, http, memory);
     else

@@ -20,14 +20,19 @@ enum head_name {
     HEAD_SERVER,
     HEAD_CONTENT_TYPE,
     HEAD_KEEP_ALIVE,
-    /* Of interest only for where the message ends, which llhttp finds out by itself. */
-    HEAD_CONTENT_LENGTH,
+    /* From here on: only for where the message ends, which llhttp finds out by itself. */
+    HEAD_FRAMING,
+    HEAD_CONTENT_LENGTH = HEAD_FRAMING,
     HEAD_TRANSFER_ENCODING,
     HEAD_UPGRADE,
     HEAD_PROXY_CONNECTION,
 };
 
 enum head_name head_name_of(const char *name, size_t length);
+
+/* Is the text, which has no control characters, the same in either case? usual: letters and hyphens, as most
+ * write it. ASCII's cases (RFC 9110 section 5.1); no locale has a say. */
+bool head_text_is(const char *text, const char *usual, size_t length);
 
 struct head_field {
     enum head_name name;

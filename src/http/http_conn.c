@@ -105,13 +105,13 @@ static bool message_ended(const struct http_stream *stream)
     return stream->plain ? stream->body_left == 0 : parse_ended(stream->parse);
 }
 
-/* What llhttp's callbacks do. Returns the length of the body that follows. */
-static uint64_t take_head(const struct feeding *f, const struct plain_head *head)
+/* What llhttp's callbacks do. Is there a body as framed? */
+static bool take_head(const struct feeding *f, const struct plain_head *head)
 {
     struct http_exchange *x = f->stream->exchange;
     bool is_request = f->stream->is_request;
     if (x == NULL)
-        return framing_body_bytes(&head->framing, is_request);
+        return true;
     if (is_request) {
         struct http_target target = { 0 };
         head_add_target(&target, head->target, head->target_length, f->memory->show_query);
@@ -119,8 +119,7 @@ static uint64_t take_head(const struct feeding *f, const struct plain_head *head
     }
     for (size_t i = 0; i < head->count; i++)
         head_take_field(&head->fields[i], is_request, x, f->http, f->memory);
-    enum http_body body = framing_head(&head->framing, is_request, x, f->chunk);
-    return body == HTTP_BODY_AS_FRAMED ? framing_body_bytes(&head->framing, is_request) : 0;
+    return framing_head(&head->framing, is_request, x, f->chunk) == HTTP_BODY_AS_FRAMED;
 }
 
 /* Begins the message that these bytes begin with. Returns how many of them are done with: a plain head; none
@@ -131,15 +130,21 @@ static size_t begin(const struct feeding *f, const uint8_t *bytes, size_t length
     struct plain_head head;
     stream->is_request = f->http->client == (int)f->from;
     size_t read = plain_head_read(&head, bytes, length, stream->is_request);
-    stream->plain = read > 0;
-    if (!stream->plain && (stream->parse = parse_new(f->memory, stream->is_request)) == NULL)
+    if (read == 0 && (stream->parse = parse_new(f->memory, stream->is_request)) == NULL)
         return 0;
     if (stream->is_request)
         begin_request(f, seq);
     else
         begin_response(f, seq);
-    if (stream->plain)
-        stream->body_left = take_head(f, &head);
+    if (read == 0)
+        return 0;
+    bool body = take_head(f, &head);
+    if (body && head.framing.flags & F_CHUNKED) {
+        stream->parse = parse_new_chunked(f->memory, stream->is_request);
+    } else {
+        stream->plain = true;
+        stream->body_left = body ? framing_body_bytes(&head.framing, stream->is_request) : 0;
+    }
     return read;
 }
 
@@ -211,8 +216,7 @@ static void refuse(const struct feeding *f)
 static void step_over(const struct feeding *f, uint64_t length)
 {
     struct http_stream *stream = f->stream;
-    if (stream->body_left != UINT64_MAX)
-        stream->body_left -= length;
+    stream->body_left -= length;
     if (length > 0 && stream->exchange != NULL)
         framing_body(stream->exchange, stream->is_request, length, f->chunk);
 }

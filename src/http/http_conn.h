@@ -1,9 +1,10 @@
 /*
  * http_conn - the HTTP conversation on one connection: messages, and exchanges made of them.
  *
- * Floor: http; uses base, decode and tcp (struct tcp_chunk). llhttp frames the messages
- * (RFC 9112); here they are paired, located (sequence numbers, frames, times) and kept while they
- * matter: every exchange without a complete response, and the last complete one.
+ * Floor: http; uses base, decode and tcp (struct tcp_chunk). Messages (RFC 9112) whose head is plain
+ * and comes in one piece are read at once, all others by llhttp; here they are paired, located (sequence
+ * numbers, frames, times) and kept while they matter: every exchange without a complete response, and the
+ * last complete one.
  *
  * Bodies are stepped over. A gap within a body is bridged; a gap in a head, or one that
  * swallowed a message's end, loses the thread until a segment begins with a message again.
@@ -132,13 +133,17 @@ struct http_conn {
     uint32_t outstanding;           /* exchanges in the list */
 };
 
+#define HTTP_RECENT_NAMES 64
+
 /* Shared by the connections of one analysis. */
 struct http_memory {
     struct slab exchanges, parses, heads;
     struct text_pool texts;  /* targets */
     struct intern names;     /* of hosts and software */
+    const char *recent_names[HTTP_RECENT_NAMES]; /* some of them */
     llhttp_settings_t settings;
     llhttp_t fresh[2];       /* parsers at the start of a response, of a request */
+    llhttp_t chunked[2];     /* at the start of their bodies in chunks */
     bool show_query;
     bool failed;             /* memory ran out */
     /* Called for each exchange whose final response is complete; NULL: nobody asks. */

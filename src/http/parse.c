@@ -1,5 +1,7 @@
 #include "http/parse.h"
 
+#include <string.h>
+
 /* ---- llhttp's callbacks: parser->data is the feeding --------------------------------------- */
 
 static int on_target(llhttp_t *parser, const char *at, size_t length)
@@ -122,32 +124,61 @@ static llhttp_settings_t parser_settings(void)
 
 /* ---- messages -------------------------------------------------------------------------- */
 
+/* An observer reads what others accept; refusing is the endpoints' business. */
+static void parser_init(llhttp_t *parser, llhttp_type_t type, const llhttp_settings_t *settings)
+{
+    llhttp_init(parser, type, settings);
+    llhttp_set_lenient_headers(parser, 1);
+    llhttp_set_lenient_chunked_length(parser, 1);
+    llhttp_set_lenient_keep_alive(parser, 1);
+    llhttp_set_lenient_transfer_encoding(parser, 1);
+}
+
 void parse_memory_init(struct http_memory *memory)
 {
+    static const char *const starts[] = { "HTTP/1.1 200 OK\r\n", "POST / HTTP/1.1\r\n" };
+    static const char rest[] = "Transfer-Encoding: chunked\r\n\r\n";
     slab_init(&memory->parses, sizeof(struct http_parse));
     slab_init(&memory->heads, sizeof(struct http_head));
     memory->settings = parser_settings();
+    llhttp_settings_t deaf;
+    llhttp_settings_init(&deaf);
     for (int request = 0; request < 2; request++) {
-        llhttp_t *parser = &memory->fresh[request];
-        llhttp_init(parser, request ? HTTP_REQUEST : HTTP_RESPONSE, &memory->settings);
-        /* An observer reads what others accept; refusing is the endpoints' business. */
-        llhttp_set_lenient_headers(parser, 1);
-        llhttp_set_lenient_chunked_length(parser, 1);
-        llhttp_set_lenient_keep_alive(parser, 1);
-        llhttp_set_lenient_transfer_encoding(parser, 1);
+        llhttp_type_t type = request ? HTTP_REQUEST : HTTP_RESPONSE;
+        parser_init(&memory->fresh[request], type, &memory->settings);
+        llhttp_t *chunked = &memory->chunked[request];
+        parser_init(chunked, type, &deaf);
+        llhttp_execute(chunked, starts[request], strlen(starts[request]));
+        llhttp_execute(chunked, rest, sizeof rest - 1);
+        chunked->settings = &memory->settings;
     }
+}
+
+static struct http_parse *new_parse(struct http_memory *memory, const llhttp_t *parser)
+{
+    struct http_parse *parse = slab_take(&memory->parses);
+    if (parse != NULL)
+        parse->parser = *parser;
+    else
+        memory->failed = true;
+    return parse;
 }
 
 struct http_parse *parse_new(struct http_memory *memory, bool is_request)
 {
-    struct http_head *head = slab_take(&memory->heads);
-    struct http_parse *parse = head != NULL ? slab_take(&memory->parses) : NULL;
-    if (parse == NULL) {
-        memory->failed = true;
-        return NULL;
-    }
-    parse->parser = memory->fresh[is_request];
-    parse->head = head;
+    struct http_parse *parse = new_parse(memory, &memory->fresh[is_request]);
+    if (parse == NULL || (parse->head = slab_take(&memory->heads)) != NULL)
+        return parse;
+    memory->failed = true;
+    parse_give(memory, parse);
+    return NULL;
+}
+
+struct http_parse *parse_new_chunked(struct http_memory *memory, bool is_request)
+{
+    struct http_parse *parse = new_parse(memory, &memory->chunked[is_request]);
+    if (parse != NULL)
+        parse->head_done = true;
     return parse;
 }
 

@@ -30,6 +30,8 @@ void parse_memory_init(struct http_memory *memory);
 
 /* At the start of a message of the stream's kind. NULL: no memory. */
 struct http_parse *parse_new(struct http_memory *memory, bool is_request);
+/* At the start of a body in chunks; its head was read without it. */
+struct http_parse *parse_new_chunked(struct http_memory *memory, bool is_request);
 void parse_give(struct http_memory *memory, struct http_parse *parse);
 
 /* The next bytes of the stream's message. Takes off length those behind its end. false: llhttp refuses them. */

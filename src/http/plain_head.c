@@ -1,21 +1,8 @@
 #include "http/plain_head.h"
 
 #include <string.h>
-#include <strings.h>
 
-/* Of each byte: may it be in a token (RFC 9110 section 5.6.2), in a target that begins with a slash? A row for
- * 16 bytes. */
-enum { TOKEN = 1, TARGET = 2 };
-static const uint8_t kinds[256] = {
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 3, 2, 1, 3, 3, 3, 3, 2, 2, 3, 3, 2, 3, 3, 2, /*   ! " # $ % & ' ( ) * + , - . / */
-    3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, /* digits : ; < = > ? */
-    2, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, /* @ letters */
-    3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 3, 3, /* letters [ \ ] ^ _ */
-    3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, /* ` letters */
-    3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 2, 3, 2, 3, 0, /* letters { | } ~ */
-};
+#include "http/scan.h"
 
 /* CONNECT is not among them: its target is another one, and so is what follows. */
 static const struct {
@@ -27,37 +14,42 @@ static const struct {
     { "OPTIONS ", 8, HTTP_OPTIONS },
 };
 
-/* The CR that ends the line; NULL: it is not whole, or not ended by CR LF alone. */
-static const uint8_t *end_of_line(const uint8_t *at, const uint8_t *end)
+static bool read_version(struct http_framing *framing, const uint8_t *at)
 {
-    const uint8_t *cr = memchr(at, '\r', (size_t)(end - at));
-    if (cr == NULL || end - cr < 2 || cr[1] != '\n' || memchr(at, '\n', (size_t)(cr - at)) != NULL)
-        return NULL;
-    return cr;
-}
-
-/* HTTP/1.0 or HTTP/1.1, at the 8 bytes. */
-static bool read_version(struct plain_head *head, const uint8_t *at)
-{
-    head->framing.http_1_0 = at[7] == '0';
+    framing->http_1_0 = at[7] == '0';
     return memcmp(at, "HTTP/1.", 7) == 0 && (at[7] == '0' || at[7] == '1');
 }
 
-static bool read_request_line(struct plain_head *head, const uint8_t *at, const uint8_t *cr)
+static bool is_crlf(const uint8_t *at, const uint8_t *end)
+{
+    return end - at >= 2 && memcmp(at, "\r\n", 2) == 0;
+}
+
+/* These return the CR LF that ends the line; NULL: it is not there, or the line is not plain. */
+
+static inline const uint8_t *end_of_line(const uint8_t *at, const uint8_t *end)
+{
+    at = scan_text(at, end);
+    return is_crlf(at, end) ? at : NULL;
+}
+
+static const uint8_t *read_request_line(struct plain_head *head, const uint8_t *at, const uint8_t *end)
 {
     size_t i = 0;
-    while (cr - at < methods[i].length || memcmp(at, methods[i].name, methods[i].length) != 0)
+    while (end - at < methods[i].length || memcmp(at, methods[i].name, methods[i].length) != 0)
         if (++i == sizeof methods / sizeof *methods)
-            return false;
+            return NULL;
     head->framing.method = methods[i].method;
     at += methods[i].length;
-    if (*at != '/') /* absolute-form: llhttp knows what a URI may be */
-        return false;
+    if (at == end || *at != '/') /* absolute-form: llhttp knows what a URI may be */
+        return NULL;
     head->target = (const char *)at;
-    while (kinds[*at] & TARGET)
-        at++;
+    at = scan_target(at, end);
     head->target_length = (size_t)((const char *)at - head->target);
-    return cr - at == 9 && *at == ' ' && read_version(head, at + 1);
+    if (end - at < 9 || *at != ' ' || !read_version(&head->framing, at + 1))
+        return NULL;
+    const uint8_t *cr = end_of_line(at + 9, end);
+    return cr == at + 9 ? cr : NULL;
 }
 
 static bool is_digit(uint8_t byte)
@@ -66,91 +58,98 @@ static bool is_digit(uint8_t byte)
 }
 
 /* Final responses only. */
-static bool read_status_line(struct plain_head *head, const uint8_t *at, const uint8_t *cr)
+static const uint8_t *read_status_line(struct plain_head *head, const uint8_t *at, const uint8_t *end)
 {
-    if (cr - at < 13 || !read_version(head, at) || at[8] != ' ' || at[9] < '2' || at[9] > '5' ||
+    if (end - at < 13 || !read_version(&head->framing, at) || at[8] != ' ' || at[9] < '2' || at[9] > '5' ||
         !is_digit(at[10]) || !is_digit(at[11]) || at[12] != ' ')
-        return false;
+        return NULL;
     head->framing.status = (uint16_t)((at[9] - '0') * 100 + (at[10] - '0') * 10 + (at[11] - '0'));
-    return true;
+    return end_of_line(at + 13, end);
 }
 
 /* Digits, no more than fit. */
-static bool read_content_length(struct http_framing *framing, const uint8_t *at, const uint8_t *cr)
+static bool read_content_length(struct http_framing *framing, const uint8_t *at, size_t length)
 {
-    if (framing->flags & F_CONTENT_LENGTH || at == cr || cr - at > 18)
+    if (framing->flags & (F_CONTENT_LENGTH | F_TRANSFER_ENCODING) || length == 0 || length > 18)
         return false;
-    for (; at < cr; at++) {
-        if (!is_digit(*at))
+    for (size_t i = 0; i < length; i++) {
+        if (!is_digit(at[i]))
             return false;
-        framing->content_length = framing->content_length * 10 + (uint64_t)(*at - '0');
+        framing->content_length = framing->content_length * 10 + (uint64_t)(at[i] - '0');
     }
     framing->flags |= F_CONTENT_LENGTH;
     return true;
 }
 
-/* One of the two options that say nothing but whether the connection stays. */
-static bool read_connection(struct http_framing *framing, const uint8_t *at, const uint8_t *cr)
+/* In HTTP/1.0 it is a fault (RFC 9112 section 6.1). */
+static bool read_transfer_encoding(struct http_framing *framing, const char *at, size_t length)
 {
-    if (cr - at == 5)
-        return strncasecmp((const char *)at, "close", 5) == 0;
-    if (cr - at != 10 || strncasecmp((const char *)at, "keep-alive", 10) != 0)
+    if (framing->flags & (F_CONTENT_LENGTH | F_TRANSFER_ENCODING) || framing->http_1_0 || length != 7 ||
+        !head_text_is(at, "chunked", length))
+        return false;
+    framing->flags |= F_TRANSFER_ENCODING | F_CHUNKED;
+    return true;
+}
+
+/* One of the two options that say nothing but whether the connection stays. */
+static bool read_connection(struct http_framing *framing, const char *at, size_t length)
+{
+    if (length == 5)
+        return head_text_is(at, "close", length);
+    if (length != 10 || !head_text_is(at, "keep-alive", length))
         return false;
     framing->flags |= F_CONNECTION_KEEP_ALIVE;
     return true;
 }
 
-static bool read_field(struct plain_head *head, const uint8_t *at, const uint8_t *cr)
+static bool read_framing(struct http_framing *framing, const struct head_field *field)
 {
-    const uint8_t *name = at;
-    while (kinds[*at] & TOKEN)
-        at++;
-    if (at == name || *at != ':')
-        return false;
-    enum head_name field = head_name_of((const char *)name, (size_t)(at - name));
-    if (field == HEAD_OTHER)
-        return true;
-    do
-        at++;
-    while (*at == ' ' || *at == '\t');
-    switch (field) {
+    switch (field->name) {
     case HEAD_CONTENT_LENGTH:
-        return read_content_length(&head->framing, at, cr);
-    case HEAD_PROXY_CONNECTION:
-        return read_connection(&head->framing, at, cr);
-    case HEAD_CONNECTION:
-        if (!read_connection(&head->framing, at, cr))
-            return false;
-        break;
+        return read_content_length(framing, (const uint8_t *)field->value, field->length);
     case HEAD_TRANSFER_ENCODING:
+        return read_transfer_encoding(framing, field->value, field->length);
+    case HEAD_CONNECTION:
+    case HEAD_PROXY_CONNECTION:
+        return read_connection(framing, field->value, field->length);
     case HEAD_UPGRADE:
         return false;
     default:
-        break;
+        return true;
     }
+}
+
+static const uint8_t *read_field(struct plain_head *head, const uint8_t *name, const uint8_t *colon,
+                                 const uint8_t *end)
+{
+    const uint8_t *value = colon + 1, *cr = end_of_line(value, end);
+    enum head_name known = head_name_of((const char *)name, (size_t)(colon - name));
+    if (cr == NULL || known == HEAD_OTHER)
+        return cr;
+    while (*value == ' ')
+        value++;
+    const struct head_field field = { known, (const char *)value, (size_t)(cr - value) };
+    if (!read_framing(&head->framing, &field))
+        return NULL;
+    if (known >= HEAD_FRAMING)
+        return cr;
     if (head->count == PLAIN_HEAD_FIELDS)
-        return false;
-    head->fields[head->count++] =
-        (struct head_field){ field, (const char *)at, (size_t)(cr - at) };
-    return true;
+        return NULL;
+    head->fields[head->count++] = field;
+    return cr;
 }
 
 size_t plain_head_read(struct plain_head *head, const uint8_t *bytes, size_t length, bool is_request)
 {
-    const uint8_t *end = bytes + length, *cr = end_of_line(bytes, end);
     head->framing = (struct http_framing){ 0 };
     head->count = 0;
-    if (cr == NULL || !(is_request ? read_request_line(head, bytes, cr)
-                                   : read_status_line(head, bytes, cr)))
-        return 0;
-    for (;;) {
-        const uint8_t *at = cr + 2;
-        cr = end_of_line(at, end);
-        if (cr == NULL)
-            return 0;
-        if (cr == at)
-            return (size_t)(cr + 2 - bytes);
-        if (!read_field(head, at, cr))
-            return 0;
+    const uint8_t *end = bytes + length;
+    const uint8_t *cr = is_request ? read_request_line(head, bytes, end) : read_status_line(head, bytes, end);
+    while (cr != NULL) {
+        const uint8_t *line = cr + 2, *colon = scan_name(line, end);
+        if (colon == line)
+            return is_crlf(line, end) ? (size_t)(line + 2 - bytes) : 0;
+        cr = colon < end && *colon == ':' ? read_field(head, line, colon, end) : NULL;
     }
+    return 0;
 }

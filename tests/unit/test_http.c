@@ -157,11 +157,13 @@ static const struct {
 } requests[] = {
     { true, "GET / HTTP/1.1\r\n\r\n" },
     { true, "GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n" },
-    { true, "GET //a@b/c?d=e HTTP/1.1\r\nHost:\t a.example \r\nhOST:\r\nuser-agent: x\r\n\r\n" },
+    { true, "GET //a@b/c?d=e HTTP/1.1\r\nHost:  a.example \r\nUser-Agent:\r\n\r\n" },
+    { true, "GET / HTTP/1.1\r\nHost: a\r\nhOST:\r\nuser-agent:x\r\n\r\n" },
     { true, "POST /\"<>\\^`{|} HTTP/1.1\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n" },
-    { true, "HEAD / HTTP/1.1\r\nProxy-Connection: Close\r\nX: \x80\xff\x01\r\nConnection: close\r\n\r\n" },
+    { true, "HEAD / HTTP/1.1\r\nProxy-Connection: Close\r\nX: \x80\xff\x7f\r\nConnection: close\r\n\r\n" },
     { true, "PUT / HTTP/1.1\r\nContent-Length: 000000000000000005\r\nContent-Type: text/plain\r\n\r\n" },
-    { true, "OPTIONS /a HTTP/1.1\r\n!#$%&'*+-.^_`|~09: x\r\n\r\n" },
+    { true, "OPTIONS /a HTTP/1.1\r\nX-0123456789-azAZ-and-more: x\r\n\r\n" },
+    { false, "OPTIONS /a HTTP/1.1\r\n!#$%&'*+-.^_`|~09: x\r\n\r\n" },
     { true, "DELETE / HTTP/1.1\r\nUser-Agent: 123456789 123456789 123456789 123456789 123456789 123456789 123456789\r\n\r\n" },
     { false, "OPTIONS * HTTP/1.1\r\n\r\n" },
     { false, "GET  / HTTP/1.1\r\n\r\n" },
@@ -185,6 +187,7 @@ static const struct {
     { false, "GET / HTTP/1.1\r\nHost : a\r\n\r\n" },
     { false, "GET / HTTP/1.1\r\n: a\r\n\r\n" },
     { false, "GET / HTTP/1.1\r\nHost\r\n\r\n" },
+    { false, "GET / HTTP/1.1\r\nHost: a\x01\r\n\r\n" },
     { false, "GET / HTTP/1.1\r\nHo\x80st: a\r\n\r\n" },
     { false, "GET / HTTP/1.1\r\nConnection: close, TE\r\n\r\n" },
     { false, "GET / HTTP/1.1\r\nConnection:\r\n\r\n" },
@@ -195,6 +198,12 @@ static const struct {
     { false, "GET / HTTP/1.1\r\nContent-Length:\r\n\r\n" },
     { false, "GET / HTTP/1.1\r\nContent-Length: 5\r\nContent-Length: 5\r\n\r\n" },
     { false, "GET / HTTP/1.1\r\nContent-Length: 99999999999999999999\r\n\r\n" },
+    { true, "POST / HTTP/1.1\r\nTransfer-Encoding: Chunked\r\n\r\n" },
+    { false, "POST / HTTP/1.1\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n" },
+    { false, "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n" },
+    { false, "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n" },
+    { false, "POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n" },
+    { false, "POST / HTTP/1.1\r\nHost:\ta\r\n\r\n" },
     { false, "POST / HTTP/1.1\r\nTransfer-Encoding: gzip, chunked\r\n\r\n" },
     { false, "CONNECT a.example:443 HTTP/1.1\r\n\r\n" },
     { false, "PROPFIND / HTTP/1.1\r\n\r\n" },
@@ -208,6 +217,7 @@ static const struct {
     { true, "HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n" },
     { true, "HTTP/1.1 204 No Content\r\n\r\n" },
     { true, "HTTP/1.1 599 ?\r\nserver:\r\n\r\n" },
+    { true, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" },
     { false, "HTTP/1.1 200\r\nContent-Length: 5\r\n\r\n" },
     { false, "HTTP/1.1  200 OK\r\n\r\n" },
     { false, "HTTP/1.1 2x0 OK\r\n\r\n" },
@@ -331,7 +341,8 @@ static void make_message(uint64_t *seed, bool is_request, struct strbuf *out)
     static const char *const versions[] = { "HTTP/1.1", "HTTP/1.1", "HTTP/1.0", "HTTP/1.2" };
     static const char *const statuses[] = { "200 OK", "200 ", "204 No Content", "304 Not Modified", "404 No",
                                             "100 Continue", "101 Switching", "500 Oops", "200" };
-    static const char *const bodies[] = { "", "", "12345", "123456789012", "5\r\n12345\r\n0\r\n\r\n", "c;x=y\r\n1234" };
+    static const char *const bodies[] = { "", "", "12345", "123456789012", "5\r\n12345\r\n0\r\n\r\n", "c;x=y\r\n1234",
+                                          "5 \r\n12345\r\n0\r\nX: a\r\nContent-Length: 5\r\n\r\n" };
     if (is_request)
         strbuf_addf(out, "%s %s %s\r\n", ANY(seed, methods), ANY(seed, targets), ANY(seed, versions));
     else

@@ -84,7 +84,7 @@ struct http_exchange {
 
 enum http_mode {
     HTTP_MODE_START,    /* no byte yet */
-    HTTP_MODE_MESSAGES,
+    HTTP_MODE_MESSAGES, /* read one after the other */
     HTTP_MODE_LOST,     /* until a segment begins with a message */
     HTTP_MODE_TUNNEL,   /* upgraded: not HTTP any more */
     HTTP_MODE_OPAQUE,   /* never was */

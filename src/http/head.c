@@ -57,7 +57,7 @@ void head_add_name(struct http_head *head, const char *at, size_t length)
 
 void head_end_name(struct http_head *head)
 {
-    head->field = head_name_of(head->name, head->name_length);
+    head->field = (uint8_t)head_name_of(head->name, head->name_length);
     head->name_length = 0;
 }
 

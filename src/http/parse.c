@@ -146,7 +146,7 @@ void parse_memory_init(struct http_memory *memory)
     for (int request = 0; request < 2; request++) {
         llhttp_type_t type = request ? HTTP_REQUEST : HTTP_RESPONSE;
         parser_init(&memory->fresh[request], type, &memory->settings);
-        llhttp_t *chunked = &memory->chunked[request];
+        llhttp_t *chunked = &memory->chunked[request]; /* reads a head, and waits for its body */
         parser_init(chunked, type, &deaf);
         llhttp_execute(chunked, starts[request], strlen(starts[request]));
         llhttp_execute(chunked, rest, sizeof rest - 1);

@@ -164,7 +164,8 @@ static const struct {
     { true, "PUT / HTTP/1.1\r\nContent-Length: 000000000000000005\r\nContent-Type: text/plain\r\n\r\n" },
     { true, "OPTIONS /a HTTP/1.1\r\nX-0123456789-azAZ-and-more: x\r\n\r\n" },
     { false, "OPTIONS /a HTTP/1.1\r\n!#$%&'*+-.^_`|~09: x\r\n\r\n" },
-    { true, "DELETE / HTTP/1.1\r\nUser-Agent: 123456789 123456789 123456789 123456789 123456789 123456789 123456789\r\n\r\n" },
+    { true, "DELETE / HTTP/1.1\r\nUser-Agent: 123456789 123456789 123456789 123456789 "
+            "123456789 123456789 123456789\r\n\r\n" },
     { false, "OPTIONS * HTTP/1.1\r\n\r\n" },
     { false, "GET  / HTTP/1.1\r\n\r\n" },
     { false, "GET /  HTTP/1.1\r\n\r\n" },
@@ -322,11 +323,13 @@ static void make_fields(uint64_t *seed, struct strbuf *out)
     static const char *const fields[] = {
         "Host: www.example.com\r\n", "host:b\r\n", "User-Agent: curl/8\r\n", "Server: nginx\r\n", "Accept: */*\r\n",
         "Cookie: a=b; c=d\r\n", "Connection: close\r\n", "Connection: keep-alive\r\n", "connection: Close \r\n",
-        "Connection: upgrade\r\n", "Upgrade: h2c\r\n", "Proxy-Connection: keep-alive\r\n", "Proxy-Connection: x\r\n",
+        "Connection: upgrade\r\n", "Upgrade: h2c\r\n", "Proxy-Connection: keep-alive\r\n",
+        "Proxy-Connection: x\r\n",
         "Keep-Alive: timeout=15\r\n", "Keep-Alive: timeout=-1, max=3\r\n", "Content-Type: text/event-stream\r\n",
         "Content-Type: text/html\r\n", "Expect: 100-continue\r\n", "Transfer-Encoding: chunked\r\n",
         "Transfer-Encoding: gzip\r\n", "transfer-encoding: Chunked\r\n", "Content-Length: 0\r\n",
-        "Content-Length: 5\r\n", "Content-Length: 12\r\n", "X-Empty:\r\n", "X-Fold: a\r\n b\r\n", "X Space: a\r\n", "X: a\n",
+        "Content-Length: 5\r\n", "Content-Length: 12\r\n", "X-Empty:\r\n", "X-Fold: a\r\n b\r\n",
+        "X Space: a\r\n", "X: a\n",
         "Content-Lengt: 3\r\n", "Hos: c\r\n", "Date: today\r\n",
     };
     for (uint32_t left = random_below(seed, 6); left > 0; left--)

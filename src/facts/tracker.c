@@ -8,13 +8,19 @@
 #include "base/vec.h"
 #include "facts/streams.h"
 
-/* How many segments before its turn memory is asked for: a few at a time, since a core keeps track of a
- * few dozen misses only; early enough to hide them, late enough to find the lines still cached. */
+/* How many segments before its turn memory is asked for: a few lines at a time, since a core keeps track of
+ * a few dozen misses only. Earlier was slower, later no faster. */
 #define AHEAD_SLOT 8
 #define AHEAD_CONNECTION 6
 #define AHEAD_DETAILS 4
 #define AHEAD_OTHERS 2
 #define CACHE_LINE 64
+
+/* Into the second-level cache: with the first one, a core can keep track of fewer. */
+static inline void ask_for(const void *line)
+{
+    __builtin_prefetch(line, 0, 2);
+}
 
 struct list {
     struct connection *oldest, *newest;
@@ -189,6 +195,8 @@ static bool judge(struct tracker *t, struct connection *c, int64_t now_ns, struc
 static struct closed *finalise(struct tracker *t, struct connection *c, int64_t now_ns)
 {
     list_remove(&t->lists[c->stage], c);
+    if (c->http.done != NULL)
+        ask_for(c->http.done->target); /* to be given back when all is judged */
     connection_finish(c, &t->shared);
     if (connection_shared_failed(&t->shared))
         return NULL;
@@ -396,7 +404,7 @@ static bool finalise_waiting(struct tracker *t, int64_t now_ns)
 static void prefetch(const void *object, size_t begin, size_t end)
 {
     for (size_t at = begin; at < end; at += CACHE_LINE)
-        __builtin_prefetch((const char *)object + at, 1);
+        ask_for((const char *)object + at);
 }
 
 /* What every segment touches. */
@@ -405,11 +413,11 @@ static void prefetch_connection(const struct tracker *t, const struct intake_seg
     const char *c = (const char *)tcp_table_likely(&t->table, in->hash);
     if (c == NULL)
         return;
-    __builtin_prefetch(c, 1);
-    __builtin_prefetch(c + offsetof(struct connection, tcp.end[0]), 1);
-    __builtin_prefetch(c + offsetof(struct connection, tcp.end[1]), 1);
-    __builtin_prefetch(c + offsetof(struct connection, stage), 1);
-    __builtin_prefetch(c + offsetof(struct connection, waits), 1);
+    ask_for(c);
+    ask_for(c + offsetof(struct connection, tcp.end[0]));
+    ask_for(c + offsetof(struct connection, tcp.end[1]));
+    ask_for(c + offsetof(struct connection, stage));
+    ask_for(c + offsetof(struct connection, waits));
 }
 
 /* The connection, if the segment is more than an ACK in the middle of it. Its first lines are there. */
@@ -429,8 +437,8 @@ static void prefetch_details(const struct tracker *t, const struct intake_segmen
     const struct connection *c = eventful(t, in);
     if (c == NULL)
         return;
-    __builtin_prefetch(&c->tcp.end[0].payload_bytes, 1);
-    __builtin_prefetch(&c->tcp.end[1].payload_bytes, 1);
+    ask_for(&c->tcp.end[0].payload_bytes);
+    ask_for(&c->tcp.end[1].payload_bytes);
     prefetch(c, offsetof(struct connection, http), sizeof *c);
 }
 
@@ -454,7 +462,7 @@ static void prefetch_others(const struct tracker *t, const struct intake_segment
 static void look_ahead(const struct tracker *t, const struct intake_segment *in, size_t count)
 {
     if (count > AHEAD_SLOT)
-        __builtin_prefetch(tcp_table_home(&t->table, in[AHEAD_SLOT].hash));
+        ask_for(tcp_table_home(&t->table, in[AHEAD_SLOT].hash));
     if (count > AHEAD_CONNECTION)
         prefetch_connection(t, &in[AHEAD_CONNECTION]);
     if (count > AHEAD_DETAILS)

@@ -1,15 +1,10 @@
 #include "rules/analysis.h"
 
-#include <assert.h>
 #include <stdlib.h>
 
 #include "rules/shards.h"
 
 #define PROGRESS_PACKETS (1 << 18)
-
-/* Without shards that have to be told: few enough to leave the nearest cache to the connections. */
-#define ALONE_BATCH 64
-static_assert(ALONE_BATCH <= SHARDS_BATCH, "it fits");
 
 /* Where segments go: the one tracker, or the shards. false: it takes no more. */
 static bool take(struct analysis *analysis, const struct intake_segment *segments, size_t count,
@@ -29,10 +24,10 @@ static bool read_packets(struct analysis *analysis, const struct analysis_progre
     struct packet batch[SHARDS_BATCH];
     struct intake_segment segments[SHARDS_BATCH];
     uint64_t told = 0;
-    size_t count, most = analysis->shards != NULL ? SHARDS_BATCH : ALONE_BATCH;
+    size_t count;
     *taken = true;
     do {
-        if (!capture_set_read(analysis->captures, batch, most, &count, err))
+        if (!capture_set_read(analysis->captures, batch, SHARDS_BATCH, &count, err))
             return false;
         size_t n = intake_packets(&analysis->intake, batch, count, segments);
         if (n > 0 && !take(analysis, segments, n, err)) {

@@ -164,7 +164,7 @@ static struct value hops(int n)
 
 ON_RECORD(protocol, value_choice(protocol_names, r->protocol))
 ON_RECORD(open_seen, value_bool(r->open_seen))
-ON_RECORD(opened, value_duration(r->first_ns))
+ON_RECORD(opened, r->open_seen ? value_duration(r->first_ns) : value_unknown(no_handshake))
 ON_RECORD(established, value_bool(r->established))
 ON_RECORD(roles_known, value_bool(!r->role_guessed))
 ON_RECORD(exchanges, r->open_seen ? value_number(r->exchanges) : value_unknown(no_handshake))

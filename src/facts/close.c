@@ -144,6 +144,10 @@ static enum close_phase phase_of(const struct connection *c, const struct view *
     return last->request_seen && !last->request_complete ? PHASE_REQUEST : PHASE_IDLE;
 }
 
+/* What was overtaken on the path, or by the packets of another queue of the card, is captured so much later
+ * at most. Wireshark calls it out-of-order up to here, and a retransmission beyond. */
+#define OVERTAKEN_NS (3 * NS_PER_MS)
+
 /* Times from events that the closing end knew of to its close. */
 static void durations(const struct connection *c, const struct view *v, int64_t at,
                       struct record *r)
@@ -174,11 +178,11 @@ static void durations(const struct connection *c, const struct view *v, int64_t 
     r->since_activity = activity == NS_ABSENT ? NS_ABSENT : at - activity;
     if (r->lost_thread)
         r->since_request = r->since_response = NS_UNKNOWN;
-    /* A gap is dated by what shows it, which may be later than the close. */
+    /* A gap is dated by what shows it, which may be later than the close; so does a retransmission come. */
     int64_t *times[] = { &r->since_request, &r->since_response, &r->since_activity };
     for (int i = 0; i < 3; i++)
         if (*times[i] < 0 && *times[i] != NS_ABSENT)
-            *times[i] = NS_UNKNOWN;
+            *times[i] = *times[i] >= -OVERTAKEN_NS ? 0 : NS_UNKNOWN;
     const struct mark *open = c->handshake_done.frame != 0 && c->handshake_timed ? &c->handshake_done
                               : r->mark[MARK_SYN_ACK].frame != 0 ? &r->mark[MARK_SYN_ACK]
                                                                  : &r->mark[MARK_SYN];

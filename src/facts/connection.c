@@ -313,12 +313,15 @@ static void note_closing(struct connection *c, unsigned from, const struct segme
         note_reset(c, from, s, notes, closing);
 }
 
-/* A further request on a connection that rested: for how long? */
-static void note_reuse(struct connection *c, int64_t rested_since)
+/* A further request on a connection that rested: for how long? Where one before it still lacks a part of its
+ * response, there was no rest, or the capture does not show since when. */
+static void note_reuse(struct connection *c)
 {
-    if (rested_since == NS_ABSENT || c->closing != NULL || c->http.last == NULL)
+    const struct http_exchange *first = c->http.first, *last = c->http.last, *done = c->http.done;
+    if (c->closing != NULL || last == NULL || done == NULL ||
+        first->request.first_ns != last->request.first_ns)
         return;
-    int64_t idle = c->http.last->request.first_ns - rested_since;
+    int64_t idle = last->request.first_ns - done->response.last_ns;
     if (c->longest_reuse_idle == NS_ABSENT || idle > c->longest_reuse_idle)
         c->longest_reuse_idle = idle;
 }
@@ -392,11 +395,6 @@ void connection_input(struct connection *c, unsigned from, const struct segment 
     const struct tcp_sink sink = { on_data, &feeding };
     if (s->payload_len > 0) /* even if it is not handed on yet */
         feed(&feeding);
-    /* Before the segment changes it: when did the last response end? */
-    int64_t rested_since = (s->payload_len > 0 || c->tcp.end[!from].holes != NULL) &&
-                                   c->http.done != NULL
-                               ? c->http.done->response.last_ns
-                               : NS_ABSENT;
     c->challenged |= is_challenge(c, from, s);
     struct waits_before before = waits_before(&c->tcp, from, s);
     if (before.small_after_small)
@@ -410,7 +408,7 @@ void connection_input(struct connection *c, unsigned from, const struct segment 
     if (notes & TCP_NOTE_DATA)
         c->end_mark[from][END_DATA] = mark_of(s);
     if (feeding.fed && c->http.notes & HTTP_NOTE_REQUEST)
-        note_reuse(c, rested_since);
+        note_reuse(c);
     if (s->flags & TCP_SYN || notes & TCP_NOTE_HANDSHAKE_DONE)
         note_handshake(c, from, s, notes);
     if (notes & (TCP_NOTE_FIN | TCP_NOTE_ACK_OF_FIN | TCP_NOTE_RST | TCP_NOTE_RST_DISOWNED))

@@ -2,7 +2,7 @@
 """Writes captures of one connection that carries 3 GB one way: sequence numbers wrap past their middle. The
 packets are cut by the snap length, so the files stay small.
 
-    beyond-2gib.py upload|upload-cut|truncated-by-reset FILE
+    beyond-2gib.py upload|upload-again|upload-cut|truncated-by-reset FILE
 """
 import struct
 import sys
@@ -44,15 +44,19 @@ def main(kind, path):
                  else b"GET /f HTTP/1.1\r\nHost: a\r\n\r\n")
     if not upload:
         capture.send(SERVER, CLIENT, "P.", b"HTTP/1.1 200 OK\r\n" + announced)
-    left = TOTAL if kind == "upload" else TOTAL - 10 * SEGMENT
+    left = TOTAL if kind in ("upload", "upload-again") else TOTAL - 10 * SEGMENT
     while left > 0:
         size = min(left, SEGMENT)
         left -= size
         capture.send(sender, receiver, ".", cut=size)
         capture.send(receiver, sender, ".")
-    if kind == "upload":
+    if kind in ("upload", "upload-again"):
         capture.send(SERVER, CLIENT, "P.", b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", after=1_000_000)
         capture.send(CLIENT, SERVER, "F.")
+        if kind == "upload-again":  # the last bytes, behind the FIN
+            capture.next[CLIENT] -= 5001
+            capture.send(CLIENT, SERVER, ".", cut=5000, after=300_000_000)
+            capture.next[CLIENT] += 1
         capture.send(SERVER, CLIENT, "F.", after=1_000_000)
         capture.send(CLIENT, SERVER, ".")
     elif kind == "upload-cut":

@@ -264,16 +264,28 @@ static struct connection *open_connection(struct tracker *t, const struct intake
     return c;
 }
 
-/* So far from what an end that has closed sent, its segments are another connection's, whose SYN is
+/* So far from what an end that has closed sent, segments are another connection's, whose SYN is
  * not in the capture. */
 #define OTHER_CONNECTION_BYTES (1 << 20)
 
-static bool is_of_another(uint32_t isn, uint32_t snd_nxt, const struct segment *s)
+static bool is_far(uint32_t first, uint32_t next, uint32_t number)
 {
-    bool within = seq_leq(isn, s->seq) && seq_leq(s->seq, snd_nxt);
-    return !within && !(s->flags & TCP_RST) && (s->payload_len > 0 || s->flags & TCP_SYN) &&
-           (seq_diff(s->seq, snd_nxt) > OTHER_CONNECTION_BYTES ||
-            seq_diff(isn, s->seq) > OTHER_CONNECTION_BYTES);
+    bool within = seq_leq(first, number) && seq_leq(number, next);
+    return !within && (seq_diff(number, next) > OTHER_CONNECTION_BYTES ||
+                       seq_diff(first, number) > OTHER_CONNECTION_BYTES);
+}
+
+static bool is_of_another(uint32_t first, uint32_t next, const struct segment *s)
+{
+    return !(s->flags & TCP_RST) && (s->payload_len > 0 || s->flags & TCP_SYN) &&
+           is_far(first, next, s->seq);
+}
+
+/* The same of what the other end of that connection sends: it can only have received what was sent. */
+static bool answers_another(uint32_t first, uint32_t next, const struct segment *s)
+{
+    return s->flags & TCP_ACK && !(s->flags & TCP_RST) &&
+           (s->payload_len > 0 || s->flags & (TCP_SYN | TCP_FIN)) && is_far(first, next, s->ack);
 }
 
 /* Does the segment open a new connection where `closed` was one? */
@@ -285,12 +297,20 @@ static bool opens_again(const struct closed *closed, unsigned from, const struct
             is_of_another(closed->isn[from], closed->snd_nxt[from], s));
 }
 
+/* Of an end that sent much, the initial number has been used again, or may be taken for a later one. */
+static uint32_t first_of(const struct tcp_end *end)
+{
+    const uint32_t sane = UINT32_C(1) << 30;
+    return end->payload_bytes < sane ? end->isn : end->snd_nxt - sane;
+}
+
 /* The same for an end that has sent its FIN, and has nothing more to send. */
 static bool opens_anew(const struct connection *c, unsigned from, const struct segment *s)
 {
-    const struct tcp_end *end = &c->tcp.end[from];
+    const struct tcp_end *end = &c->tcp.end[from], *peer = &c->tcp.end[!from];
     return tcp_opens_anew(&c->tcp, from, s) ||
-           (end->fin_seen && end->base_known && is_of_another(end->isn, end->snd_nxt, s));
+           (end->fin_seen && end->base_known && is_of_another(first_of(end), end->snd_nxt, s)) ||
+           (peer->fin_seen && peer->base_known && answers_another(first_of(peer), peer->snd_nxt, s));
 }
 
 /* Room for one more: those that wait for stragglers only are given up first. */

@@ -387,6 +387,19 @@ static void fill_tls(const struct connection *c, unsigned client, struct record 
     }
 }
 
+/* From the newest request, and from the newest response whose head is there. */
+static void fill_via(const struct http_conn *http, struct record *r)
+{
+    r->server_via = r->client_via = "";
+    for (const struct http_exchange *x = http->done != NULL ? http->done : http->first; x != NULL;
+         x = x == http->done ? http->first : x->next) {
+        if (x->request_head)
+            r->client_via = x->request_via;
+        if (x->response_head)
+            r->server_via = x->response_via;
+    }
+}
+
 static void fill_history(const struct connection *c, unsigned client, struct record *r)
 {
     /* Zeek puts ^ in front when the first packet came from the side that is not the originator. */
@@ -478,6 +491,7 @@ void connection_record(const struct connection *c, int client_end, bool role_gue
     r->request = "";
     r->server_software = c->http.server_software;
     r->client_software = c->http.client_software;
+    fill_via(&c->http, r);
     r->syn_answer = (uint8_t)syn_answer(c, client, end_ns);
     fill_tls(c, client, r);
     r->challenged = c->challenged;

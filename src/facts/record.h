@@ -154,6 +154,7 @@ struct record {
     struct timeline *timeline;
     bool example;
     const char *server_software, *client_software; /* "" or as headers told */
+    const char *server_via, *client_via; /* the proxy that the end is, or hides behind; "": none */
     const char *request; /* "GET /path", the one that MARK_REQUEST shows; "": none */
 };
 

@@ -22,6 +22,7 @@ static const struct {
     NAMED('S', "Server", HEAD_SERVER),
     NAMED('C', "Content-Type", HEAD_CONTENT_TYPE),
     NAMED('K', "Keep-Alive", HEAD_KEEP_ALIVE),
+    NAMED('V', "Via", HEAD_VIA),
     NAMED('C', "Content-Length", HEAD_CONTENT_LENGTH),
     NAMED('T', "Transfer-Encoding", HEAD_TRANSFER_ENCODING),
     NAMED('U', "Upgrade", HEAD_UPGRADE),
@@ -202,6 +203,29 @@ static bool begins_with(const char *value, const char *token)
     return strncasecmp(value, token, strlen(token)) == 0;
 }
 
+/* The proxy that a Via field names last is the one that sent the message (RFC 9110 section 7.6.3): its
+ * software, where a comment tells that, else its name. "...": the value is too long to know. */
+static void take_via(const char **via, const char *value, struct http_memory *memory)
+{
+    char text[HEAD_VALUE_BYTES + 1] = "";
+    const char *comma = strrchr(value, ','), *from = strrchr(value, '(');
+    const char *end = from != NULL ? strchr(from, ')') : NULL;
+    if (strlen(value) == HEAD_VALUE_BYTES) {
+        from = "...";
+        end = from + strlen(from);
+    } else if (end != NULL && strchr(end, ',') == NULL) {
+        from++;
+    } else {
+        from = comma != NULL ? comma + 1 : value;
+        from += strspn(from, " \t");
+        from += strcspn(from, " \t"); /* the protocol */
+        from += strspn(from, " \t");
+        end = from + strcspn(from, " \t(");
+    }
+    memcpy(text, from, (size_t)(end - from));
+    set_shared(via, text, memory);
+}
+
 static void take_request_field(enum head_name field, char *value, struct http_exchange *x,
                                struct http_conn *http, struct http_memory *memory)
 {
@@ -213,6 +237,8 @@ static void take_request_field(enum head_name field, char *value, struct http_ex
         x->request_close |= list_has(value, "close");
     else if (field == HEAD_EXPECT)
         x->expect_continue |= list_has(value, "100-continue");
+    else if (field == HEAD_VIA)
+        take_via(&x->request_via, value, memory);
 }
 
 static void take_response_field(enum head_name field, char *value, struct http_exchange *x,
@@ -232,6 +258,8 @@ static void take_response_field(enum head_name field, char *value, struct http_e
             if (seconds >= 0 && seconds <= INT32_MAX)
                 x->keep_alive_timeout_s = (int32_t)seconds;
         }
+    } else if (field == HEAD_VIA) {
+        take_via(&x->response_via, value, memory);
     }
 }
 

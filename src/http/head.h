@@ -8,7 +8,7 @@
 
 /* Parts beyond these sizes are dropped: no name of interest is longer, and of a value the start is enough. */
 #define HEAD_NAME_BYTES 24
-#define HEAD_VALUE_BYTES 63
+#define HEAD_VALUE_BYTES 71
 
 /* The fields of interest. */
 enum head_name {
@@ -20,6 +20,7 @@ enum head_name {
     HEAD_SERVER,
     HEAD_CONTENT_TYPE,
     HEAD_KEEP_ALIVE,
+    HEAD_VIA,
     /* From here on: only for where the message ends, which llhttp finds out by itself. */
     HEAD_FRAMING,
     HEAD_CONTENT_LENGTH = HEAD_FRAMING,

@@ -80,6 +80,8 @@ struct http_exchange {
     bool request_lost : 1, response_lost : 1;
     const char *target;             /* query and userinfo removed unless shown; "" if not known */
     const char *host;               /* "" if not known; kept as long as the memory */
+    const char *request_via, *response_via; /* the proxy that sent it, as Via tells; "": it did not pass
+                                               any; kept like host */
 };
 
 enum http_mode {

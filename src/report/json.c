@@ -180,7 +180,7 @@ static json_t *known_defaults(const struct finding *f)
                              timer->program->software, "versions",
                              timer->versions[0] != '\0' ? json_string(timer->versions) : json_null(),
                              "setting", timer->setting, "seconds", seconds(timer->ns), "times",
-                             timer->times, "named_by_header", f->known[i].named, "source",
+                             timer->times, "named_by_header", f->known[i].named_by != NULL, "source",
                              timer->source));
     }
     return array;

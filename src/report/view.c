@@ -175,8 +175,14 @@ void view_known_defaults(struct strbuf *out, const struct finding *f)
         return;
     const char *header = f->known[0].timer->program->by == BY_CLIENT ? "User-Agent" : "Server";
     text_duration(out, f->deadline.cluster.median_ns);
-    if (f->known[0].named)
-        strbuf_addf(out, " fits what the %s header names: ", header);
+    const char *named_by = f->known[0].named_by, *also_by = named_by;
+    for (size_t i = 1; i < f->known_count; i++)
+        if (f->known[i].named_by != NULL && strcmp(f->known[i].named_by, named_by) != 0)
+            also_by = f->known[i].named_by;
+    if (named_by != also_by)
+        strbuf_addf(out, " fits what the %s and %s headers name: ", named_by, also_by);
+    else if (named_by != NULL)
+        strbuf_addf(out, " fits what the %s header names: ", named_by);
     else if (f->known[0].behind)
         strbuf_addf(out, " fits a proxy that passes on such a %s header: ", header);
     else

@@ -46,6 +46,8 @@ struct engine *engine_new(const struct rules *rules, size_t parts, struct err *e
         .rtt = NS_UNKNOWN,
         .server_software = "",
         .client_software = "",
+        .server_via = "",
+        .client_via = "",
         .request = "",
     };
     engine->parts = parts;

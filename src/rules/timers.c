@@ -28,25 +28,41 @@ bool timers_names_product(const char *header, const char *product)
     return false;
 }
 
-static bool names_program(const char *header, const struct timer_program *program)
+static bool names_any(const char *header, const struct text_list *names)
 {
-    for (const struct text_list *p = program->products; p != NULL; p = p->next)
+    for (const struct text_list *p = names; p != NULL; p = p->next)
         if (timers_names_product(header, p->text))
             return true;
     return false;
 }
 
-/* What the closing end says of itself; "": nothing. */
-static const char *header_of(const struct record *record, enum close_by by)
+/* What the closing end, or a proxy that is this end, says of itself; "": nothing. */
+struct headers {
+    const char *product, *via;
+};
+
+static struct headers headers_of(const struct record *record, enum close_by by)
 {
-    return by == BY_SERVER ? record->server_software : by == BY_CLIENT ? record->client_software : "";
+    return by == BY_SERVER   ? (struct headers){ record->server_software, record->server_via }
+           : by == BY_CLIENT ? (struct headers){ record->client_software, record->client_via }
+                             : (struct headers){ "", "" };
 }
 
-/* Does the header name any program of the list that is at this end? */
-static bool names_somebody(const struct timer *timers, const char *header, enum close_by by)
+/* The header that names the program, or NULL. A User-Agent that came through a proxy is the caller's. */
+static const char *named_by(const struct headers *headers, const struct timer_program *program)
+{
+    bool own = program->by != BY_CLIENT || headers->via[0] == '\0' || program->proxies;
+    if (own && names_any(headers->product, program->products))
+        return program->by == BY_CLIENT ? "User-Agent" : "Server";
+    return names_any(headers->via, program->via) ? "Via" : NULL;
+}
+
+/* Do the headers name any program of the list that is at this end? */
+static bool names_somebody(const struct timer *timers, const struct headers *headers,
+                           enum close_by by)
 {
     for (const struct timer *t = timers; t != NULL; t = t->next)
-        if (t->program->by == by && names_program(header, t->program))
+        if (t->program->by == by && named_by(headers, t->program) != NULL)
             return true;
     return false;
 }
@@ -56,27 +72,33 @@ static bool names_somebody(const struct timer *timers, const char *header, enum 
 enum agreement { NAMED, OPEN, UNLIKELY, BEHIND, CONTRADICTED };
 
 static enum agreement agreement(const struct timer *timers, const struct timer_program *program,
-                                const struct member *members, size_t count)
+                                const struct member *members, size_t count, const char **header)
 {
+    bool by_via = program->products == NULL && program->via != NULL;
     size_t named = 0, others = 0, silent = 0;
-    const char *before = NULL; /* few programs make many connections */
+    struct headers before = { "", "" }; /* few programs make many connections */
     for (size_t i = 0; i < count && i < MEMBERS_READ; i++) {
         const struct record *r = members[i].record;
-        const char *header = header_of(r, program->by);
+        struct headers headers = headers_of(r, program->by);
         bool spoke = (program->by == BY_SERVER ? r->exchanges : r->requests) > 0;
-        silent += spoke && header[0] == '\0';
-        if (header[0] == '\0' || (before != NULL && strcmp(header, before) == 0))
+        bool told = (by_via ? headers.via : headers.product)[0] != '\0';
+        silent += spoke && !told;
+        if (strcmp(headers.product, before.product) == 0 && strcmp(headers.via, before.via) == 0)
             continue;
-        before = header;
-        if (names_program(header, program))
+        before = headers;
+        const char *by = named_by(&headers, program);
+        if (by != NULL) {
             named++;
-        else if (program->announces || names_somebody(timers, header, program->by))
+            *header = by;
+        } else if ((program->announces && told) ||
+                   names_somebody(timers, &headers, program->by)) {
             others++;
+        }
     }
     if (named > 0)
         return others == 0 ? NAMED : OPEN;
-    if (others > 0)
-        return program->proxies ? BEHIND : CONTRADICTED;
+    if (others > 0) /* a proxy that adds its Via does not pass on those of others as they are */
+        return program->proxies && !(by_via && program->announces) ? BEHIND : CONTRADICTED;
     return program->announces && silent > 0 ? UNLIKELY : OPEN;
 }
 
@@ -109,6 +131,7 @@ static bool closes_so(const struct timer *t, const struct member *members, size_
 
 struct fit {
     const struct timer *timer;
+    const char *header; /* that names its program; valid if NAMED */
     enum agreement agreement;
     int64_t distance;
 };
@@ -128,10 +151,10 @@ size_t timers_fit(const struct timer *timers, const struct deadline *deadline,
     struct fit best[KNOWN_DEFAULTS_MAX];
     size_t kept = 0;
     for (const struct timer *t = timers; t != NULL && deadline->found; t = t->next) {
-        struct fit fit = { t, CONTRADICTED, distance(t, deadline) };
+        struct fit fit = { t, NULL, CONTRADICTED, distance(t, deadline) };
         if (fit.distance < 0 || !starts_there(t, deadline) || !closes_so(t, members, count))
             continue;
-        fit.agreement = agreement(timers, t->program, members, count);
+        fit.agreement = agreement(timers, t->program, members, count, &fit.header);
         if (fit.agreement == CONTRADICTED)
             continue;
         size_t at = kept;
@@ -147,7 +170,8 @@ size_t timers_fit(const struct timer *timers, const struct deadline *deadline,
     for (size_t i = 0; i < kept; i++) {
         bool named = best[i].agreement == NAMED, behind = best[i].agreement == BEHIND;
         if (best[i].agreement == best[0].agreement || (behind && best[0].agreement == NAMED))
-            found[count_found++] = (struct known_default){ best[i].timer, named, behind };
+            found[count_found++] =
+                (struct known_default){ best[i].timer, named ? best[i].header : NULL, behind };
     }
     return count_found;
 }

@@ -1,7 +1,8 @@
 /*
  * timers - well-known default timeouts, as data: does a deadline fit one that somebody left as it was?
  *
- * A fit is a hint and never a fact. What Server and User-Agent headers say ranks the fits or rules them out.
+ * A fit is a hint and never a fact. What Server, User-Agent and Via headers say ranks the fits or rules them
+ * out.
  */
 #ifndef HANGUP_RULES_TIMERS_H
 #define HANGUP_RULES_TIMERS_H
@@ -16,7 +17,8 @@ struct timer_program {
     const char *software;
     enum close_by by;                 /* BY_SERVER, BY_CLIENT or BY_NETWORK */
     const struct text_list *products; /* its names in Server or User-Agent; NULL: it has none there */
-    bool announces;                   /* sends one of them unless told not to */
+    const struct text_list *via;      /* its names in Via, likewise */
+    bool announces;                   /* sends one of its products unless told not to; has it none, Via */
     bool proxies;                     /* passes on what others say, so that their names say little */
 };
 
@@ -37,7 +39,7 @@ struct timer {
 
 struct known_default {
     const struct timer *timer;
-    bool named;                       /* a header of these connections names the program */
+    const char *named_by;             /* the header of these connections that names the program; NULL: none */
     bool behind;                      /* headers name another, but it is a proxy that passes them on */
 };
 
@@ -49,7 +51,7 @@ size_t timers_fit(const struct timer *timers, const struct deadline *deadline,
                   const struct member *members, size_t count,
                   struct known_default found[KNOWN_DEFAULTS_MAX]);
 
-/* Does a Server or User-Agent header name this product? As a whole word, without regard to case:
+/* Does a header name this product? As a whole word, without regard to case:
  * "Apache" is in "Apache/2.4.57 (Debian)" but not in "Apache-Coyote/1.1". */
 bool timers_names_product(const char *header, const char *product);
 

@@ -112,6 +112,11 @@ static bool load_products(struct loader *l, yaml_node_t *node, struct entry *e)
     return source_each(l, node, take_product, &e->program->products);
 }
 
+static bool load_via(struct loader *l, yaml_node_t *node, struct entry *e)
+{
+    return source_each(l, node, take_product, &e->program->via);
+}
+
 static bool load_announces(struct loader *l, yaml_node_t *node, struct entry *e)
 {
     return load_flag(l, node, &e->program->announces);
@@ -187,6 +192,7 @@ static const struct timer_key program_keys[] = {
     { "software", load_software, true },
     { "end", load_end, true },
     { "products", load_products, false },
+    { "via", load_via, false },
     { "announces", load_announces, false },
     { "proxies", load_proxies, false },
     { "settings", load_settings, true },

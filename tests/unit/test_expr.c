@@ -26,7 +26,8 @@ static struct value evaluate(const char *source)
     struct record record = { .close_by = BY_SERVER, .close_how = HOW_FIN, .close_phase = PHASE_IDLE,
                              .since_open = NS_UNKNOWN, .since_request = NS_ABSENT,
                              .fin_wait_2_by = -1, .reset_on_data_by = -1,
-                             .server_software = "", .client_software = "" };
+                             .server_software = "", .client_software = "",
+                             .server_via = "", .client_via = "" };
     const struct subject subject = { &record, &facts, NULL };
     struct value v = expr_value(expr, &subject);
     arena_free(&arena);

@@ -44,7 +44,8 @@ static void unload(struct rules *rules)
 static struct record idle_record(const char *server)
 {
     return (struct record){ .close_by = BY_SERVER, .close_phase = PHASE_IDLE, .exchanges = 1,
-                            .requests = 1, .server_software = server, .client_software = "" };
+                            .requests = 1, .server_software = server, .client_software = "",
+                            .server_via = "", .client_via = "" };
 }
 
 static struct deadline deadline_of(enum reference from, int64_t ns)
@@ -64,7 +65,7 @@ static void fits(const struct rules *rules, const struct record *record, struct 
     for (size_t i = 0; i < count; i++) {
         size_t used = strlen(text);
         snprintf(text + used, sizeof text - used, "%s%s%s", i > 0 ? " " : "",
-                 found[i].timer->program->software, found[i].named ? "!" : "");
+                 found[i].timer->program->software, found[i].named_by != NULL ? "!" : "");
     }
     assert_string_equal(text, expected);
 }
@@ -95,6 +96,47 @@ static void headers_rank_and_rule_out(void **state)
     fresh.close_phase = PHASE_FRESH;
     fresh.exchanges = 0; /* nobody could say anything yet */
     fits(rules, &fresh, deadline_of(FROM_OPEN, 5001 * MS), "Loud");
+    unload(rules);
+}
+
+static void via_names_proxies(void **state)
+{
+    (void)state;
+    struct rules *rules = load(
+        "timers:\n"
+        "- {software: Cache, end: server, products: [Cache], via: [cache], proxies: true, settings: [{setting: "
+        "idle, seconds: 5, times: idle, from: response, phases: idle, source: s}]}\n"
+        "- {software: Edge, end: server, via: [edge], announces: true, proxies: true, settings: [{setting: "
+        "idle, seconds: 5, times: idle, from: response, phases: idle, source: s}]}\n"
+        "- {software: Loud, end: server, products: [Loud], announces: true, settings: [{setting: idle, "
+        "seconds: 5, times: idle, from: response, phases: idle, source: s}]}\n"
+        "- {software: Caller, end: client, products: [caller], settings: [{setting: idle, seconds: 5, "
+        "times: idle, from: response, phases: idle, source: s}]}\n"
+        "- {software: Edge, end: client, products: [Edge CDN], via: [edge], proxies: true, settings: "
+        "[{setting: idle, seconds: 5, times: idle, from: response, phases: idle, source: s}]}\n");
+    struct deadline five = deadline_of(FROM_RESPONSE, 5003 * MS);
+    struct record r = idle_record("");
+    fits(rules, &r, five, "Cache"); /* the edge would have said so */
+    r.server_via = "edge";
+    fits(rules, &r, five, "Edge! Cache");
+    r.server_via = "cache/7.1";
+    fits(rules, &r, five, "Cache!");
+    r.server_software = "Loud/2";
+    fits(rules, &r, five, "Cache! Loud!"); /* the one behind the other, or the other way round */
+    r.server_via = "";
+    fits(rules, &r, five, "Loud! Cache");
+    r.server_via = "someone";
+    fits(rules, &r, five, "Loud! Cache"); /* the edge would have been the last */
+    r.close_by = BY_CLIENT;
+    r.client_software = "caller/3";
+    fits(rules, &r, five, "Caller! Edge");
+    r.client_via = "someone";
+    fits(rules, &r, five, "Caller Edge"); /* who called that one */
+    r.client_via = "edge";
+    fits(rules, &r, five, "Edge!");
+    r.client_via = "...";
+    r.client_software = "Edge CDN";
+    fits(rules, &r, five, "Edge!");
     unload(rules);
 }
 
@@ -160,6 +202,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(products_are_whole_words),
         cmocka_unit_test(headers_rank_and_rule_out),
+        cmocka_unit_test(via_names_proxies),
         cmocka_unit_test(value_phase_end_and_reference),
         cmocka_unit_test(at_most_a_few),
         cmocka_unit_test(shipped_table_loads),

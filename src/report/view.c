@@ -137,14 +137,18 @@ static const char *by_method(const struct finding_connection *connection)
     return http_method_is_idempotent(connection->exchange->exchange->method) ? "safe" : "unsafe";
 }
 
+/* Nothing of the request had reached the server's kernel when it closed, or its head never ended. */
+static bool nobody_acted(const struct exchange_facts *facts)
+{
+    return facts == NULL || facts->covered <= 0 ||
+           (!facts->exchange->request_head && !facts->exchange->request_lost);
+}
+
 const char *view_retry(const struct finding *finding, const struct finding_connection *connection)
 {
     switch (finding->rule->retry) {
     case RETRY_SAFE:
-        /* Only if nothing of the request had reached the server's kernel when it closed. */
-        if (connection->exchange == NULL || connection->exchange->covered <= 0)
-            return "safe";
-        return by_method(connection);
+        return nobody_acted(connection->exchange) ? "safe" : by_method(connection);
     case RETRY_UNSAFE:
         return "unsafe";
     case RETRY_BY_METHOD:

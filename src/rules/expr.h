@@ -70,9 +70,8 @@ const struct expr *expr_compile(struct arena *arena, const char *source,
 
 enum value_type expr_type(const struct expr *expr);
 
-/* Can the condition hold while the connection is still open? No, if it is an `and` one of whose parts
- * compares a fact on the close: that is absent then. */
-bool expr_may_hold_while_open(const struct expr *expr);
+/* Is all that the expression asks for known while the connection is still open? */
+bool expr_known_while_open(const struct expr *expr);
 
 /* Evaluates for a connection or exchange. */
 struct value expr_value(const struct expr *expr, const struct subject *subject);

@@ -387,21 +387,13 @@ static struct value evaluate(const struct expr *e, const struct scene *scene)
     return value_absent();
 }
 
-bool expr_may_hold_while_open(const struct expr *e)
+bool expr_known_while_open(const struct expr *e)
 {
-    switch (e->op) {
-    case EXPR_AND:
-        return expr_may_hold_while_open(e->left) && expr_may_hold_while_open(e->right);
-    case EXPR_EQ:
-    case EXPR_IN:
-    case EXPR_LT:
-    case EXPR_LE:
-    case EXPR_GT:
-    case EXPR_GE:
-        return e->left->op != EXPR_FIELD || strncmp(e->left->field->name, "close.", 6) != 0;
-    default:
-        return true;
-    }
+    for (; e != NULL; e = e->next)
+        if ((e->op == EXPR_FIELD && !field_known_while_open(e->field)) ||
+            !expr_known_while_open(e->left) || !expr_known_while_open(e->right))
+            return false;
+    return true;
 }
 
 struct value expr_value(const struct expr *expr, const struct subject *subject)

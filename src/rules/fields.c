@@ -426,6 +426,15 @@ const struct field *fields_all(size_t *count)
     return fields;
 }
 
+bool field_known_while_open(const struct field *field)
+{
+    static const char *const known[] = { "protocol", "open_seen", "rtt" };
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (strcmp(field->name, known[i]) == 0)
+            return true;
+    return field->scope != SCOPE_CONNECTION;
+}
+
 const char *scope_name(enum scope scope)
 {
     static const char *const names[] = { "connection", "exchange", "group" };

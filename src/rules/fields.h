@@ -31,7 +31,7 @@ struct field {
     const char *const *names; /* TYPE_ENUM: its values, NULL at the end */
     struct value (*get)(const struct subject *subject);
     /* The same in few instructions: a boolean, the index of a name, a whole number (all are but those of
-     * groups), nanoseconds; NS_ABSENT, NS_UNKNOWN. Of a text or span always NS_UNKNOWN. */
+     * groups), nanoseconds; NS_ABSENT, NS_UNKNOWN. Of a text or span that is not absent: NS_UNKNOWN. */
     int64_t (*get_integer)(const struct subject *subject);
     const char *meaning;
 };
@@ -41,6 +41,9 @@ const struct field *field_find(const char *name, size_t length);
 
 /* The whole registry, in the order in which it is documented. */
 const struct field *fields_all(size_t *count);
+
+/* Is it known as soon as an exchange is complete? Of a connection, few facts are. */
+bool field_known_while_open(const struct field *field);
 
 const char *scope_name(enum scope scope);
 

@@ -63,7 +63,7 @@ struct rule {
     enum retry retry;
     struct parameter *parameters;
     const struct expr *when;      /* GROUP: about the members */
-    bool judges_open;             /* EXCHANGE: may hold before the connection's close is known */
+    bool judges_open;             /* EXCHANGE: asks for nothing that only the end of the connection tells */
     const struct expr *members;   /* GROUP: which connections */
     const struct expr *within;    /* GROUP: of these, the most that closed within such a time; NULL: all */
     const struct expr *lists;     /* GROUP: the members that a finding lists; NULL: all */

@@ -204,7 +204,7 @@ static bool load_when(struct loader *l, yaml_node_t *node)
         context.scope = l->rule->scope;
     if (!compile_condition(l, node, &context, &l->rule->when))
         return false;
-    l->rule->judges_open = expr_may_hold_while_open(l->rule->when);
+    l->rule->judges_open = expr_known_while_open(l->rule->when);
     return true;
 }
 

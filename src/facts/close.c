@@ -144,8 +144,8 @@ static enum close_phase phase_of(const struct connection *c, const struct view *
     return last->request_seen && !last->request_complete ? PHASE_REQUEST : PHASE_IDLE;
 }
 
-/* What was overtaken on the path, or by the packets of another queue of the card, is captured so much later
- * at most. Wireshark calls it out-of-order up to here, and a retransmission beyond. */
+/* What the closing end surely had, but was overtaken on the path or by another queue of the card, is captured
+ * so much later at most. Wireshark's limit, too, where it knows no round trip. */
 #define OVERTAKEN_NS (3 * NS_PER_MS)
 
 /* Times from events that the closing end knew of to its close. */
@@ -154,6 +154,7 @@ static void durations(const struct connection *c, const struct view *v, int64_t 
 {
     const struct http_conn *http = &c->http;
     int64_t request = NS_ABSENT, response = NS_ABSENT, activity = NS_ABSENT;
+    bool had_all = true; /* the closing end, of the activity */
     for (const struct http_exchange *x = http->done != NULL ? http->done : http->first; x != NULL;
          x = x == http->done ? http->first : x->next) {
         if (!sees_request_start(v, x))
@@ -161,13 +162,17 @@ static void durations(const struct connection *c, const struct view *v, int64_t 
         if (x->request_seen) {
             if (sees_request_end(v, x) && x->request.last_ns > request)
                 request = x->request.last_ns;
-            if (x->request.last_ns > activity)
+            if (x->request.last_ns > activity) {
                 activity = x->request.last_ns;
+                had_all = sees_request_end(v, x);
+            }
         }
         if (sees_response_end(v, x))
             response = x->response.last_ns;
-        if (sees_response_start(v, x) && x->response.last_ns > activity)
+        if (sees_response_start(v, x) && x->response.last_ns > activity) {
             activity = x->response.last_ns;
+            had_all = sees_response_end(v, x);
+        }
     }
     if (http->protocol != HTTP_PROTOCOL_HTTP1 && c->closing != NULL)
         for (int i = 0; i < 2; i++)
@@ -182,7 +187,7 @@ static void durations(const struct connection *c, const struct view *v, int64_t 
     int64_t *times[] = { &r->since_request, &r->since_response, &r->since_activity };
     for (int i = 0; i < 3; i++)
         if (*times[i] < 0 && *times[i] != NS_ABSENT)
-            *times[i] = *times[i] >= -OVERTAKEN_NS ? 0 : NS_UNKNOWN;
+            *times[i] = *times[i] >= -OVERTAKEN_NS && (i < 2 || had_all) ? 0 : NS_UNKNOWN;
     const struct mark *open = c->handshake_done.frame != 0 && c->handshake_timed ? &c->handshake_done
                               : r->mark[MARK_SYN_ACK].frame != 0 ? &r->mark[MARK_SYN_ACK]
                                                                  : &r->mark[MARK_SYN];
@@ -448,7 +453,7 @@ void connection_record(const struct connection *c, int client_end, bool role_gue
     r->requests = c->http.requests;
     r->unsolicited = c->http.unsolicited;
     r->unsolicited_status = unsolicited_status(&c->http);
-    r->longest_reuse_idle = c->longest_reuse_idle;
+    r->longest_reuse_idle = r->lost_thread ? NS_UNKNOWN : c->longest_reuse_idle;
     for (int role = 0; role < 2; role++) {
         r->state[role] = ends[role]->state;
         r->rst_kind[role] = ends[role]->rst_kind;

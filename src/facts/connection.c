@@ -313,16 +313,24 @@ static void note_closing(struct connection *c, unsigned from, const struct segme
         note_reset(c, from, s, notes, closing);
 }
 
+static bool in_one_segment(const struct http_span *a, const struct http_span *b)
+{
+    return a->first_frame == b->first_frame && a->first_capture == b->first_capture;
+}
+
 /* A further request on a connection that rested: for how long? Where one before it still lacks a part of its
- * response, there was no rest, or the capture does not show since when. */
-static void note_reuse(struct connection *c)
+ * response, there was no rest, or the part was not captured; of such a part nobody knows when it came. */
+static void note_reuse(struct connection *c, unsigned from)
 {
     const struct http_exchange *first = c->http.first, *last = c->http.last, *done = c->http.done;
-    if (c->closing != NULL || last == NULL || done == NULL ||
-        first->request.first_ns != last->request.first_ns)
+    if (c->closing != NULL || last == NULL || c->longest_reuse_idle == NS_UNKNOWN)
         return;
-    int64_t idle = last->request.first_ns - done->response.last_ns;
-    if (c->longest_reuse_idle == NS_ABSENT || idle > c->longest_reuse_idle)
+    const struct tcp_end *peer = &c->tcp.end[!from];
+    bool waits = !in_one_segment(&first->request, &last->request);
+    int64_t idle = waits || done == NULL ? 0 : last->request.first_ns - done->response.last_ns;
+    if (idle <= 0 && (waits || done != NULL) && (peer->holes != NULL || peer->lost_bytes > 0))
+        c->longest_reuse_idle = NS_UNKNOWN;
+    else if (!waits && done != NULL && (c->longest_reuse_idle == NS_ABSENT || idle > c->longest_reuse_idle))
         c->longest_reuse_idle = idle;
 }
 
@@ -408,7 +416,7 @@ void connection_input(struct connection *c, unsigned from, const struct segment 
     if (notes & TCP_NOTE_DATA)
         c->end_mark[from][END_DATA] = mark_of(s);
     if (feeding.fed && c->http.notes & HTTP_NOTE_REQUEST)
-        note_reuse(c);
+        note_reuse(c, from);
     if (s->flags & TCP_SYN || notes & TCP_NOTE_HANDSHAKE_DONE)
         note_handshake(c, from, s, notes);
     if (notes & (TCP_NOTE_FIN | TCP_NOTE_ACK_OF_FIN | TCP_NOTE_RST | TCP_NOTE_RST_DISOWNED))

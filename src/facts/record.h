@@ -130,7 +130,7 @@ struct record {
     int64_t overdue;             /* from a response that announced the close, or ends with it, to that */
     bool overdue_body;           /* the body ends with it */
     int64_t fin_wait_2_ns, fin_wait_2_end_ns; /* when; valid if fin_wait_2_by >= 0 */
-    int64_t longest_reuse_idle;  /* idle time after which a further request came; NS_ABSENT */
+    int64_t longest_reuse_idle;  /* idle time after which a further request came; NS_ABSENT, NS_UNKNOWN */
     int64_t client_rtt;          /* between the capture point and the client, there and back */
     int64_t rtt;                 /* of the whole path, from the handshake */
     uint64_t bytes[2];           /* payload, by role */

@@ -30,11 +30,11 @@ struct list {
 /* What the table keeps of a connection that is over, or that only an ICMP error named. */
 struct closed {
     struct tcp_tuple tuple; /* first: the table points here; closed is true */
-    uint32_t isn[2];        /* initial sequence numbers, by end of the tuple */
-    uint32_t snd_nxt[2];    /* behind the last byte of each end */
+    uint32_t first[2];      /* see struct sent; by end of the tuple */
+    uint32_t snd_nxt[2];
     uint32_t stream_frame;  /* in file `capture` */
     uint16_t capture;
-    bool base_known[2];     /* isn and snd_nxt mean something */
+    bool base_known[2], syn_seen[2];
     bool ghost;             /* no connection: only an ICMP error named it */
     bool left_open;         /* no end had closed it */
     struct series_rest rest;
@@ -190,6 +190,13 @@ static bool judge(struct tracker *t, struct connection *c, int64_t now_ns, struc
            (keep != TRACKER_KEEP_TIMELINE || connection_keep_timeline(c, r, &t->shared));
 }
 
+/* Its initial sequence number; where it sent much, that has been used again, or may be taken for a later one. */
+static uint32_t first_of(const struct tcp_end *end)
+{
+    const uint32_t sane = UINT32_C(1) << 30;
+    return end->payload_bytes < sane ? end->isn : end->snd_nxt - sane;
+}
+
 /* The connection is over, as far as this capture tells. In the table its place is taken by
  * what it leaves behind, which is returned; NULL: no memory. */
 static struct closed *finalise(struct tracker *t, struct connection *c, int64_t now_ns)
@@ -206,9 +213,10 @@ static struct closed *finalise(struct tracker *t, struct connection *c, int64_t 
     closed->tuple = c->tcp.tuple;
     closed->tuple.closed = true;
     for (int i = 0; i < 2; i++) {
-        closed->isn[i] = c->tcp.end[i].isn;
+        closed->first[i] = first_of(&c->tcp.end[i]);
         closed->snd_nxt[i] = c->tcp.end[i].snd_nxt;
         closed->base_known[i] = c->tcp.end[i].base_known;
+        closed->syn_seen[i] = c->tcp.end[i].syn_seen;
     }
     closed->stream_frame = c->stream_frame;
     closed->capture = c->capture;
@@ -264,53 +272,68 @@ static struct connection *open_connection(struct tracker *t, const struct intake
     return c;
 }
 
+/* The sequence numbers that an end has used. */
+struct sent {
+    uint32_t first, next;
+    bool known;      /* they mean something */
+    bool from_start; /* its SYN was captured: there are none before `first` */
+};
+
+static struct sent sent_by(const struct tcp_end *end)
+{
+    return (struct sent){ first_of(end), end->snd_nxt, end->base_known, end->syn_seen };
+}
+
+static struct sent sent_by_closed(const struct closed *closed, unsigned end)
+{
+    return (struct sent){ closed->first[end], closed->snd_nxt[end], closed->base_known[end],
+                          closed->syn_seen[end] };
+}
+
 /* So far from what an end that has closed sent, segments are another connection's, whose SYN is
  * not in the capture. */
 #define OTHER_CONNECTION_BYTES (1 << 20)
 
-static bool is_far(uint32_t first, uint32_t next, uint32_t number)
+static bool is_far(const struct sent *sent, uint32_t number)
 {
-    bool within = seq_leq(first, number) && seq_leq(number, next);
-    return !within && (seq_diff(number, next) > OTHER_CONNECTION_BYTES ||
-                       seq_diff(first, number) > OTHER_CONNECTION_BYTES);
+    bool within = seq_leq(sent->first, number) && seq_leq(number, sent->next);
+    return sent->known && !within &&
+           (seq_diff(number, sent->next) > OTHER_CONNECTION_BYTES ||
+            (sent->from_start && seq_diff(sent->first, number) > OTHER_CONNECTION_BYTES));
 }
 
-static bool is_of_another(uint32_t first, uint32_t next, const struct segment *s)
+/* own: of the end that sent the segment. */
+static bool is_of_another(const struct sent *own, const struct segment *s)
 {
-    return !(s->flags & TCP_RST) && (s->payload_len > 0 || s->flags & TCP_SYN) &&
-           is_far(first, next, s->seq);
+    return !(s->flags & TCP_RST) && (s->payload_len > 0 || s->flags & TCP_SYN) && is_far(own, s->seq);
 }
 
-/* The same of what the other end of that connection sends: it can only have received what was sent. */
-static bool answers_another(uint32_t first, uint32_t next, const struct segment *s)
+/* The same from what the segment acknowledges: an end can only have received what the other sent. */
+static bool answers_another(const struct sent *others, const struct segment *s)
 {
     return s->flags & TCP_ACK && !(s->flags & TCP_RST) &&
-           (s->payload_len > 0 || s->flags & (TCP_SYN | TCP_FIN)) && is_far(first, next, s->ack);
+           (s->payload_len > 0 || s->flags & (TCP_SYN | TCP_FIN)) && is_far(others, s->ack);
 }
 
 /* Does the segment open a new connection where `closed` was one? */
 static bool opens_again(const struct closed *closed, unsigned from, const struct segment *s)
 {
     bool syn = (s->flags & (TCP_SYN | TCP_ACK)) == TCP_SYN;
-    return closed->ghost || (syn && closed->isn[from] != s->seq) ||
-           (closed->base_known[from] &&
-            is_of_another(closed->isn[from], closed->snd_nxt[from], s));
-}
-
-/* Of an end that sent much, the initial number has been used again, or may be taken for a later one. */
-static uint32_t first_of(const struct tcp_end *end)
-{
-    const uint32_t sane = UINT32_C(1) << 30;
-    return end->payload_bytes < sane ? end->isn : end->snd_nxt - sane;
+    const struct sent own = sent_by_closed(closed, from), others = sent_by_closed(closed, !from);
+    return closed->ghost || (syn && closed->first[from] != s->seq) || is_of_another(&own, s) ||
+           answers_another(&others, s);
 }
 
 /* The same for an end that has sent its FIN, and has nothing more to send. */
 static bool opens_anew(const struct connection *c, unsigned from, const struct segment *s)
 {
     const struct tcp_end *end = &c->tcp.end[from], *peer = &c->tcp.end[!from];
-    return tcp_opens_anew(&c->tcp, from, s) ||
-           (end->fin_seen && end->base_known && is_of_another(first_of(end), end->snd_nxt, s)) ||
-           (peer->fin_seen && peer->base_known && answers_another(first_of(peer), peer->snd_nxt, s));
+    if (tcp_opens_anew(&c->tcp, from, s))
+        return true;
+    if (!end->fin_seen && !peer->fin_seen)
+        return false;
+    const struct sent own = sent_by(end), others = sent_by(peer);
+    return (end->fin_seen && is_of_another(&own, s)) || (peer->fin_seen && answers_another(&others, s));
 }
 
 /* Room for one more: those that wait for stragglers only are given up first. */
@@ -344,13 +367,14 @@ static bool take_segment(struct tracker *t, const struct intake_segment *in)
     struct tcp_tuple *tuple = tcp_table_find(&t->table, s, in->hash, &from);
     struct closed *closed = tuple != NULL && tuple->closed ? (struct closed *)tuple : NULL;
     struct connection *c = closed == NULL ? (struct connection *)tuple : NULL;
-    if (c != NULL && (connection_is_over(c, in->now_ns) || opens_anew(c, from, s))) {
+    bool anew = c != NULL && opens_anew(c, from, s);
+    if (c != NULL && (anew || connection_is_over(c, in->now_ns))) {
         closed = finalise(t, c, in->now_ns);
         c = NULL;
         if (closed == NULL)
             return false;
     }
-    if (c == NULL && closed != NULL && !opens_again(closed, from, s)) {
+    if (c == NULL && closed != NULL && !anew && !opens_again(closed, from, s)) {
         t->counts.late_packets++;
         return go_on(t, closed->capture, closed->stream_frame, s);
     }
@@ -499,6 +523,10 @@ void tracker_begin(struct tracker *t, int64_t first_ns)
 bool tracker_segments(struct tracker *t, const struct intake_segment *segments, size_t count,
                       struct err *err)
 {
+    for (size_t i = 0; i < AHEAD_SLOT && i < count; i++)
+        ask_for(tcp_table_home(&t->table, segments[i].hash));
+    for (size_t i = 0; i < AHEAD_CONNECTION && i < count; i++)
+        prefetch_connection(t, &segments[i]);
     for (; count > 0; segments++, count--) {
         look_ahead(t, segments, count);
         if (!finalise_waiting(t, segments->now_ns) ||

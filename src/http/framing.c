@@ -5,6 +5,12 @@ bool framing_is_interim(const struct http_framing *framing)
     return framing->status >= 100 && framing->status < 200 && framing->status != 101;
 }
 
+/* Nobody will send so many bytes; nor does it become a short length. */
+static int64_t content_length(const struct http_framing *framing)
+{
+    return framing->content_length > INT64_MAX ? INT64_MAX : (int64_t)framing->content_length;
+}
+
 static bool closes_by_version(const struct http_framing *framing)
 {
     return framing->http_1_0 && !(framing->flags & F_CONNECTION_KEEP_ALIVE);
@@ -16,7 +22,7 @@ static enum http_body request_head(const struct http_framing *framing, struct ht
     x->request_head = true;
     x->method = framing->method;
     if (framing->flags & F_CONTENT_LENGTH)
-        x->request_body = (int64_t)(framing->content_length & INT64_MAX);
+        x->request_body = content_length(framing);
     if (closes_by_version(framing))
         x->request_close = true;
     if (x->expect_continue)
@@ -48,7 +54,7 @@ static enum http_body response_head(const struct http_framing *framing, struct h
     x->chunked = framing->flags & F_CHUNKED;
     bool announced = framing->flags & F_CONTENT_LENGTH && !(framing->flags & F_TRANSFER_ENCODING);
     if (!x->chunked && announced)
-        x->response_body = (int64_t)(framing->content_length & INT64_MAX);
+        x->response_body = content_length(framing);
     x->close_delimited = !x->chunked && !announced;
     return HTTP_BODY_AS_FRAMED;
 }

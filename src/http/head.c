@@ -62,10 +62,25 @@ void head_end_name(struct http_head *head)
     head->name_length = 0;
 }
 
+/* Drops as much of the value's start, what is there and what comes, as has no room. */
+static void make_room(struct http_head *head, const char **at, size_t *length)
+{
+    if (*length > HEAD_VALUE_BYTES) {
+        *at += *length - HEAD_VALUE_BYTES;
+        *length = HEAD_VALUE_BYTES;
+    }
+    size_t room = HEAD_VALUE_BYTES - head->value_length;
+    size_t dropped = *length > room ? *length - room : 0;
+    memmove(head->value, head->value + dropped, head->value_length - dropped);
+    head->value_length = (uint8_t)(head->value_length - dropped);
+}
+
 void head_add_value(struct http_head *head, const char *at, size_t length)
 {
     if (head->field == HEAD_OTHER)
         return;
+    if (head->field == HEAD_VIA)
+        make_room(head, &at, &length);
     size_t room = HEAD_VALUE_BYTES - head->value_length;
     if (length > room)
         length = room;
@@ -203,24 +218,51 @@ static bool begins_with(const char *value, const char *token)
     return strncasecmp(value, token, strlen(token)) == 0;
 }
 
-/* The proxy that a Via field names last is the one that sent the message (RFC 9110 section 7.6.3): its
- * software, where a comment tells that, else its name. "...": the value is too long to know. */
+/* The last element of a Via list (RFC 9110 section 7.6.3) that is not empty. */
+struct via_element {
+    const char *start, *end;
+    const char *comment, *comment_end; /* without its parentheses; NULL: none */
+    bool cut;                          /* its start is not in the value */
+};
+
+/* Backwards, as the value may begin within a comment: what is in one separates nothing. */
+static struct via_element last_element(const char *value)
+{
+    size_t length = strlen(value), left = length, depth = 0;
+    while (left > 0 && strchr(" \t,", value[left - 1]) != NULL)
+        left--;
+    struct via_element last = { .end = value + left };
+    for (; left > 0 && (depth > 0 || value[left - 1] != ','); left--) {
+        const char *at = value + left - 1;
+        if (*at == ')' && depth++ == 0)
+            last.comment_end = at;
+        else if (*at == '(' && depth > 0 && --depth == 0)
+            last.comment = at + 1;
+    }
+    last.start = value + left + strspn(value + left, " \t");
+    last.cut = left == 0 && (length == HEAD_VALUE_BYTES || depth > 0);
+    return last;
+}
+
+/* The proxy that is named last is the one that sent the message: its software, where a comment tells that,
+ * else its name. "...": that is too long to know. */
 static void take_via(const char **via, const char *value, struct http_memory *memory)
 {
     char text[HEAD_VALUE_BYTES + 1] = "";
-    const char *comma = strrchr(value, ','), *from = strrchr(value, '(');
-    const char *end = from != NULL ? strchr(from, ')') : NULL;
-    if (strlen(value) == HEAD_VALUE_BYTES) {
+    const struct via_element last = last_element(value);
+    const char *from = last.start, *end = last.end;
+    if (last.cut) {
         from = "...";
         end = from + strlen(from);
-    } else if (end != NULL && strchr(end, ',') == NULL) {
-        from++;
+    } else if (from >= end) {
+        return; /* a field of nothing but empty elements */
+    } else if (last.comment != NULL && last.comment < last.comment_end) {
+        from = last.comment;
+        end = last.comment_end;
     } else {
-        from = comma != NULL ? comma + 1 : value;
-        from += strspn(from, " \t");
         from += strcspn(from, " \t"); /* the protocol */
         from += strspn(from, " \t");
-        end = from + strcspn(from, " \t(");
+        end = from + strcspn(from, " \t(,");
     }
     memcpy(text, from, (size_t)(end - from));
     set_shared(via, text, memory);
@@ -267,7 +309,8 @@ void head_take_field(const struct head_field *field, bool is_request, struct htt
                      struct http_conn *http, struct http_memory *memory)
 {
     char value[HEAD_VALUE_BYTES + 1] = "";
-    memcpy(value, field->value, field->length < HEAD_VALUE_BYTES ? field->length : HEAD_VALUE_BYTES);
+    size_t kept = field->length < HEAD_VALUE_BYTES ? field->length : HEAD_VALUE_BYTES;
+    memcpy(value, field->value + (field->name == HEAD_VIA ? field->length - kept : 0), kept);
     if (is_request)
         take_request_field(field->name, value, exchange, http, memory);
     else

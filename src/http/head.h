@@ -6,7 +6,8 @@
 
 #include "http/http_conn.h"
 
-/* Parts beyond these sizes are dropped: no name of interest is longer, and of a value the start is enough. */
+/* Parts beyond these sizes are dropped: no name of interest is longer, and of a value the start is enough; of
+ * Via it is the end. A value that fills its room may have been cut. */
 #define HEAD_NAME_BYTES 24
 #define HEAD_VALUE_BYTES 71
 

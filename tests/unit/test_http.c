@@ -43,6 +43,7 @@ static void hear_exchange(struct talk *talk, const struct http_exchange *x)
 {
     strbuf_addf(&talk->heard, "%s host %s: method %u, status %u, %d interim, keep-alive %d;", x->target, x->host,
                 x->method, x->status, x->interim, x->keep_alive_timeout_s);
+    strbuf_addf(&talk->heard, " via %s, %s;", x->request_via, x->response_via);
     strbuf_addf(&talk->heard, " seen %d%d, heads %d%d, complete %d%d, close %d%d, lost %d%d, upgraded %d\n",
                 x->request_seen, x->response_seen, x->request_head, x->response_head, x->request_complete,
                 x->response_complete, x->request_close, x->response_close, x->request_lost, x->response_lost,
@@ -240,7 +241,7 @@ static void plain_or_not(bool plain, const char *text, bool is_request)
     if (plain_head_read(&head, (const uint8_t *)text, length, is_request) != (plain ? length : 0))
         fail_msg("%s, but: %s", plain ? "plain" : "not plain", text);
     for (size_t part = 0; part < length; part++) {
-        uint8_t *copy = malloc(part + 1);
+        uint8_t *copy = malloc(part > 0 ? part : 1);
         assert_non_null(copy);
         memcpy(copy, text, part);
         assert_int_equal(plain_head_read(&head, copy, part, is_request), 0);
@@ -330,7 +331,11 @@ static void make_fields(uint64_t *seed, struct strbuf *out)
         "Transfer-Encoding: gzip\r\n", "transfer-encoding: Chunked\r\n", "Content-Length: 0\r\n",
         "Content-Length: 5\r\n", "Content-Length: 12\r\n", "X-Empty:\r\n", "X-Fold: a\r\n b\r\n",
         "X Space: a\r\n", "X: a\n",
-        "Content-Lengt: 3\r\n", "Hos: c\r\n", "Date: today\r\n",
+        "Content-Lengt: 3\r\n", "Hos: c\r\n", "Date: today\r\n", "Via: 1.1 a\r\n", "via:\r\n",
+        "Via: , 1.1 a (b (c, d) e), ,\r\n", "Via: 1.0 a, 1.1 b (c)),\r\n",
+        "Via: 1.1 123456789.123456789.123456789.example (123456789, 123456789), 1.1 b (c/1 (d)) \r\n",
+        "Via: 1.1 a, 1.1 123456789.123456789.123456789.123456789.123456789.123456789.123456789 (b)\r\n",
+        "Via: 1.1 123456789.123456789.123456789.123456789.123456789.example, 1.1 b\r\n c\r\n",
     };
     for (uint32_t left = random_below(seed, 6); left > 0; left--)
         strbuf_adds(out, ANY(seed, fields));

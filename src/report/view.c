@@ -177,7 +177,6 @@ void view_known_defaults(struct strbuf *out, const struct finding *f)
 {
     if (f->known_count == 0)
         return;
-    const char *header = f->known[0].timer->program->by == BY_CLIENT ? "User-Agent" : "Server";
     text_duration(out, f->deadline.cluster.median_ns);
     const char *named_by = f->known[0].named_by, *also_by = named_by;
     for (size_t i = 1; i < f->known_count; i++)
@@ -187,16 +186,17 @@ void view_known_defaults(struct strbuf *out, const struct finding *f)
         strbuf_addf(out, " fits what the %s and %s headers name: ", named_by, also_by);
     else if (named_by != NULL)
         strbuf_addf(out, " fits what the %s header names: ", named_by);
-    else if (f->known[0].behind)
-        strbuf_addf(out, " fits a proxy that passes on such a %s header: ", header);
+    else if (f->known[0].behind != NULL)
+        strbuf_addf(out, " fits a proxy that passes on such a %s header: ", f->known[0].behind);
     else
         strbuf_addf(out, " fits %s, though no header says so: ",
                     f->known_count == 1 ? "a well-known default" : "well-known defaults");
     for (size_t i = 0; i < f->known_count; i++) {
+        const char *behind = f->known[i].behind, *before = i > 0 ? f->known[i - 1].behind : NULL;
         if (i > 0)
-            strbuf_adds(out, f->known[i].behind && !f->known[i - 1].behind
-                                 ? "; or a proxy that passes on such a header: "
-                                 : "; ");
+            strbuf_adds(out, "; ");
+        if (i > 0 && behind != NULL && (before == NULL || strcmp(behind, before) != 0))
+            strbuf_addf(out, "or a proxy that passes on such a %s header: ", behind);
         known_default(out, f->known[i].timer);
     }
     strbuf_addc(out, '.');

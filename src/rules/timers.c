@@ -48,58 +48,75 @@ static struct headers headers_of(const struct record *record, enum close_by by)
                              : (struct headers){ "", "" };
 }
 
+static const char *product_header(enum close_by by)
+{
+    return by == BY_CLIENT ? "User-Agent" : "Server";
+}
+
+/* A Via header that is too long names nobody that is known. */
+static bool via_known(const struct headers *headers)
+{
+    return strcmp(headers->via, "...") != 0;
+}
+
 /* The header that names the program, or NULL. A User-Agent that came through a proxy is the caller's. */
 static const char *named_by(const struct headers *headers, const struct timer_program *program)
 {
     bool own = program->by != BY_CLIENT || headers->via[0] == '\0' || program->proxies;
     if (own && names_any(headers->product, program->products))
-        return program->by == BY_CLIENT ? "User-Agent" : "Server";
+        return product_header(program->by);
     return names_any(headers->via, program->via) ? "Via" : NULL;
 }
 
-/* Do the headers name any program of the list that is at this end? */
-static bool names_somebody(const struct timer *timers, const struct headers *headers,
-                           enum close_by by)
+/* The header that names another program at this end, where none names this one; or NULL. */
+static const char *other_named_by(const struct timer *timers, const struct headers *headers,
+                                  const struct timer_program *program)
 {
-    for (const struct timer *t = timers; t != NULL; t = t->next)
-        if (t->program->by == by && named_by(headers, t->program) != NULL)
-            return true;
-    return false;
+    if (program->announces_via && headers->via[0] != '\0' && via_known(headers))
+        return "Via";
+    if (program->announces && headers->product[0] != '\0')
+        return product_header(program->by);
+    for (const struct timer *t = timers; t != NULL; t = t->next) {
+        const char *by = t->program->by == program->by ? named_by(headers, t->program) : NULL;
+        if (by != NULL)
+            return by;
+    }
+    return NULL;
 }
 
 /* How well a program agrees with the headers, best first: they name it; they leave it open; it would have
  * said something; they name another, which may stand behind it; they name another. */
 enum agreement { NAMED, OPEN, UNLIKELY, BEHIND, CONTRADICTED };
 
+/* header: the one that names it (NAMED) or another (BEHIND). */
 static enum agreement agreement(const struct timer *timers, const struct timer_program *program,
                                 const struct member *members, size_t count, const char **header)
 {
-    bool by_via = program->products == NULL && program->via != NULL;
-    size_t named = 0, others = 0, silent = 0;
+    const char *named = NULL, *other = NULL;
+    bool silent = false, lacks_via = false;
     struct headers before = { "", "" }; /* few programs make many connections */
     for (size_t i = 0; i < count && i < MEMBERS_READ; i++) {
         const struct record *r = members[i].record;
         struct headers headers = headers_of(r, program->by);
         bool spoke = (program->by == BY_SERVER ? r->exchanges : r->requests) > 0;
-        bool told = (by_via ? headers.via : headers.product)[0] != '\0';
-        silent += spoke && !told;
+        silent |= program->announces && spoke && headers.product[0] == '\0';
+        lacks_via |= program->announces_via && spoke && via_known(&headers) &&
+                     !names_any(headers.via, program->via);
         if (strcmp(headers.product, before.product) == 0 && strcmp(headers.via, before.via) == 0)
             continue;
         before = headers;
         const char *by = named_by(&headers, program);
-        if (by != NULL) {
-            named++;
-            *header = by;
-        } else if ((program->announces && told) ||
-                   names_somebody(timers, &headers, program->by)) {
-            others++;
-        }
+        if (by != NULL)
+            named = by;
+        else if ((by = other_named_by(timers, &headers, program)) != NULL)
+            other = by;
     }
-    if (named > 0)
-        return others == 0 ? NAMED : OPEN;
-    if (others > 0) /* a proxy that adds its Via does not pass on those of others as they are */
-        return program->proxies && !(by_via && program->announces) ? BEHIND : CONTRADICTED;
-    return program->announces && silent > 0 ? UNLIKELY : OPEN;
+    *header = named != NULL ? named : other;
+    if (named != NULL)
+        return other == NULL ? NAMED : OPEN;
+    if (other != NULL) /* a proxy that adds its Via does not pass on headers of others without it */
+        return program->proxies && !lacks_via ? BEHIND : CONTRADICTED;
+    return silent || lacks_via ? UNLIKELY : OPEN;
 }
 
 /* How far the deadline is from where the timer shows; negative: it does not fit. */
@@ -131,7 +148,7 @@ static bool closes_so(const struct timer *t, const struct member *members, size_
 
 struct fit {
     const struct timer *timer;
-    const char *header; /* that names its program; valid if NAMED */
+    const char *header; /* that names its program, or another; valid if NAMED or BEHIND */
     enum agreement agreement;
     int64_t distance;
 };
@@ -168,10 +185,11 @@ size_t timers_fit(const struct timer *timers, const struct deadline *deadline,
     }
     size_t count_found = 0;
     for (size_t i = 0; i < kept; i++) {
-        bool named = best[i].agreement == NAMED, behind = best[i].agreement == BEHIND;
-        if (best[i].agreement == best[0].agreement || (behind && best[0].agreement == NAMED))
-            found[count_found++] =
-                (struct known_default){ best[i].timer, named ? best[i].header : NULL, behind };
+        const struct fit *fit = &best[i];
+        bool named = fit->agreement == NAMED, behind = fit->agreement == BEHIND;
+        if (fit->agreement == best[0].agreement || (behind && best[0].agreement == NAMED))
+            found[count_found++] = (struct known_default){ fit->timer, named ? fit->header : NULL,
+                                                           behind ? fit->header : NULL };
     }
     return count_found;
 }

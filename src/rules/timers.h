@@ -18,7 +18,8 @@ struct timer_program {
     enum close_by by;                 /* BY_SERVER, BY_CLIENT or BY_NETWORK */
     const struct text_list *products; /* its names in Server or User-Agent; NULL: it has none there */
     const struct text_list *via;      /* its names in Via, likewise */
-    bool announces;                   /* sends one of its products unless told not to; has it none, Via */
+    bool announces;                   /* sends one of its products unless told not to */
+    bool announces_via;               /* adds itself to Via unless told not to */
     bool proxies;                     /* passes on what others say, so that their names say little */
 };
 
@@ -40,7 +41,8 @@ struct timer {
 struct known_default {
     const struct timer *timer;
     const char *named_by;             /* the header of these connections that names the program; NULL: none */
-    bool behind;                      /* headers name another, but it is a proxy that passes them on */
+    const char *behind;               /* the header that names another, but it is a proxy that passes that
+                                         on; NULL: none does */
 };
 
 /* The timers that fit a deadline of these connections, best first: those of programs that a header names,

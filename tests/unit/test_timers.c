@@ -106,7 +106,7 @@ static void via_names_proxies(void **state)
         "timers:\n"
         "- {software: Cache, end: server, products: [Cache], via: [cache], proxies: true, settings: [{setting: "
         "idle, seconds: 5, times: idle, from: response, phases: idle, source: s}]}\n"
-        "- {software: Edge, end: server, via: [edge], announces: true, proxies: true, settings: [{setting: "
+        "- {software: Edge, end: server, via: [edge], announces_via: true, proxies: true, settings: [{setting: "
         "idle, seconds: 5, times: idle, from: response, phases: idle, source: s}]}\n"
         "- {software: Loud, end: server, products: [Loud], announces: true, settings: [{setting: idle, "
         "seconds: 5, times: idle, from: response, phases: idle, source: s}]}\n"
@@ -127,6 +127,10 @@ static void via_names_proxies(void **state)
     fits(rules, &r, five, "Loud! Cache");
     r.server_via = "someone";
     fits(rules, &r, five, "Loud! Cache"); /* the edge would have been the last */
+    r.server_via = "...";
+    fits(rules, &r, five, "Loud! Cache Edge"); /* and may be */
+    r.server_software = "";
+    fits(rules, &r, five, "Cache Edge");
     r.close_by = BY_CLIENT;
     r.client_software = "caller/3";
     fits(rules, &r, five, "Caller! Edge");

@@ -6,21 +6,8 @@
 
 #include "base/seq.h"
 #include "base/vec.h"
+#include "facts/look_ahead.h"
 #include "facts/streams.h"
-
-/* How many segments before its turn memory is asked for: a few lines at a time, since a core keeps track of
- * a few dozen misses only. Earlier was slower, later no faster. */
-#define AHEAD_SLOT 8
-#define AHEAD_CONNECTION 6
-#define AHEAD_DETAILS 4
-#define AHEAD_OTHERS 2
-#define CACHE_LINE 64
-
-/* Into the second-level cache: with the first one, a core can keep track of fewer. */
-static inline void ask_for(const void *line)
-{
-    __builtin_prefetch(line, 0, 2);
-}
 
 struct list {
     struct connection *oldest, *newest;
@@ -203,7 +190,7 @@ static struct closed *finalise(struct tracker *t, struct connection *c, int64_t 
 {
     list_remove(&t->lists[c->stage], c);
     if (c->http.done != NULL)
-        ask_for(c->http.done->target); /* to be given back when all is judged */
+        look_ahead_at(c->http.done->target); /* to be given back when all is judged */
     connection_finish(c, &t->shared);
     if (connection_shared_failed(&t->shared))
         return NULL;
@@ -445,76 +432,6 @@ static bool finalise_waiting(struct tracker *t, int64_t now_ns)
     return true;
 }
 
-static void prefetch(const void *object, size_t begin, size_t end)
-{
-    for (size_t at = begin; at < end; at += CACHE_LINE)
-        ask_for((const char *)object + at);
-}
-
-/* What every segment touches. */
-static void prefetch_connection(const struct tracker *t, const struct intake_segment *in)
-{
-    const char *c = (const char *)tcp_table_likely(&t->table, in->hash);
-    if (c == NULL)
-        return;
-    ask_for(c);
-    ask_for(c + offsetof(struct connection, tcp.end[0]));
-    ask_for(c + offsetof(struct connection, tcp.end[1]));
-    ask_for(c + offsetof(struct connection, stage));
-    ask_for(c + offsetof(struct connection, waits));
-}
-
-/* The connection, if the segment is more than an ACK in the middle of it. Its first lines are there. */
-static const struct connection *eventful(const struct tracker *t, const struct intake_segment *in)
-{
-    const struct tcp_tuple *tuple = tcp_table_likely(&t->table, in->hash);
-    if (tuple == NULL || tuple->closed)
-        return NULL;
-    const struct connection *c = (const struct connection *)tuple;
-    bool plain = in->segment.flags == TCP_ACK && in->segment.payload_len == 0 &&
-                 c->tcp.end[0].state == TCP_ESTABLISHED && c->tcp.end[1].state == TCP_ESTABLISHED;
-    return plain ? NULL : c;
-}
-
-static void prefetch_details(const struct tracker *t, const struct intake_segment *in)
-{
-    const struct connection *c = eventful(t, in);
-    if (c == NULL)
-        return;
-    ask_for(&c->tcp.end[0].payload_bytes);
-    ask_for(&c->tcp.end[1].payload_bytes);
-    prefetch(c, offsetof(struct connection, http), sizeof *c);
-}
-
-/* What hangs on the connection: it may be about to be judged. */
-static void prefetch_others(const struct tracker *t, const struct intake_segment *in)
-{
-    const struct connection *c = eventful(t, in);
-    if (c == NULL)
-        return;
-    const struct http_exchange *x = c->http.first != NULL ? c->http.first : c->http.done;
-    if (x != NULL)
-        prefetch(x, 0, sizeof *x);
-    if (c->closing != NULL)
-        prefetch(c->closing, 0, sizeof *c->closing);
-    if (c->timeline.last != NULL)
-        prefetch(c->timeline.last, 0, TIMELINE_LAST * sizeof *c->timeline.last);
-}
-
-/* With many connections the time goes into waiting for memory. So a segment's place in the table is asked
- * for, some segments later its connection, and so on, until it is accounted for: the waits overlap. */
-static void look_ahead(const struct tracker *t, const struct intake_segment *in, size_t count)
-{
-    if (count > AHEAD_SLOT)
-        ask_for(tcp_table_home(&t->table, in[AHEAD_SLOT].hash));
-    if (count > AHEAD_CONNECTION)
-        prefetch_connection(t, &in[AHEAD_CONNECTION]);
-    if (count > AHEAD_DETAILS)
-        prefetch_details(t, &in[AHEAD_DETAILS]);
-    if (count > AHEAD_OTHERS)
-        prefetch_others(t, &in[AHEAD_OTHERS]);
-}
-
 void tracker_begin(struct tracker *t, int64_t first_ns)
 {
     series_begin(&t->series, first_ns);
@@ -523,12 +440,9 @@ void tracker_begin(struct tracker *t, int64_t first_ns)
 bool tracker_segments(struct tracker *t, const struct intake_segment *segments, size_t count,
                       struct err *err)
 {
-    for (size_t i = 0; i < AHEAD_SLOT && i < count; i++)
-        ask_for(tcp_table_home(&t->table, segments[i].hash));
-    for (size_t i = 0; i < AHEAD_CONNECTION && i < count; i++)
-        prefetch_connection(t, &segments[i]);
+    look_ahead_first(&t->table, segments, count);
     for (; count > 0; segments++, count--) {
-        look_ahead(t, segments, count);
+        look_ahead(&t->table, segments, count);
         if (!finalise_waiting(t, segments->now_ns) ||
             !(segments->quoted ? take_quoted(t, segments) : take_segment(t, segments)))
             return err_no_memory(err);

@@ -63,10 +63,11 @@ static struct part choice_part(const struct expr *e, const struct field *field)
 {
     struct part part = { .kind = PART_CHOICE, .field = field };
     unsigned count = choice_count(field);
-    uint64_t absent = 1, all = (UINT64_C(2) << count) - 1, yes = UINT64_C(1) << choice_place(true);
+    uint64_t yes = UINT64_C(1) << choice_place(true);
     bool compares = e->op == EXPR_EQ || e->op == EXPR_NE || e->op == EXPR_IN;
     if (count > MAX_CHOICES || (compares && !listed_places(e, &yes)))
         return (struct part){ .kind = PART_OTHER };
+    uint64_t absent = 1, all = (UINT64_C(2) << count) - 1;
     if (e->op == EXPR_NOT)
         part.excluded = yes; /* what does not apply is a no, and its negation a yes */
     else

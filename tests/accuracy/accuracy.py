@@ -8,8 +8,9 @@ noise. README.md says what the tables mean.
 Truth: `must` names the rules that have to be told about a connection (in a finding's list or in its `also`),
 `may` what is true as well; what stands in `also` only is never wrong, since another finding explains it. A
 connection that misses a `must` counts as "cannot tell" if the capture lacks something of it (packets, payload,
-its start), or of so many others that too few are left for a rule that compares them, else as missed. With --check the exit status is 1 if a healthy connection was called an error or a
-warning, or recall is below the bar.
+its start), or of so many others that too few are left for a rule that compares them, else as missed. With
+--check the exit status is 1 if a healthy connection was called an error or a warning, or recall is below the
+bar.
 """
 import argparse
 import collections
@@ -34,9 +35,8 @@ TOGETHER = 8   # connections of one episode
 PORTION = 10000
 
 # Rules that compare the connections of a server with each other: how many there have to be at least.
-LEAST = {"client-reset-at-deadline": 3, "client-timeout": 3, "connection-lifetime-limit": 3, "keep-alive-margin": 3,
-         "request-limit-close": 3, "server-idle-timeout": 3, "shutdown-burst": 5, "fin-wait2-pileup": 20,
-         "no-connection-reuse": 50}
+LEAST = {"connection-lifetime-limit": 3, "keep-alive-margin": 3, "request-limit-close": 3, "shutdown-burst": 5,
+         "fin-wait2-pileup": 20, "no-connection-reuse": 50}
 
 
 # ---- traffic

@@ -177,13 +177,6 @@ static bool judge(struct tracker *t, struct connection *c, int64_t now_ns, struc
            (keep != TRACKER_KEEP_TIMELINE || connection_keep_timeline(c, r, &t->shared));
 }
 
-/* Its initial sequence number; where it sent much, that has been used again, or may be taken for a later one. */
-static uint32_t first_of(const struct tcp_end *end)
-{
-    const uint32_t sane = UINT32_C(1) << 30;
-    return end->payload_bytes < sane ? end->isn : end->snd_nxt - sane;
-}
-
 /* The connection is over, as far as this capture tells. In the table its place is taken by
  * what it leaves behind, which is returned; NULL: no memory. */
 static struct closed *finalise(struct tracker *t, struct connection *c, int64_t now_ns)
@@ -200,7 +193,7 @@ static struct closed *finalise(struct tracker *t, struct connection *c, int64_t 
     closed->tuple = c->tcp.tuple;
     closed->tuple.closed = true;
     for (int i = 0; i < 2; i++) {
-        closed->first[i] = first_of(&c->tcp.end[i]);
+        closed->first[i] = tcp_first_seq(&c->tcp.end[i]);
         closed->snd_nxt[i] = c->tcp.end[i].snd_nxt;
         closed->base_known[i] = c->tcp.end[i].base_known;
         closed->syn_seen[i] = c->tcp.end[i].syn_seen;
@@ -268,7 +261,7 @@ struct sent {
 
 static struct sent sent_by(const struct tcp_end *end)
 {
-    return (struct sent){ first_of(end), end->snd_nxt, end->base_known, end->syn_seen };
+    return (struct sent){ tcp_first_seq(end), end->snd_nxt, end->base_known, end->syn_seen };
 }
 
 static struct sent sent_by_closed(const struct closed *closed, unsigned end)

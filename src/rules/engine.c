@@ -7,10 +7,11 @@
 #include "rules/hits.h"
 #include "rules/usual.h"
 
-/* Hits of exchanges whose connection still runs hang on it until it has a record. */
+/* What was judged of exchanges whose connection still runs hangs on it until it has a record. */
 struct early_hit {
     struct early_hit *next;
-    const struct exchange_facts *exchange;
+    const struct exchange_facts *exchange; /* NULL: nobody can know */
+    const char *because;                   /* then */
     uint16_t rule;
 };
 
@@ -29,27 +30,6 @@ struct engine *engine_new(const struct rules *rules, size_t parts, struct err *e
         if (rules->items[i]->scope == SCOPE_EXCHANGE && rules->items[i]->judges_open)
             rule_bits_add(&engine->early_rules, i);
     }
-    engine->unfinished = (struct record){
-        .fin_wait_2_by = -1,
-        .reset_on_data_by = -1,
-        .silent_by = -1,
-        .foreign_reset_by = -1,
-        .tls_alert_by = -1,
-        .resets_apart_ns = NS_ABSENT,
-        .since_open = NS_ABSENT,
-        .since_request = NS_ABSENT,
-        .since_response = NS_ABSENT,
-        .since_activity = NS_ABSENT,
-        .longest_reuse_idle = NS_ABSENT,
-        .overdue = NS_ABSENT,
-        .client_rtt = NS_UNKNOWN,
-        .rtt = NS_UNKNOWN,
-        .server_software = "",
-        .client_software = "",
-        .server_via = "",
-        .client_via = "",
-        .request = "",
-    };
     engine->parts = parts;
     engine->examples = calloc(rules->count + 1, sizeof *engine->examples);
     engine->members = calloc(rules->count + 1, sizeof *engine->members);
@@ -138,14 +118,19 @@ static void judge_early(struct engine *engine, size_t index, struct connection *
                         const struct subject *subject)
 {
     struct value v = expr_value(engine->rules->items[index]->when, subject);
-    if (v.state != VALUE_KNOWN || !v.truth)
+    bool unknown = v.state == VALUE_UNKNOWN;
+    if (!unknown && (v.state != VALUE_KNOWN || !v.truth))
         return;
+    for (const struct early_hit *before = c->user; unknown && before != NULL; before = before->next)
+        if (before->rule == index && before->exchange == NULL && before->because == v.because)
+            return; /* once for a connection */
     struct early_hit *early = arena_alloc(&engine->arena, sizeof *early);
     if (early == NULL) {
         engine->failed = true;
         return;
     }
-    *early = (struct early_hit){ c->user, keep_exchange(engine, subject->exchange), (uint16_t)index };
+    *early = (struct early_hit){ c->user, unknown ? NULL : keep_exchange(engine, subject->exchange),
+                                 unknown ? v.because : NULL, (uint16_t)index };
     c->user = early;
 }
 
@@ -156,8 +141,8 @@ static void drop_unusual(struct rule_set_bits *rules, const struct guards *guard
         rules->words[word] &= ~guards->words[word].unusual;
 }
 
-/* Exchanges are judged when they are complete: their connection's close is not known then, and
- * facts on it are absent. */
+/* Exchanges are judged when they are complete, by rules that ask for nothing that only their connection's
+ * end tells. */
 static void on_exchange(void *context, struct connection *c, const struct http_exchange *x)
 {
     struct engine *engine = context;
@@ -280,6 +265,10 @@ static enum tracker_keep on_connection(void *context, struct connection *c,
     struct engine *engine = context;
     enum tracker_keep keep = TRACKER_KEEP_NOTHING;
     for (const struct early_hit *early = c->user; early != NULL; early = early->next) {
+        if (early->because != NULL) {
+            note_undecided(engine, engine->rules->items[early->rule], early->because, record->id);
+            continue;
+        }
         add_hit(engine, early->rule, record, early->exchange);
         record->example = true;
     }

@@ -428,11 +428,14 @@ const struct field *fields_all(size_t *count)
 
 bool field_known_while_open(const struct field *field)
 {
-    static const char *const known[] = { "protocol", "open_seen", "rtt" };
-    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-        if (strcmp(field->name, known[i]) == 0)
-            return true;
-    return field->scope != SCOPE_CONNECTION;
+    static const char *const exceptions[] = {
+        "protocol", "open_seen", "rtt",
+        "request.covered", "request.fin_known_for", "request.to_close", "response.to_reset",
+    };
+    bool exception = false;
+    for (size_t i = 0; i < sizeof exceptions / sizeof *exceptions; i++)
+        exception |= strcmp(field->name, exceptions[i]) == 0;
+    return exception == (field->scope == SCOPE_CONNECTION);
 }
 
 const char *scope_name(enum scope scope)

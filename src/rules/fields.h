@@ -42,7 +42,8 @@ const struct field *field_find(const char *name, size_t length);
 /* The whole registry, in the order in which it is documented. */
 const struct field *fields_all(size_t *count);
 
-/* Is it known as soon as an exchange is complete? Of a connection, few facts are. */
+/* Is it known as soon as an exchange is complete? Of a connection few facts are, of an exchange all but those
+ * on the close. */
 bool field_known_while_open(const struct field *field);
 
 const char *scope_name(enum scope scope);

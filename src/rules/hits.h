@@ -53,7 +53,7 @@ struct engine {
     size_t *members;           /* of group rules, by rule */
     size_t parts;
     bool crowded;
-    struct record unfinished; /* what early_rules see of the connection */
+    struct record unfinished; /* what early_rules see of the connection: protocol, open_seen, rtt */
     bool failed; /* out of memory while judging */
 };
 

@@ -154,6 +154,16 @@ bool tcp_opens_anew(const struct tcp_conn *conn, unsigned from, const struct seg
 /* Both ends are done: closed or in TIME_WAIT. */
 bool tcp_both_closed(const struct tcp_conn *conn);
 
+/* Further than this from what was seen, a sequence number is damage or another connection's. */
+#define TCP_SANE_DISTANCE (1 << 30)
+
+/* The end's initial sequence number; where it sent much, that has been used again, or may be taken for a later
+ * one, and a number that far back stands for it. */
+static inline uint32_t tcp_first_seq(const struct tcp_end *end)
+{
+    return end->payload_bytes < TCP_SANE_DISTANCE ? end->isn : end->snd_nxt - TCP_SANE_DISTANCE;
+}
+
 /* Hands on what waits behind holes, holes as gaps, and frees all that the connection holds.
  * last_ns: when the ends were last heard of, which dates bytes that no packet shows. */
 void tcp_flush(struct tcp_conn *conn, const int64_t last_ns[2], struct tcp_budget *budget,

@@ -14,9 +14,6 @@
 /* How many packets a copy may lag behind. */
 #define LATE_COPY_PACKETS 64
 
-/* Further than this from what was seen, a sequence number is damage or another connection's. */
-#define SANE_SEQ_DISTANCE (1 << 30)
-
 /* How far a reset's sequence number may lie from the sender's next one: segments before it may be
  * missing in the capture, or may be behind it after a retransmission. */
 #define RESET_SEQ_SLACK (1 << 20)
@@ -96,8 +93,7 @@ static enum tcp_reset_kind classify_reset(const struct tcp_end *end, const struc
     if (peer->segments > 0 && s->seq == peer->last_ack)
         return TCP_RESET_ANSWERING;
     /* Ahead of what was seen: behind bytes, or a FIN, that were not captured? If not, its end goes on. */
-    bool wrapped = end->payload_bytes >> 30 != 0; /* the initial number says nothing any more */
-    if (end->base_known && ((!wrapped && seq_leq(s->seq, end->isn)) ||
+    if (end->base_known && (seq_leq(s->seq, tcp_first_seq(end)) ||
                             seq_diff(s->seq, end->snd_nxt) > RESET_SEQ_SLACK))
         return TCP_RESET_FOREIGN;
     if (end->base_known && seq_lt(end->snd_nxt, s->seq))
@@ -201,7 +197,7 @@ static unsigned take_ack(struct tcp_conn *conn, unsigned from, const struct segm
     struct tcp_end *end = &conn->end[from], *peer = &conn->end[!from];
     if (peer->base_known) {
         int32_t beyond = seq_diff(s->ack, peer->snd_nxt);
-        if (beyond > SANE_SEQ_DISTANCE || beyond < -SANE_SEQ_DISTANCE)
+        if (beyond > TCP_SANE_DISTANCE || beyond < -TCP_SANE_DISTANCE)
             return TCP_NOTE_STRANGE;
     }
     unsigned notes = 0;
@@ -374,7 +370,7 @@ unsigned tcp_input(struct tcp_conn *conn, unsigned from, const struct segment *s
         peer->ack_known && peer->ack == s->seq)
         set_base(end, s->seq - 1);
     int32_t distance = seq_diff(s->seq, end->snd_nxt);
-    if (distance > SANE_SEQ_DISTANCE || distance < -SANE_SEQ_DISTANCE)
+    if (distance > TCP_SANE_DISTANCE || distance < -TCP_SANE_DISTANCE)
         notes |= TCP_NOTE_STRANGE;
     if (notes & TCP_NOTE_STRANGE) {
         remember(conn, end, s);

@@ -445,6 +445,7 @@ void connection_finish(struct connection *c, struct connection_shared *shared)
     for (unsigned end = 0; end < 2; end++)
         if (c->tcp.end[end].fin_seen)
             http_finish(&c->http, &shared->http, end);
+    http_end(&c->http, &shared->http);
 }
 
 bool connection_keep_request(const struct connection *c, struct record *r,
@@ -452,7 +453,7 @@ bool connection_keep_request(const struct connection *c, struct record *r,
 {
     const struct http_exchange *x = c->http.first != NULL ? c->http.first : c->http.done;
     if (x != NULL && x->request_head)
-        r->request = arena_printf(&shared->texts, "%s %s", http_method_name(x->method), x->target);
+        r->request = arena_printf(&shared->texts, "%s %s", http_exchange_method(x), x->target);
     return r->request != NULL;
 }
 

@@ -15,10 +15,51 @@ static bool common_prefix(const uint8_t *bytes, size_t length, const char *text,
     return memcmp(bytes, text, length < text_length ? length : text_length) == 0;
 }
 
-bool detect_request(const uint8_t *bytes, size_t length)
+bool detect_is_token(uint8_t byte)
 {
-    if (length == 0 || bytes[0] < 'A' || bytes[0] > 'Z')
-        return false;
+    bool letter = (uint8_t)((byte | 0x20) - 'a') < 26, digit = (uint8_t)(byte - '0') < 10;
+    return letter || digit || (byte != 0 && strchr("!#$%&'*+-.^_`|~", byte) != NULL);
+}
+
+static const uint8_t *skip_token(const uint8_t *at, const uint8_t *end)
+{
+    while (at < end && detect_is_token(*at))
+        at++;
+    return at;
+}
+
+static const uint8_t *skip_target(const uint8_t *at, const uint8_t *end)
+{
+    while (at < end && *at > ' ' && *at != 0x7f)
+        at++;
+    return at;
+}
+
+enum detected detect_request_line(const uint8_t *bytes, size_t length)
+{
+    static const char version[] = " HTTP/d.d\r\n"; /* d: a digit */
+    const uint8_t *end = bytes + length, *at = skip_token(bytes, end);
+    if (at - bytes > HTTP_METHOD_BYTES)
+        return DETECTED_NO;
+    if (at == end)
+        return DETECTED_PERHAPS;
+    const uint8_t *target = at + 1;
+    if (at == bytes || *at != ' ')
+        return DETECTED_NO;
+    at = skip_target(target, end);
+    if (at == target)
+        return at == end ? DETECTED_PERHAPS : DETECTED_NO;
+    for (size_t i = 0; i < sizeof version - 1; i++, at++) {
+        if (at == end)
+            return DETECTED_PERHAPS;
+        if (version[i] == 'd' ? (uint8_t)(*at - '0') > 9 : *at != (uint8_t)version[i])
+            return DETECTED_NO;
+    }
+    return DETECTED_YES;
+}
+
+static bool begins_with_known_method(const uint8_t *bytes, size_t length)
+{
     for (size_t i = 0; i < sizeof methods / sizeof *methods; i++) {
         if (methods[i][0] != (char)bytes[0])
             continue;
@@ -28,6 +69,11 @@ bool detect_request(const uint8_t *bytes, size_t length)
             return true;
     }
     return false;
+}
+
+bool detect_request(const uint8_t *bytes, size_t length)
+{
+    return length > 0 && (begins_with_known_method(bytes, length) || detect_request_line(bytes, length) == DETECTED_YES);
 }
 
 bool detect_response(const uint8_t *bytes, size_t length)

@@ -12,7 +12,7 @@ struct http_exchange *exchange_new(struct http_conn *http, struct http_memory *m
         return NULL;
     }
     http->outstanding++;
-    x->target = x->host = x->request_via = x->response_via = "";
+    x->own_method = x->target = x->host = x->request_via = x->response_via = "";
     x->request_body = x->response_body = -1;
     x->keep_alive_timeout_s = -1;
     if (http->last != NULL)

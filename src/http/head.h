@@ -55,6 +55,8 @@ struct http_head {
     char value[HEAD_VALUE_BYTES];
     uint8_t name_length, value_length;
     uint8_t field; /* enum head_name, when the name is complete */
+    uint8_t method_length;
+    char method[HTTP_METHOD_BYTES];
     struct http_target target;
 };
 

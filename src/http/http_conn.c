@@ -7,10 +7,12 @@
 #include "http/exchanges.h"
 #include "http/parse.h"
 #include "http/plain_head.h"
+#include "http/start.h"
 
 void http_memory_init(struct http_memory *memory, bool show_query, size_t parts)
 {
     slab_init(&memory->exchanges, sizeof(struct http_exchange));
+    slab_init(&memory->starts, sizeof(struct http_start));
     parse_memory_init(memory);
     text_pool_init(&memory->texts);
     intern_init(&memory->names, INTERN_MAX_TEXTS / parts);
@@ -22,6 +24,7 @@ void http_memory_free(struct http_memory *memory)
     slab_free(&memory->exchanges);
     slab_free(&memory->parses);
     slab_free(&memory->heads);
+    slab_free(&memory->starts);
     text_pool_free(&memory->texts);
     intern_free(&memory->names);
 }
@@ -196,6 +199,14 @@ static void lose_thread(const struct feeding *f)
     stream->exchange = NULL;
 }
 
+static void become_opaque(struct http_conn *http, struct http_memory *memory, enum http_protocol protocol)
+{
+    for (int i = 0; i < 2; i++)
+        start_drop(&http->stream[i], memory);
+    http->protocol = (uint8_t)protocol;
+    http->stream[0].mode = http->stream[1].mode = HTTP_MODE_OPAQUE;
+}
+
 /* llhttp refuses the bytes. Before the first message is read, this is not HTTP at all. */
 static void refuse(const struct feeding *f)
 {
@@ -205,8 +216,7 @@ static void refuse(const struct feeding *f)
                      (http->first != NULL && (http->first->request_head ||
                                               http->first->response_head));
     if (!http_seen) {
-        http->protocol = HTTP_PROTOCOL_OPAQUE;
-        http->stream[0].mode = http->stream[1].mode = HTTP_MODE_OPAQUE;
+        become_opaque(http, f->memory, HTTP_PROTOCOL_OPAQUE);
         return;
     }
     lose_thread(f);
@@ -298,18 +308,13 @@ static void feed_gap(struct feeding *f)
 
 /* ---- the connection -------------------------------------------------------------------- */
 
-static void become_opaque(struct http_conn *http, enum http_protocol protocol)
-{
-    http->protocol = (uint8_t)protocol;
-    http->stream[0].mode = http->stream[1].mode = HTTP_MODE_OPAQUE;
-}
-
 /* The first bytes of a direction, or the first after the thread was lost. */
-static void start(struct http_conn *http, unsigned from, const struct tcp_chunk *chunk)
+static void start(struct http_conn *http, struct http_memory *memory, unsigned from, const struct tcp_chunk *chunk)
 {
     struct http_stream *stream = &http->stream[from];
+    bool begun = stream->mode == HTTP_MODE_START && stream->start != NULL;
     uint32_t empty = 0; /* empty lines before a message, RFC 9112 section 2.2 */
-    while (empty < chunk->length && (chunk->bytes[empty] == '\r' || chunk->bytes[empty] == '\n'))
+    while (!begun && empty < chunk->length && (chunk->bytes[empty] == '\r' || chunk->bytes[empty] == '\n'))
         empty++;
     if (empty == chunk->length)
         return;
@@ -321,22 +326,42 @@ static void start(struct http_conn *http, unsigned from, const struct tcp_chunk 
             http->client = (int8_t)(request ? from : !from);
     }
     bool fits = http->client == (int)from ? detect_request(bytes, length) : detect_response(bytes, length);
+    bool lost = stream->mode == HTTP_MODE_LOST || http->mid_stream || stream->lost_bytes;
+    if (!fits && !lost && empty == 0 && http->client == (int)from) {
+        enum detected detected = start_add(stream, memory, chunk);
+        if (detected == DETECTED_PERHAPS)
+            return;
+        fits = detected == DETECTED_YES;
+    }
     if (http->client >= 0 && fits && (http->protocol == HTTP_PROTOCOL_NONE ||
                                       http->protocol == HTTP_PROTOCOL_HTTP1)) {
         http->protocol = HTTP_PROTOCOL_HTTP1;
         stream->mode = HTTP_MODE_MESSAGES;
         return;
     }
-    bool lost = stream->mode == HTTP_MODE_LOST || http->mid_stream || stream->lost_bytes;
+    start_drop(stream, memory);
     enum http_protocol protocol = detect_protocol(chunk->bytes, chunk->length);
     if (http->protocol == HTTP_PROTOCOL_NONE && protocol != HTTP_PROTOCOL_HTTP1 &&
         (!lost || protocol != HTTP_PROTOCOL_OPAQUE)) {
-        become_opaque(http, protocol);
+        become_opaque(http, memory, protocol);
         return;
     }
     if (!lost && http->protocol == HTTP_PROTOCOL_HTTP1)
         http->errors++; /* the other end speaks HTTP, this one something else */
     stream->mode = HTTP_MODE_LOST;
+}
+
+/* What was kept of a request line that came in pieces. */
+static void feed_start(const struct feeding *f)
+{
+    struct http_start *start = f->stream->start;
+    if (start == NULL)
+        return;
+    f->stream->start = NULL;
+    struct feeding feeding = *f;
+    feeding.chunk = &start->chunk;
+    feed_messages(&feeding);
+    slab_give(&f->memory->starts, start);
 }
 
 void http_input(struct http_conn *http, struct http_memory *memory, unsigned from,
@@ -350,12 +375,17 @@ void http_input(struct http_conn *http, struct http_memory *memory, unsigned fro
         if (stream->mode == HTTP_MODE_MESSAGES) {
             feed_gap(&feeding);
         } else if (stream->mode == HTTP_MODE_START) {
+            start_drop(stream, memory);
             stream->mode = HTTP_MODE_LOST;
             stream->lost_bytes = true;
         }
     } else {
-        if (stream->mode == HTTP_MODE_START || stream->mode == HTTP_MODE_LOST)
-            start(http, from, chunk);
+        if (stream->mode == HTTP_MODE_START || stream->mode == HTTP_MODE_LOST) {
+            bool begins = stream->mode == HTTP_MODE_START;
+            start(http, memory, from, chunk);
+            if (begins && stream->mode == HTTP_MODE_MESSAGES)
+                feed_start(&feeding);
+        }
         if (stream->mode == HTTP_MODE_MESSAGES)
             feed_messages(&feeding);
         else if (http->protocol == HTTP_PROTOCOL_TLS)
@@ -374,6 +404,13 @@ void http_finish(struct http_conn *http, struct http_memory *memory, unsigned fr
     end_message(http, memory, from);
 }
 
+void http_end(struct http_conn *http, struct http_memory *memory)
+{
+    for (int i = 0; i < 2 && http->protocol == HTTP_PROTOCOL_NONE; i++)
+        if (http->stream[i].mode == HTTP_MODE_START && http->stream[i].start != NULL)
+            become_opaque(http, memory, HTTP_PROTOCOL_OPAQUE);
+}
+
 void http_conn_free(struct http_conn *http, struct http_memory *memory)
 {
     while (http->first != NULL) {
@@ -383,13 +420,20 @@ void http_conn_free(struct http_conn *http, struct http_memory *memory)
     }
     if (http->done != NULL)
         exchange_give(memory, http->done);
-    for (int i = 0; i < 2 && http->protocol != HTTP_PROTOCOL_TLS; i++)
+    for (int i = 0; i < 2 && http->protocol != HTTP_PROTOCOL_TLS; i++) {
+        start_drop(&http->stream[i], memory);
         drop_message(&http->stream[i], memory);
+    }
 }
 
 const char *http_method_name(uint8_t method)
 {
-    return llhttp_method_name((llhttp_method_t)method);
+    return method == HTTP_METHOD_OWN ? NULL : llhttp_method_name((llhttp_method_t)method);
+}
+
+const char *http_exchange_method(const struct http_exchange *x)
+{
+    return x->method == HTTP_METHOD_OWN ? x->own_method : http_method_name(x->method);
 }
 
 bool http_method_is_idempotent(uint8_t method)

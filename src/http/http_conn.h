@@ -37,6 +37,13 @@ const char *http_protocol_name(enum http_protocol protocol);
 #define HTTP_TARGET_BYTES 128
 #define HTTP_TOKEN_BYTES 48
 
+/* A method is any token (RFC 9110 section 9.1). The longest registered one has 17 letters; what is longer than
+ * this is no method. */
+#define HTTP_METHOD_BYTES 32
+
+/* A method that llhttp does not list. */
+#define HTTP_METHOD_OWN UINT8_MAX
+
 /* More requests than this without a response are an attack; the thread is lost then. */
 #define HTTP_MAX_OUTSTANDING 1000
 
@@ -62,7 +69,7 @@ struct http_exchange {
                                        then; negative: its first bytes were not captured */
     uint16_t status;                /* of the final response; 0: none yet */
     uint16_t interim;               /* number of 1xx responses */
-    uint8_t method;                 /* llhttp_method_t */
+    uint8_t method;                 /* llhttp_method_t, or HTTP_METHOD_OWN */
     int32_t keep_alive_timeout_s;   /* Keep-Alive: timeout= of the response; -1: none */
     bool request_seen : 1, request_head : 1, request_complete : 1;
     bool response_seen : 1;         /* first byte of any response, interim ones too */
@@ -80,6 +87,7 @@ struct http_exchange {
     bool request_lost : 1, response_lost : 1;
     const char *target;             /* query and userinfo removed unless shown; "" if not known */
     const char *host;               /* "" if not known; kept as long as the memory */
+    const char *own_method;         /* HTTP_METHOD_OWN: its name as sent; kept like host */
     const char *request_via, *response_via; /* the proxy that sent it, as Via tells; "": it did not pass
                                                any; kept like host */
 };
@@ -93,6 +101,7 @@ enum http_mode {
 };
 
 struct http_parse; /* a message while llhttp reads it */
+struct http_start; /* first bytes that may become a request line (start.h) */
 
 /* One direction. */
 struct http_stream {
@@ -100,7 +109,10 @@ struct http_stream {
         struct {
             struct http_parse *parse;       /* of the current message; NULL: none, or it is plain */
             struct http_exchange *exchange; /* that the current message belongs to, or NULL */
-            uint64_t body_left;             /* of a plain message; UINT64_MAX: until the connection ends */
+            union {
+                uint64_t body_left;         /* of a plain message; UINT64_MAX: until the connection ends */
+                struct http_start *start;   /* HTTP_MODE_START: what came so far; NULL: nothing */
+            };
         };
         struct tls_stream tls;
     };
@@ -139,7 +151,7 @@ struct http_conn {
 
 /* Shared by the connections of one analysis. */
 struct http_memory {
-    struct slab exchanges, parses, heads;
+    struct slab exchanges, parses, heads, starts;
     struct text_pool texts;  /* targets */
     struct intern names;     /* of hosts and software */
     const char *recent_names[HTTP_RECENT_NAMES]; /* some of them */
@@ -167,11 +179,17 @@ void http_input(struct http_conn *http, struct http_memory *memory, unsigned fro
 /* The end has sent its FIN, or nothing more will come: ends close-delimited bodies. */
 void http_finish(struct http_conn *http, struct http_memory *memory, unsigned from);
 
+/* Nothing more will come of either end: what did not become a message was none. */
+void http_end(struct http_conn *http, struct http_memory *memory);
+
 /* Gives everything back to the memory. */
 void http_conn_free(struct http_conn *http, struct http_memory *memory);
 
-/* GET, POST, ... */
+/* GET, POST, ...; NULL: a method of somebody's own, whose name only its exchange has */
 const char *http_method_name(uint8_t method);
+
+/* The method as it was sent; valid if request_head. */
+const char *http_exchange_method(const struct http_exchange *exchange);
 
 /* RFC 9110 section 9.2.2: repeating the request does no harm by definition. */
 bool http_method_is_idempotent(uint8_t method);

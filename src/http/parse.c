@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "http/detect.h"
+
 /* ---- llhttp's callbacks: parser->data is the feeding --------------------------------------- */
 
 static int on_target(llhttp_t *parser, const char *at, size_t length)
@@ -62,7 +64,7 @@ static int on_head_complete(llhttp_t *parser)
         .content_length = parser->content_length,
         .flags = parser->flags,
         .status = parser->status_code,
-        .method = parser->method,
+        .method = stream->parse->own_method != NULL ? HTTP_METHOD_OWN : parser->method,
         .http_1_0 = parser->http_major == 1 && parser->http_minor == 0,
     };
     stream->parse->head_done = true;
@@ -72,6 +74,8 @@ static int on_head_complete(llhttp_t *parser)
     if (stream->exchange == NULL)
         return HTTP_BODY_AS_FRAMED;
     stream->parse->interim = !stream->is_request && framing_is_interim(&framing);
+    if (stream->parse->own_method != NULL)
+        stream->exchange->own_method = stream->parse->own_method;
     return framing_head(&framing, stream->is_request, stream->exchange, f->chunk);
 }
 
@@ -167,7 +171,10 @@ static struct http_parse *new_parse(struct http_memory *memory, const llhttp_t *
 struct http_parse *parse_new(struct http_memory *memory, bool is_request)
 {
     struct http_parse *parse = new_parse(memory, &memory->fresh[is_request]);
-    if (parse == NULL || (parse->head = slab_take(&memory->heads)) != NULL)
+    if (parse == NULL)
+        return NULL;
+    parse->in_method = is_request;
+    if ((parse->head = slab_take(&memory->heads)) != NULL)
         return parse;
     memory->failed = true;
     parse_give(memory, parse);
@@ -189,11 +196,57 @@ void parse_give(struct http_memory *memory, struct http_parse *parse)
     slab_give(&memory->parses, parse);
 }
 
+/* llhttp knows some fifty methods and refuses all others, though any token is one (RFC 9110 section 9.1). So the
+ * token is read here, and llhttp is told PUT where it does not know it (after POST it takes RTSP as well): where a
+ * request's body ends does not depend on the method (RFC 9112 section 6.3). */
+static llhttp_errno_t give_method(const struct feeding *f, struct http_parse *parse)
+{
+    static const char *const listed[] = {
+#define METHOD(number, name, string) #string,
+        HTTP_METHOD_MAP(METHOD)
+#undef METHOD
+    };
+    struct http_head *head = parse->head;
+    const char *told = NULL;
+    for (size_t i = 0; i < sizeof listed / sizeof *listed && told == NULL; i++)
+        if (strlen(listed[i]) == head->method_length && memcmp(listed[i], head->method, head->method_length) == 0)
+            told = listed[i];
+    if (told == NULL) {
+        told = "PUT";
+        parse->own_method = intern_text(&f->memory->names, head->method, head->method_length);
+        f->memory->failed |= parse->own_method == NULL;
+    }
+    parse->in_method = false;
+    llhttp_errno_t result = llhttp_execute(&parse->parser, told, strlen(told));
+    return result == HPE_OK ? llhttp_execute(&parse->parser, " ", 1) : result;
+}
+
+/* Takes the method off the bytes, and the space behind it when that is there. */
+static llhttp_errno_t read_method(const struct feeding *f, const uint8_t **bytes, size_t *length)
+{
+    struct http_parse *parse = f->stream->parse;
+    struct http_head *head = parse->head;
+    while (parse->in_method && *length > 0) {
+        uint8_t byte = *(*bytes)++;
+        --*length;
+        if (byte == ' ' && head->method_length > 0)
+            return give_method(f, parse);
+        if (!detect_is_token(byte) || head->method_length == HTTP_METHOD_BYTES)
+            return HPE_INVALID_METHOD;
+        head->method[head->method_length++] = (char)byte;
+    }
+    return HPE_OK;
+}
+
 bool parse_feed(struct feeding *f, const uint8_t *bytes, size_t *length)
 {
     llhttp_t *parser = &f->stream->parse->parser;
+    const uint8_t *rest = bytes;
+    size_t rest_length = *length;
     parser->data = f;
-    llhttp_errno_t result = llhttp_execute(parser, (const char *)bytes, *length);
+    llhttp_errno_t result = read_method(f, &rest, &rest_length);
+    if (result == HPE_OK && rest_length > 0)
+        result = llhttp_execute(parser, (const char *)rest, rest_length);
     parser->data = NULL;
     if (result == HPE_PAUSED || result == HPE_PAUSED_UPGRADE) /* an upgrade that was only asked for */
         *length = (size_t)(llhttp_get_error_pos(parser) - (const char *)bytes); /* is no upgrade */

@@ -20,7 +20,9 @@ struct feeding {
 struct http_parse {
     llhttp_t parser;
     struct http_head *head; /* NULL when it is complete */
+    const char *own_method; /* of a request: a method that llhttp does not list; NULL: it does */
     uint64_t chunk_left;
+    bool in_method;         /* at the start of a request: llhttp has not been given its method yet */
     bool head_done;
     bool interim;           /* a response that is 1xx */
     bool in_chunk;          /* within the data of a body chunk */

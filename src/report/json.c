@@ -269,7 +269,7 @@ static json_t *lost_request(const struct finding *f, const struct finding_connec
     const struct http_exchange *x = c->exchange->exchange;
     json_t *value = json_object();
     json_object_set_new(value, "method",
-                        x->request_head ? json_string(http_method_name(x->method)) : json_null());
+                        x->request_head ? json_string(http_exchange_method(x)) : json_null());
     json_object_set_new(value, "path", x->target[0] != '\0' ? untrusted(x->target) : json_null());
     json_object_set_new(value, "retry", json_string(retry));
     return value;

@@ -62,7 +62,7 @@ static const char *meaning(const struct record *r, const struct timeline_entry *
 }
 
 /* What stands on the arrow. */
-static void label(struct strbuf *out, const struct timeline_entry *e, const char *target)
+static void label(struct strbuf *out, const struct timeline_entry *e, const char *request)
 {
     static const char *const names[] = {
         [TIMELINE_SYN] = "SYN",
@@ -75,9 +75,10 @@ static void label(struct strbuf *out, const struct timeline_entry *e, const char
         [TIMELINE_ACK_OF_FIN] = "ACK",
         [TIMELINE_RST] = "RST",
     };
-    if (e->kind == TIMELINE_REQUEST && e->info > 1 && e->info <= UINT8_MAX)
-        strbuf_addf(out, "%s%s%s, ", http_method_name((uint8_t)(e->info - 1)),
-                    target != NULL ? " " : "", target != NULL ? target : "");
+    if (e->kind == TIMELINE_REQUEST && request[0] != '\0')
+        strbuf_addf(out, "%s, ", request);
+    else if (e->kind == TIMELINE_REQUEST && e->info > 1 && e->info <= UINT8_MAX)
+        strbuf_addf(out, "%s, ", http_method_name((uint8_t)(e->info - 1)));
     else if (e->kind == TIMELINE_RESPONSE && e->info != 0)
         strbuf_addf(out, "%u, ", e->info);
     if (e->bytes > 0) {
@@ -116,24 +117,29 @@ static void arrow(FILE *out, const char *text, bool to_right)
     fputs(line, out);
 }
 
-/* The target of the request that the finding is about, on the entry that shows it. */
-static const char *target_of(const struct finding_connection *connection,
-                             const struct timeline_entry *e)
+static bool shows(const struct timeline_entry *e, uint32_t frame)
 {
-    if (e->kind != TIMELINE_REQUEST)
-        return NULL;
+    return e->kind == TIMELINE_REQUEST && frame >= e->frame && frame <= e->last_frame;
+}
+
+/* Method and target of the request that the finding is about, if the entry shows it. */
+static void add_request(struct strbuf *out, const struct finding_connection *connection,
+                        const struct timeline_entry *e)
+{
     if (connection->exchange == NULL) {
         /* A rule about connections: the request that was outstanding, where the mark shows it. */
         const struct record *r = connection->record;
-        const char *target = strchr(r->request, ' ');
-        const struct mark *mark = &r->mark[MARK_REQUEST];
-        return target != NULL && mark->frame >= e->frame && mark->frame <= e->last_frame
-                   ? target + 1
-                   : NULL;
+        if (shows(e, r->mark[MARK_REQUEST].frame))
+            text_untrusted(out, r->request, strlen(r->request));
+        return;
     }
     const struct http_exchange *x = connection->exchange->exchange;
-    bool shows = x->request.first_frame >= e->frame && x->request.first_frame <= e->last_frame;
-    return shows && x->target[0] != '\0' ? x->target : NULL;
+    if (!shows(e, x->request.first_frame) || !x->request_head)
+        return;
+    strbuf_adds(out, http_exchange_method(x));
+    if (x->target[0] != '\0')
+        strbuf_addc(out, ' ');
+    text_untrusted(out, x->target, strlen(x->target));
 }
 
 static bool proves(const struct view_evidence *evidence, size_t count,
@@ -187,12 +193,10 @@ void text_ladder(FILE *out, const struct finding *finding,
         }
         before = since;
         strbuf_clear(&text);
-        const char *target = target_of(connection, e);
-        struct strbuf safe = { 0 };
-        if (target != NULL)
-            text_untrusted(&safe, target, strlen(target));
-        label(&text, e, target != NULL ? strbuf_text(&safe) : NULL);
-        strbuf_free(&safe);
+        struct strbuf request = { 0 };
+        add_request(&request, connection, e);
+        label(&text, e, strbuf_text(&request));
+        strbuf_free(&request);
         fprintf(out, "  %c %3" PRId64 ".%06" PRId64 "  ", proves(evidence, evidence_count, e) ? '*' : ' ',
                 since / NS_PER_S, (since < 0 ? -since : since) % NS_PER_S / 1000);
         arrow(out, strbuf_text(&text), role == ROLE_CLIENT);

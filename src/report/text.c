@@ -255,7 +255,7 @@ static void print_connection(FILE *out, const struct analysis *analysis, const s
         strbuf_addc(&text, ';');
     }
     if (c->exchange != NULL && c->exchange->exchange->request_head) {
-        strbuf_addf(&text, " %s ", http_method_name(c->exchange->exchange->method));
+        strbuf_addf(&text, " %s ", http_exchange_method(c->exchange->exchange));
         text_untrusted(&text, c->exchange->exchange->target,
                        strlen(c->exchange->exchange->target));
         strbuf_addc(&text, ';');

@@ -318,7 +318,7 @@ ON_RECORD(foreign_reset_by, r->foreign_reset_by < 0 ? value_absent()
 ON_RECORD(foreign_reset_believed, value_bool(r->foreign_reset_believed))
 ON_RECORD(resets_apart, duration(r->resets_apart_ns, bytes_missing))
 
-ON_EXCHANGE(request_method, x->request_head ? value_text(http_method_name(x->method))
+ON_EXCHANGE(request_method, x->request_head ? value_text(http_exchange_method(x))
                                             : value_absent())
 ON_EXCHANGE(request_path, x->request_seen && x->target[0] ? value_text(x->target) : value_absent())
 ON_EXCHANGE(request_host, x->host[0] ? value_text(x->host) : value_absent())

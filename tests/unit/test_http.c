@@ -43,6 +43,8 @@ static void hear_exchange(struct talk *talk, const struct http_exchange *x)
 {
     strbuf_addf(&talk->heard, "%s host %s: method %u, status %u, %d interim, keep-alive %d;", x->target, x->host,
                 x->method, x->status, x->interim, x->keep_alive_timeout_s);
+    if (x->request_head)
+        strbuf_addf(&talk->heard, " method %s;", http_exchange_method(x));
     strbuf_addf(&talk->heard, " via %s, %s;", x->request_via, x->response_via);
     strbuf_addf(&talk->heard, " seen %d%d, heads %d%d, complete %d%d, close %d%d, lost %d%d, upgraded %d\n",
                 x->request_seen, x->response_seen, x->request_head, x->response_head, x->request_complete,
@@ -98,7 +100,8 @@ static void say(struct talk *talk, unsigned from, const char *bytes, size_t leng
         chunk.seq = talk->seq[from] + (uint32_t)at;
         http_input(&talk->http, &talk->memory, from, &chunk);
         free(copy);
-        talk->over[from] |= talk->http.stream[from].mode != HTTP_MODE_MESSAGES;
+        const uint8_t now = talk->http.stream[from].mode;
+        talk->over[from] |= now != HTTP_MODE_MESSAGES && now != HTTP_MODE_START;
     }
     talk->seq[from] += (uint32_t)length;
     strbuf_addf(&talk->heard, "%u: notes %u mode %u\n", from, talk->http.notes,
@@ -209,6 +212,14 @@ static const struct {
     { false, "POST / HTTP/1.1\r\nTransfer-Encoding: gzip, chunked\r\n\r\n" },
     { false, "CONNECT a.example:443 HTTP/1.1\r\n\r\n" },
     { false, "PROPFIND / HTTP/1.1\r\n\r\n" },
+    { false, "PURGE /a HTTP/1.1\r\n\r\n" },
+    { false, "Get / HTTP/1.1\r\nContent-Length: 5\r\n\r\n" },
+    { false, "get / HTTP/1.0\r\n\r\n" },
+    { false, "X-my.own_METHOD! http://u:p@a.example/b?c HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n" },
+    { false, "BREW pot HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: coffee\r\n\r\n" },
+    { false, "0123456789abcdefghijklmnopqrstuv / HTTP/1.1\r\n\r\n" },
+    { false, "0123456789abcdefghijklmnopqrstuvw / HTTP/1.1\r\n\r\n" },
+    { false, "ge\"t / HTTP/1.1\r\n\r\n" },
     { false, "GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\nHost: a\r\nHost: a\r\nHost: a\r\nHost: a\r\n"
              "Host: a\r\nHost: a\r\nHost: a\r\n\r\n" },
 }, responses[] = {

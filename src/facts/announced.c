@@ -45,9 +45,8 @@ void fill_overdue(const struct connection *c, unsigned client, int64_t end_ns, s
 int8_t after_announced_close(const struct connection *c, bool answers_missing,
                              const struct http_exchange *x)
 {
-    const struct http_exchange *before = c->http.done;
-    if (before != NULL && before != x && before->response_close && !before->upgraded &&
-        x->request.ack != 0)
-        return seq_leq(before->response.end_seq, x->request.ack);
-    return answers_missing || (before == NULL && !c->open_seen) ? -1 : 0;
+    const struct http_before before = http_before(&c->http, x);
+    if (before.seen && before.response_close && !before.upgraded && x->request.ack != 0)
+        return seq_leq(before.end_seq, x->request.ack);
+    return answers_missing || (!before.seen && !c->open_seen) ? -1 : 0;
 }

@@ -3,24 +3,27 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const names[REFERENCES] = { "open", "request", "response", "activity" };
-
-const char *reference_name(enum reference reference)
-{
-    return names[reference];
-}
+const char *const reference_names[] = {
+#define VALUE(id, name, text, field) [id] = name,
+#include "facts/references.def"
+#undef VALUE
+    [REFERENCES] = NULL,
+};
 
 const char *reference_text(enum reference reference)
 {
-    static const char *const texts[REFERENCES] = { "the handshake", "the request", "the response",
-                                                   "the last payload byte" };
+    static const char *const texts[REFERENCES] = {
+#define VALUE(id, name, text, field) [id] = text,
+#include "facts/references.def"
+#undef VALUE
+    };
     return texts[reference];
 }
 
 bool reference_find(const char *name, enum reference *reference)
 {
     for (int i = 0; i < REFERENCES; i++)
-        if (strcmp(names[i], name) == 0) {
+        if (strcmp(reference_names[i], name) == 0) {
             *reference = (enum reference)i;
             return true;
         }
@@ -29,8 +32,11 @@ bool reference_find(const char *name, enum reference *reference)
 
 int64_t record_since(const struct record *r, enum reference reference)
 {
-    const int64_t since[REFERENCES] = { r->since_open, r->since_request, r->since_response,
-                                        r->since_activity };
+    const int64_t since[REFERENCES] = {
+#define VALUE(id, name, text, field) [id] = r->field,
+#include "facts/references.def"
+#undef VALUE
+    };
     return since[reference];
 }
 

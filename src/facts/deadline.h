@@ -13,9 +13,14 @@
 #include "facts/record.h"
 
 /* Events that a timer can start from. */
-enum reference { FROM_OPEN, FROM_REQUEST, FROM_RESPONSE, FROM_ACTIVITY, REFERENCES };
+enum reference {
+#define VALUE(id, name, text, field) id,
+#include "facts/references.def"
+#undef VALUE
+    REFERENCES
+};
 
-const char *reference_name(enum reference reference); /* "open", ... */
+extern const char *const reference_names[REFERENCES + 1]; /* "open", ...; NULL at the end */
 const char *reference_text(enum reference reference); /* "the handshake", ... */
 bool reference_find(const char *name, enum reference *reference);
 

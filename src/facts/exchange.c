@@ -87,12 +87,12 @@ void connection_exchange(const struct connection *c, const struct record *r,
     f->response_to_reset = response_to_reset(x, connection_mark(c, !client, END_RST), f);
     if (!x->request_seen)
         return;
-    const struct http_exchange *before = c->http.done;
+    const struct http_before before = http_before(&c->http, x);
     f->after_close = after_announced_close(
         c, answers->lost_bytes || answers->mode == HTTP_MODE_LOST || r->one_sided, x);
-    if (before != NULL && before != x)
-        f->idle_before = x->request.first_ns - before->response.last_ns;
-    else if (before == NULL && c->handshake_done.frame != 0)
+    if (before.seen)
+        f->idle_before = x->request.first_ns - before.last_ns;
+    else if (c->handshake_done.frame != 0)
         f->idle_before = x->request.first_ns - c->handshake_done.ns;
     if (f->idle_before != NS_ABSENT && f->idle_before < 0)
         f->idle_before = NS_UNKNOWN; /* a gap in the response before, dated too late */

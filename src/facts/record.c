@@ -4,30 +4,24 @@
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
-const char *close_by_name(enum close_by by)
-{
-    static const char *const names[] = { NULL, "client", "server", "both", "network", "unknown" };
-    return names[by];
-}
+#define VALUE(id, name) [id] = name,
+const char *const close_by_names[] = {
+#include "facts/close_by.def"
+    NULL,
+};
 
-const char *close_how_name(enum close_how how)
-{
-    static const char *const names[] = { NULL, "fin", "rst", "timeout" };
-    return names[how];
-}
+const char *const close_how_names[] = {
+#include "facts/close_how.def"
+    NULL,
+};
 
-const char *close_phase_name(enum close_phase phase)
-{
-    static const char *const names[] = { NULL,      "connecting", "fresh", "request", "waiting",
-                                         "response", "idle",      "tunnel", "done",   NULL };
-    return names[phase];
-}
+const char *const close_phase_names[] = {
+#include "facts/close_phase.def"
+    NULL,
+};
+#undef VALUE
 
-const char *reset_kind_name(enum tcp_reset_kind kind)
-{
-    static const char *const names[] = { "none", "refusing", "answering", "aborting", "foreign" };
-    return names[kind];
-}
+const char *const end_role_names[] = { [ROLE_CLIENT] = "client", [ROLE_SERVER] = "server", NULL };
 
 static const struct {
     const char *name, *text;

@@ -16,21 +16,22 @@
 
 enum end_role { ROLE_CLIENT, ROLE_SERVER };
 
-enum close_by { BY_NOBODY, BY_CLIENT, BY_SERVER, BY_BOTH, BY_NETWORK, BY_UNKNOWN };
-enum close_how { HOW_OPEN, HOW_FIN, HOW_RST, HOW_TIMEOUT };
+enum close_by {
+#define VALUE(id, name) id,
+#include "facts/close_by.def"
+#undef VALUE
+};
 
-/* Where the HTTP conversation stood, seen from the end that closed (design section 3). */
+enum close_how {
+#define VALUE(id, name) id,
+#include "facts/close_how.def"
+#undef VALUE
+};
+
 enum close_phase {
-    PHASE_NONE, /* not closed */
-    PHASE_CONNECTING,
-    PHASE_FRESH,
-    PHASE_REQUEST,
-    PHASE_WAITING,
-    PHASE_RESPONSE,
-    PHASE_IDLE,
-    PHASE_TUNNEL,
-    PHASE_DONE,
-    PHASE_UNKNOWN, /* not HTTP in the clear, or not in the capture */
+#define VALUE(id, name) id,
+#include "facts/close_phase.def"
+#undef VALUE
 };
 
 /* What came of the client's SYN. */
@@ -44,10 +45,9 @@ enum syn_answer {
 /* What the server sent upon a TLS ClientHello. */
 enum tls_answer { TLS_ANSWER_NONE, TLS_ANSWER_TLS, TLS_ANSWER_OTHER, TLS_ANSWER_UNKNOWN };
 
-const char *close_by_name(enum close_by by);          /* "client", ...; NULL: nobody */
-const char *close_how_name(enum close_how how);       /* NULL: open */
-const char *close_phase_name(enum close_phase phase); /* NULL: not closed or unknown */
-const char *reset_kind_name(enum tcp_reset_kind kind);
+/* By value, NULL at the end, and NULL for those that have no name: nobody; open; not closed, unknown. */
+extern const char *const close_by_names[], *const close_how_names[], *const close_phase_names[];
+extern const char *const end_role_names[];
 
 /* A moment in the capture. frame 0: it did not happen, or was not captured. */
 struct mark {

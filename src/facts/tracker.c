@@ -53,6 +53,12 @@ static void on_exchange(void *context, struct http_conn *http, struct http_excha
     struct connection *c = (struct connection *)((char *)http - offsetof(struct connection, http));
     t->counts.exchanges++;
     t->shared.failed |= !series_exchange(&t->series, c, exchange);
+}
+
+static void on_settled(void *context, struct http_conn *http, struct http_exchange *exchange)
+{
+    struct tracker *t = context;
+    struct connection *c = (struct connection *)((char *)http - offsetof(struct connection, http));
     t->sink.exchange(t->sink.context, c, exchange);
 }
 
@@ -71,6 +77,7 @@ struct tracker *tracker_new(const struct tracker_options *options,
     t->sink = *sink;
     connection_shared_init(&t->shared, options->show_query, parts);
     t->shared.http.complete = on_exchange;
+    t->shared.http.settled = on_settled;
     t->shared.http.context = t;
     series_init(&t->series);
     slab_init(&t->connections, sizeof(struct connection));

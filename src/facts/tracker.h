@@ -38,7 +38,7 @@ enum tracker_keep {
 /* What the rule engine hears. Pointers are valid during the call; a record that is kept until the
  * tracker is freed. */
 struct tracker_sink {
-    /* An exchange is complete; its connection still runs. */
+    /* An exchange is complete, and settled (http_conn.h); its connection still runs. */
     void (*exchange)(void *context, struct connection *connection,
                      const struct http_exchange *exchange);
     /* A connection is over. */

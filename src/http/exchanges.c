@@ -38,6 +38,27 @@ static void free_exchange(struct http_conn *http, struct http_memory *memory,
     exchange_give(memory, x);
 }
 
+static struct http_before before_next(const struct http_conn *http)
+{
+    const struct http_exchange *done = http->done;
+    if (done == NULL)
+        return (struct http_before){ 0 };
+    return (struct http_before){ done->response.last_ns, done->response.end_seq, true, done->response_close,
+                                 done->upgraded };
+}
+
+struct http_before http_before(const struct http_conn *http, const struct http_exchange *x)
+{
+    return x->response_complete ? x->before : before_next(http);
+}
+
+static void settle(struct http_conn *http, struct http_memory *memory, struct http_exchange *x)
+{
+    x->settled = true;
+    if (memory->settled != NULL)
+        memory->settled(memory->context, http, x);
+}
+
 /* The oldest exchange has its complete response: it becomes the last complete one. */
 void exchange_retire(struct http_conn *http, struct http_memory *memory, struct http_exchange *x)
 {
@@ -51,8 +72,13 @@ void exchange_retire(struct http_conn *http, struct http_memory *memory, struct 
     if (http->last == x)
         http->last = before;
     x->next = NULL;
+    x->before = before_next(http);
     if (memory->complete != NULL)
         memory->complete(memory->context, http, x);
+    if (http->done != NULL && !http->done->settled)
+        settle(http, memory, http->done);
+    if (x->request_seen && (x->request_complete || x->request_lost))
+        settle(http, memory, x);
     if (http->done != NULL)
         free_exchange(http, memory, http->done);
     http->done = x;

@@ -450,12 +450,9 @@ bool http_method_is_idempotent(uint8_t method)
     return false;
 }
 
-const char *http_protocol_name(enum http_protocol protocol)
-{
-    static const char *const names[] = {
-        [HTTP_PROTOCOL_NONE] = "none",   [HTTP_PROTOCOL_HTTP1] = "http1",
-        [HTTP_PROTOCOL_TLS] = "tls",     [HTTP_PROTOCOL_HTTP2] = "http2",
-        [HTTP_PROTOCOL_OPAQUE] = "opaque",
-    };
-    return names[protocol];
-}
+const char *const http_protocol_names[] = {
+#define VALUE(id, name) [id] = name,
+#include "http/protocols.def"
+#undef VALUE
+    NULL,
+};

@@ -23,14 +23,12 @@
 
 /* What is spoken on the connection, from its first bytes. */
 enum http_protocol {
-    HTTP_PROTOCOL_NONE,   /* no payload seen */
-    HTTP_PROTOCOL_HTTP1,
-    HTTP_PROTOCOL_TLS,
-    HTTP_PROTOCOL_HTTP2,  /* in the clear, with prior knowledge: the preface */
-    HTTP_PROTOCOL_OPAQUE, /* anything else */
+#define VALUE(id, name) id,
+#include "http/protocols.def"
+#undef VALUE
 };
 
-const char *http_protocol_name(enum http_protocol protocol);
+extern const char *const http_protocol_names[]; /* NULL at the end */
 
 /* Longer ones are cut; RFC 9110 section 4.1 recommends to support 8000 octets, a report needs
  * what tells requests apart. */
@@ -59,6 +57,15 @@ struct http_span {
     int64_t first_ns, last_ns;
 };
 
+/* What stays of the complete exchange before another. */
+struct http_before {
+    int64_t last_ns;     /* of its response */
+    uint32_t end_seq;    /* likewise */
+    bool seen;           /* there was one */
+    bool response_close; /* it announced the close */
+    bool upgraded;
+};
+
 struct http_exchange {
     struct http_exchange *next;     /* in order of the requests */
     struct http_span request, response; /* valid if request_seen, response_seen */
@@ -82,9 +89,11 @@ struct http_exchange {
     bool body_begun : 1;            /* valid with expect_continue, as is the next */
     bool body_answered : 1;         /* a response, interim or not, began before it */
     bool upgraded : 1;              /* 101, or 2xx to CONNECT */
+    bool settled : 1;               /* it was said to be (struct http_memory) */
     /* Bytes of it are missing in the capture, and where it ends is not known any more. (A gap
      * within a body of known length is bridged and does no harm.) */
     bool request_lost : 1, response_lost : 1;
+    struct http_before before;      /* valid if response_complete; else see http_before() */
     const char *target;             /* query and userinfo removed unless shown; "" if not known */
     const char *host;               /* "" if not known; kept as long as the memory */
     const char *own_method;         /* HTTP_METHOD_OWN: its name as sent; kept like host */
@@ -162,6 +171,9 @@ struct http_memory {
     bool failed;             /* memory ran out */
     /* Called for each exchange whose final response is complete; NULL: nobody asks. */
     void (*complete)(void *context, struct http_conn *http, struct http_exchange *exchange);
+    /* Nothing of the exchange will change any more: its request, too, is complete or lost, or another exchange takes its
+     * place. A last one that never came to this stays `done`, not settled. NULL: nobody asks. */
+    void (*settled)(void *context, struct http_conn *http, struct http_exchange *exchange);
     void *context;
 };
 
@@ -171,6 +183,9 @@ void http_memory_free(struct http_memory *memory);
 
 /* client: the end that sent the SYN, or -1. */
 void http_conn_init(struct http_conn *http, int client, bool mid_stream);
+
+/* The complete exchange before this one: when it is complete, and later. */
+struct http_before http_before(const struct http_conn *http, const struct http_exchange *exchange);
 
 /* The next payload bytes, or gap, of one end. */
 void http_input(struct http_conn *http, struct http_memory *memory, unsigned from,

@@ -136,7 +136,7 @@ static json_t *summary_value(const struct analysis *analysis)
     json_t *protocols = json_object(), *passed_over = json_array();
     for (int p = 0; p <= HTTP_PROTOCOL_OPAQUE; p++)
         if (counts->protocols[p] > 0)
-            json_object_set_new(protocols, http_protocol_name((enum http_protocol)p),
+            json_object_set_new(protocols, http_protocol_names[p],
                                 json_integer((json_int_t)counts->protocols[p]));
     for (int kind = DECODED_NOT_TCP + 1; kind < DECODED_KINDS; kind++)
         if (analysis->intake.kinds[kind] > 0)
@@ -192,14 +192,14 @@ static json_t *deadline_value(const struct finding *f)
     if (!d->found)
         return json_null();
     json_t *value = json_object();
-    json_object_set_new(value, "from", json_string(reference_name(d->from)));
+    json_object_set_new(value, "from", json_string(reference_names[d->from]));
     json_object_set_new(value, "seconds", seconds(d->cluster.median_ns));
     json_object_set_new(value, "spread_s", seconds(d->cluster.high_ns - d->cluster.low_ns));
     json_object_set_new(value, "samples", json_integer((json_int_t)d->cluster.samples));
     json_object_set_new(value, "share",
                         json_real((double)d->cluster.samples / (double)d->cluster.total));
     json_object_set_new(value, "or_from",
-                        d->has_runner_up ? json_string(reference_name(d->runner_up)) : json_null());
+                        d->has_runner_up ? json_string(reference_names[d->runner_up]) : json_null());
     json_object_set_new(value, "coarse", json_boolean(d->coarse));
     json_object_set_new(value, "known_defaults", known_defaults(f));
     return value;
@@ -292,16 +292,16 @@ static json_t *connection_value(const struct analysis *analysis, const struct fi
     json_object_set_new(value, "closed", view_closed(r, &closed) ? time_value(closed) : json_null());
     json_object_set_new(value, "open_seen", json_boolean(r->open_seen));
     json_t *close = json_object();
-    json_object_set_new(close, "by", string_or_null(close_by_name((enum close_by)r->close_by)));
-    json_object_set_new(close, "how", string_or_null(close_how_name((enum close_how)r->close_how)));
+    json_object_set_new(close, "by", string_or_null(close_by_names[r->close_by]));
+    json_object_set_new(close, "how", string_or_null(close_how_names[r->close_how]));
     json_object_set_new(close, "phase",
-                        string_or_null(close_phase_name((enum close_phase)r->close_phase)));
+                        string_or_null(close_phase_names[r->close_phase]));
     json_object_set_new(value, "close", close);
     json_object_set_new(
         value, "tcp",
         json_pack("{s:s, s:s, s:s, s:s}", "client_state",
-                  tcp_state_name((enum tcp_state)r->state[ROLE_CLIENT]), "server_state",
-                  tcp_state_name((enum tcp_state)r->state[ROLE_SERVER]), "history", r->history,
+                  tcp_state_names[r->state[ROLE_CLIENT]], "server_state",
+                  tcp_state_names[r->state[ROLE_SERVER]], "history", r->history,
                   "conn_state", record_conn_state(r)));
     json_t *http = json_object();
     json_object_set_new(http, "exchanges", json_integer(r->exchanges));

@@ -49,7 +49,7 @@ static void write_states(const struct writer *w, const struct series_entry *entr
     bool any = false;
     for (unsigned state = TCP_SYN_SENT; state < TCP_STATES; state++)
         any |= write_row(w, entry, SERIES_STATE(role, state),
-                         tcp_state_name((enum tcp_state)state), !any);
+                         tcp_state_names[state], !any);
 }
 
 static void write_phases(const struct writer *w, const struct series_entry *entry)

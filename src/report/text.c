@@ -361,7 +361,7 @@ static void print_looked_at(FILE *out, const struct analysis *analysis, const ch
             text_count(&text, counts->protocols[p]);
             strbuf_addf(&text, " %s", p == HTTP_PROTOCOL_NONE
                                           ? "without payload"
-                                          : http_protocol_name((enum http_protocol)p));
+                                          : http_protocol_names[p]);
             separator = ", ";
         }
     strbuf_adds(&text, ".");

@@ -219,10 +219,10 @@ static bool take_example(struct examples *examples, struct record *record)
 static void judge_exchanges(struct engine *engine, const struct connection *c, struct record *record,
                             const struct rule_set_bits *rules)
 {
-    /* A complete exchange was judged when it was, unless the rule is about the close as well. */
+    /* A settled exchange was judged then, unless the rule is about the close as well. */
     const struct http_exchange *done = c->http.done;
     struct rule_set_bits late = *rules;
-    for (size_t word = 0; word < RULE_WORDS; word++)
+    for (size_t word = 0; done != NULL && done->settled && word < RULE_WORDS; word++)
         late.words[word] &= ~engine->early_rules.words[word];
     if (done != NULL && !is_empty(&late))
         judge_exchange(engine, c, record, done, late);

@@ -390,7 +390,7 @@ static struct value evaluate(const struct expr *e, const struct scene *scene)
 bool expr_known_while_open(const struct expr *e)
 {
     for (; e != NULL; e = e->next)
-        if ((e->op == EXPR_FIELD && !field_known_while_open(e->field)) ||
+        if ((e->op == EXPR_FIELD && e->field->known != KNOWN_EARLY) ||
             !expr_known_while_open(e->left) || !expr_known_while_open(e->right))
             return false;
     return true;

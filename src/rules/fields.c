@@ -21,23 +21,10 @@ static const char ended_early[] = "the capture ended before an answer could come
 static const char no_earlier[] = "the connection before it on the same ports is not in the capture";
 static const char tls_missing[] = "bytes of the TLS handshake are missing in the capture";
 
-/* In the order of the enumerations in C, from their first that has a name. */
-static const char *const protocol_names[] = { "none", "http1", "tls", "http2", "opaque", NULL };
-static const char *const by_names[] = { "client", "server", "both", "network", NULL };
-static const char *const how_names[] = { "fin", "rst", "timeout", NULL };
-static const char *const phase_names[] = { "connecting", "fresh", "request", "waiting",
-                                           "response",   "idle",  "tunnel",  "done", NULL };
-static const char *const state_names[] = { "unknown",      "closed",      "syn_sent",
-                                           "syn_received", "established", "fin_wait_1",
-                                           "fin_wait_2",   "close_wait",  "closing",
-                                           "last_ack",     "time_wait",   NULL };
-static const char *const reset_names[] = { "none", "refusing", "answering", "aborting", "foreign",
-                                           NULL };
-static const char *const role_names[] = { "client", "server", NULL };
+/* Names of enumerations begin with the first value that has one. */
 static const char *const tls_handshake_names[] = { "complete", "incomplete", NULL };
 static const char *const tls_answer_names[] = { "none", "tls", "other", NULL };
 static const char *const covered_names[] = { "none", "part", "all", NULL };
-static const char *const reference_names[] = { "open", "request", "response", "activity", NULL };
 
 static struct value duration(int64_t ns, const char *because)
 {
@@ -162,7 +149,7 @@ static struct value hops(int n)
         return expression;                                              \
     }
 
-ON_RECORD(protocol, value_choice(protocol_names, r->protocol))
+ON_RECORD(protocol, value_choice(http_protocol_names, r->protocol))
 ON_RECORD(open_seen, value_bool(r->open_seen))
 ON_RECORD(opened, r->open_seen ? value_duration(r->first_ns) : value_unknown(no_handshake))
 ON_RECORD(established, value_bool(r->established))
@@ -175,13 +162,13 @@ ON_RECORD(life, value_span(r->first_ns, r->last_ns))
 ON_RECORD(upgraded, value_bool(r->upgraded))
 ON_RECORD(close_by, r->close_by == BY_UNKNOWN  ? value_unknown(one_direction)
                     : r->close_by == BY_NOBODY ? value_absent()
-                                               : value_choice(by_names, r->close_by - BY_CLIENT))
+                                               : value_choice(&close_by_names[BY_CLIENT], r->close_by - BY_CLIENT))
 ON_RECORD(close_how, r->close_how == HOW_OPEN ? value_absent()
-                                              : value_choice(how_names, r->close_how - HOW_FIN))
+                                              : value_choice(&close_how_names[HOW_FIN], r->close_how - HOW_FIN))
 ON_RECORD(close_phase, r->close_phase == PHASE_UNKNOWN ? value_unknown(phase_missing(r))
                        : r->close_phase == PHASE_NONE
                            ? value_absent()
-                           : value_choice(phase_names, r->close_phase - PHASE_CONNECTING))
+                           : value_choice(&close_phase_names[PHASE_CONNECTING], r->close_phase - PHASE_CONNECTING))
 ON_RECORD(mid_exchange,
           r->close_phase == PHASE_UNKNOWN
               ? value_unknown(phase_missing(r))
@@ -195,12 +182,12 @@ ON_RECORD(half_close, value_bool(r->half_closed))
 ON_RECORD(overdue, duration(r->overdue, phase_missing(r)))
 ON_RECORD(overdue_body, value_bool(r->overdue_body))
 ON_RECORD(gave_up, gave_up(r))
-ON_RECORD(client_state, value_choice(state_names, r->state[ROLE_CLIENT]))
-ON_RECORD(server_state, value_choice(state_names, r->state[ROLE_SERVER]))
+ON_RECORD(client_state, value_choice(tcp_state_names, r->state[ROLE_CLIENT]))
+ON_RECORD(server_state, value_choice(tcp_state_names, r->state[ROLE_SERVER]))
 ON_RECORD(client_fin, value_bool(r->fin_seen[ROLE_CLIENT]))
 ON_RECORD(server_fin, value_bool(r->fin_seen[ROLE_SERVER]))
-ON_RECORD(client_rst, value_choice(reset_names, r->rst_kind[ROLE_CLIENT]))
-ON_RECORD(server_rst, value_choice(reset_names, r->rst_kind[ROLE_SERVER]))
+ON_RECORD(client_rst, value_choice(tcp_reset_kind_names, r->rst_kind[ROLE_CLIENT]))
+ON_RECORD(server_rst, value_choice(tcp_reset_kind_names, r->rst_kind[ROLE_SERVER]))
 ON_RECORD(client_resets, value_number(r->resets[ROLE_CLIENT]))
 ON_RECORD(server_resets, value_number(r->resets[ROLE_SERVER]))
 ON_RECORD(client_bytes, value_number((double)r->bytes[ROLE_CLIENT]))
@@ -261,12 +248,12 @@ ON_RECORD(tls_answer, r->tls_handshake == TLS_HANDSHAKE_NONE ? value_absent()
                           : value_choice(tls_answer_names, r->tls_answer))
 ON_RECORD(tls_alert, tls_alert(r))
 ON_RECORD(tls_alert_by, r->tls_alert_by < 0 ? value_absent()
-                                            : value_choice(role_names, r->tls_alert_by))
+                                            : value_choice(end_role_names, r->tls_alert_by))
 ON_RECORD(fin_wait_2, r->fin_wait_2_by < 0
                           ? value_absent()
                           : value_span(r->fin_wait_2_ns, r->fin_wait_2_end_ns))
 ON_RECORD(fin_wait_2_by, r->fin_wait_2_by < 0 ? value_absent()
-                                              : value_choice(role_names, r->fin_wait_2_by))
+                                              : value_choice(end_role_names, r->fin_wait_2_by))
 ON_RECORD(fin_wait_2_duration, r->one_sided && (r->fin_seen[0] || r->fin_seen[1])
                                    ? value_unknown(one_direction)
                                : r->fin_wait_2_by < 0
@@ -276,7 +263,7 @@ ON_RECORD(fin_wait_2_open, value_bool(r->fin_wait_2_by >= 0 && r->fin_wait_2_ope
 ON_RECORD(reset_on_data_by, r->one_sided && r->resets[0] + r->resets[1] > 0
                                 ? value_unknown(one_direction)
                             : r->reset_on_data_by < 0 ? value_absent()
-                                                    : value_choice(role_names, r->reset_on_data_by))
+                                                    : value_choice(end_role_names, r->reset_on_data_by))
 ON_RECORD(reset_on_data_after_fin, value_bool(r->reset_on_data_after_fin))
 ON_RECORD(longest_idle, duration(r->longest_reuse_idle, bytes_missing))
 
@@ -293,13 +280,13 @@ ON_BOTH(silence_fatal, !silence_was_fatal(r),
                               : milliseconds(r->silence_ms))
 ON_BOTH(unanswered_repeats, r->waits[unanswered_end(r)].repeats == 0,
         value_number(r->waits[unanswered_end(r)].repeats))
-ON_REPEATS(unanswered_by, value_choice(role_names, unanswered_end(r)))
+ON_REPEATS(unanswered_by, value_choice(end_role_names, unanswered_end(r)))
 ON_REPEATS(unanswered_heard, value_bool(r->waits[unanswered_end(r)].heard))
 ON_REPEATS(unanswered_size, value_number(r->waits[unanswered_end(r)].repeat_len))
 ON_REPEATS(unanswered_passed, value_number(r->waits[unanswered_end(r)].passed_len))
 ON_BOTH(fin_unanswered_by, r->waits[unanswered_fin(r)].fin_repeats == 0,
         r->waits[unanswered_fin(r)].fin_repeats == 0 ? value_absent()
-                                                     : value_choice(role_names, unanswered_fin(r)))
+                                                     : value_choice(end_role_names, unanswered_fin(r)))
 ON_BOTH(fin_unanswered_repeats, r->waits[unanswered_fin(r)].fin_repeats == 0,
         value_number(r->waits[unanswered_fin(r)].fin_repeats))
 #define ON_EACH(role, ROLE)                                                                       \
@@ -314,7 +301,7 @@ ON_BOTH(fin_unanswered_repeats, r->waits[unanswered_fin(r)].fin_repeats == 0,
 ON_EACH(client, ROLE_CLIENT)
 ON_EACH(server, ROLE_SERVER)
 ON_RECORD(foreign_reset_by, r->foreign_reset_by < 0 ? value_absent()
-                                                    : value_choice(role_names, r->foreign_reset_by))
+                                                    : value_choice(end_role_names, r->foreign_reset_by))
 ON_RECORD(foreign_reset_believed, value_bool(r->foreign_reset_believed))
 ON_RECORD(resets_apart, duration(r->resets_apart_ns, bytes_missing))
 
@@ -397,7 +384,7 @@ static inline int64_t as_integer(enum value_type type, struct value v)
 }
 
 /* The getters again, compiled into one that leaves out what it does not return. */
-#define FIELD(getter, name, scope, type, names, meaning)          \
+#define FIELD(getter, name, scope, type, names, known, usual, meaning) \
     static int64_t get_integer_##getter(const struct subject *s)  \
     {                                                             \
         return as_integer(TYPE_##type, get_##getter(s));          \
@@ -405,9 +392,15 @@ static inline int64_t as_integer(enum value_type type, struct value v)
 #include "rules/fields.def"
 #undef FIELD
 
+/* Rules look for what takes longer. */
+#define SHORTLY USUAL_SHORTLY_NS
+#define USUAL(low, high) { true, low, high }
+#define ANY { false, 0, 0 }
+
 static const struct field fields[] = {
-#define FIELD(getter, name, scope, type, names, meaning) \
-    { name, SCOPE_##scope, TYPE_##type, names, get_##getter, get_integer_##getter, meaning },
+#define FIELD(getter, name, scope, type, names, known, usual, meaning)                          \
+    { name, SCOPE_##scope, TYPE_##type, names, KNOWN_##known, usual, get_##getter, get_integer_##getter, \
+      meaning },
 #include "rules/fields.def"
 #undef FIELD
 };
@@ -424,18 +417,6 @@ const struct field *fields_all(size_t *count)
 {
     *count = COUNT(fields);
     return fields;
-}
-
-bool field_known_while_open(const struct field *field)
-{
-    static const char *const exceptions[] = {
-        "protocol", "open_seen", "rtt",
-        "request.covered", "request.fin_known_for", "request.to_close", "response.to_reset",
-    };
-    bool exception = false;
-    for (size_t i = 0; i < sizeof exceptions / sizeof *exceptions; i++)
-        exception |= strcmp(field->name, exceptions[i]) == 0;
-    return exception == (field->scope == SCOPE_CONNECTION);
 }
 
 const char *scope_name(enum scope scope)

@@ -24,11 +24,30 @@ struct subject {
     const struct deadline *deadline;
 };
 
+/* When nothing can change a fact any more. */
+enum field_known {
+    KNOWN_EARLY,    /* as soon as an exchange is complete, its connection being open */
+    KNOWN_AT_CLOSE, /* when the connection is over */
+    KNOWN_AT_END,   /* when all connections of the group are */
+};
+
+/* Values in connections and exchanges that are usual (usual.h), as get_integer has them: they lie between two,
+ * NS_ABSENT being the lowest, and none is unknown. */
+struct field_usual {
+    bool known;
+    int64_t low, high;
+};
+
+/* Durations that are usual are not longer: rules look for what takes longer. */
+#define USUAL_SHORTLY_NS NS_PER_S
+
 struct field {
     const char *name;
     enum scope scope;
     enum value_type type;
     const char *const *names; /* TYPE_ENUM: its values, NULL at the end */
+    enum field_known known;
+    struct field_usual usual;
     struct value (*get)(const struct subject *subject);
     /* The same in few instructions: a boolean, the index of a name, a whole number (all are but those of
      * groups), nanoseconds; NS_ABSENT, NS_UNKNOWN. Of a text or span that is not absent: NS_UNKNOWN. */
@@ -41,10 +60,6 @@ const struct field *field_find(const char *name, size_t length);
 
 /* The whole registry, in the order in which it is documented. */
 const struct field *fields_all(size_t *count);
-
-/* Is it known as soon as an exchange is complete? Of a connection few facts are, of an exchange all but those
- * on the close. */
-bool field_known_while_open(const struct field *field);
 
 const char *scope_name(enum scope scope);
 

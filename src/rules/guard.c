@@ -118,9 +118,9 @@ static struct part part_of(enum scope scope, const struct expr *e)
 /* Is the part a plain no for whatever is usual? */
 static bool is_part_unusual(const struct part *part)
 {
-    int64_t low, high;
-    if (part->kind == PART_OTHER || !usual_values(part->field, &low, &high))
+    if (part->kind == PART_OTHER || !part->field->usual.known)
         return false;
+    int64_t low = part->field->usual.low, high = part->field->usual.high;
     if (part->kind == PART_RANGE)
         return high < part->low || low > part->high;
     uint64_t places = low == NS_ABSENT;

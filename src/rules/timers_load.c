@@ -78,7 +78,7 @@ static bool take_phase(struct loader *l, yaml_node_t *item, void *context)
     unsigned *phases = context;
     const char *name = source_scalar(item);
     for (int phase = PHASE_NONE; name != NULL && phase < PHASE_UNKNOWN; phase++) {
-        const char *other = close_phase_name((enum close_phase)phase);
+        const char *other = close_phase_names[phase];
         if (other != NULL && strcmp(name, other) == 0) {
             *phases |= 1u << phase;
             return true;
@@ -100,7 +100,7 @@ static bool load_end(struct loader *l, yaml_node_t *node, struct entry *e)
     static const enum close_by ends[] = { BY_CLIENT, BY_SERVER, BY_NETWORK };
     const char *name = source_scalar(node);
     for (size_t i = 0; name != NULL && i < COUNT(ends); i++)
-        if (strcmp(close_by_name(ends[i]), name) == 0) {
+        if (strcmp(close_by_names[ends[i]], name) == 0) {
             e->program->by = ends[i];
             return true;
         }

@@ -22,14 +22,12 @@
 
 /* Why an end reset the connection, told from the numbers. */
 enum tcp_reset_kind {
-    TCP_RESET_NONE,
-    TCP_RESET_REFUSING,  /* answers a SYN: nobody listens (RFC 9293 section 3.10.7.1) */
-    TCP_RESET_ANSWERING, /* no ACK flag, sequence number out of the segment it answers: there is
-                            no socket any more (RFC 9293 section 3.5.2 group 1) */
-    TCP_RESET_ABORTING,  /* RST+ACK at the sender's next sequence number: close() with unread data,
-                            SO_LINGER 0 (RFC 9293 section 3.10.5 ABORT) */
-    TCP_RESET_FOREIGN,   /* its numbers do not fit the end that it claims to come from */
+#define VALUE(id, name) id,
+#include "tcp/reset_kinds.def"
+#undef VALUE
 };
+
+extern const char *const tcp_reset_kind_names[]; /* NULL at the end */
 
 /* What an end has beyond its next byte: bytes out of order, and what is known of bytes that were not
  * captured. Private to reassembly; few connections have any. */

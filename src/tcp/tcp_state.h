@@ -7,19 +7,14 @@
 #include <stdbool.h>
 
 enum tcp_state {
-    TCP_UNKNOWN, /* never seen starting: the capture began later */
-    TCP_CLOSED,
-    TCP_SYN_SENT,
-    TCP_SYN_RECEIVED,
-    TCP_ESTABLISHED,
-    TCP_FIN_WAIT_1,
-    TCP_FIN_WAIT_2,
-    TCP_CLOSE_WAIT,
-    TCP_CLOSING,
-    TCP_LAST_ACK,
-    TCP_TIME_WAIT,
+#define VALUE(id, name) id,
+#include "tcp/tcp_states.def"
+#undef VALUE
     TCP_STATES
 };
+
+/* As OpenTelemetry spells them: "fin_wait_2". */
+extern const char *const tcp_state_names[TCP_STATES + 1]; /* NULL at the end */
 
 enum tcp_event {
     TCP_EV_SND_SYN,
@@ -43,8 +38,5 @@ const struct tcp_edge *tcp_edge(enum tcp_state from, enum tcp_event event);
 
 /* The state after the event; unchanged where the diagram has no arrow. */
 enum tcp_state tcp_state_after(enum tcp_state from, enum tcp_event event);
-
-/* As OpenTelemetry spells them: "fin_wait_2". */
-const char *tcp_state_name(enum tcp_state state);
 
 #endif

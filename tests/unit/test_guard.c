@@ -223,51 +223,15 @@ static void integers_are_values(void **state)
     }
 }
 
-static const char *name_of(const char *field, const struct record *record)
-{
-    const struct subject subject = { record, NULL, NULL };
-    struct value value = field_find(field, strlen(field))->get(&subject);
-    return value.state == VALUE_KNOWN ? value.text : NULL;
-}
-
-static void assert_same_name(const char *a, const char *b)
-{
-    if (a == NULL || b == NULL)
-        assert_true(a == b);
-    else
-        assert_string_equal(a, b);
-}
-
-/* Rules call things what reports call them. */
-static void names_are_those_of_reports(void **state)
-{
-    (void)state;
-    for (uint8_t i = 0; i < BY_UNKNOWN; i++)
-        assert_same_name(name_of("close.by", &(struct record){ .close_by = i }), close_by_name(i));
-    for (uint8_t i = 0; i <= HOW_TIMEOUT; i++)
-        assert_same_name(name_of("close.how", &(struct record){ .close_how = i }), close_how_name(i));
-    for (uint8_t i = 0; i <= PHASE_UNKNOWN; i++)
-        assert_same_name(name_of("close.phase", &(struct record){ .close_phase = i }),
-                         close_phase_name(i));
-    for (uint8_t i = 0; i < TCP_STATES; i++)
-        assert_same_name(name_of("client.state", &(struct record){ .state = { i } }), tcp_state_name(i));
-    for (uint8_t i = 0; i <= TCP_RESET_FOREIGN; i++)
-        assert_same_name(name_of("client.rst", &(struct record){ .rst_kind = { i } }),
-                         reset_kind_name(i));
-    for (uint8_t i = 0; i <= HTTP_PROTOCOL_OPAQUE; i++)
-        assert_same_name(name_of("protocol", &(struct record){ .protocol = i }), http_protocol_name(i));
-}
-
 static void assert_usual(enum scope scope, const struct subject *subject)
 {
     size_t count;
     const struct field *fields = fields_all(&count);
     for (const struct field *f = fields; f < fields + count; f++) {
-        int64_t low, high;
-        if (f->scope != scope || !usual_values(f, &low, &high))
+        if (f->scope != scope || !f->usual.known)
             continue;
         int64_t value = f->get_integer(subject);
-        if (value == NS_UNKNOWN || value < low || value > high)
+        if (value == NS_UNKNOWN || value < f->usual.low || value > f->usual.high)
             fail_msg("%s is %lld", f->name, (long long)value);
     }
 }
@@ -477,7 +441,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(integers_are_values),
-        cmocka_unit_test(names_are_those_of_reports),
         cmocka_unit_test(usual_ones_have_usual_values),
         cmocka_unit_test(builtin_rules),
         cmocka_unit_test(made_up_rules),

@@ -5,7 +5,7 @@
 
 #include "base/text.h"
 #include "capture/conv.h"
-#include "rules/analysis.h"
+#include "run/analysis.h"
 
 /* ---- what was found ------------------------------------------------------------------------- */
 

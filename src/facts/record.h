@@ -6,7 +6,7 @@
 #ifndef HANGUP_FACTS_RECORD_H
 #define HANGUP_FACTS_RECORD_H
 
-#include "http/http_conn.h"
+#include "conversation/http_conn.h"
 #include "facts/timeline.h"
 #include "tcp/tcp_conn.h"
 

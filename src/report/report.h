@@ -9,7 +9,7 @@
 
 #include <stdio.h>
 
-#include "rules/analysis.h"
+#include "run/analysis.h"
 
 struct report_options {
     enum severity min_severity;

@@ -6,7 +6,7 @@
 #ifndef HANGUP_RULES_RULE_H
 #define HANGUP_RULES_RULE_H
 
-#include "rules/expr.h"
+#include "lang/expr.h"
 
 enum severity { SEVERITY_INFO, SEVERITY_WARNING, SEVERITY_ERROR, SEVERITIES };
 

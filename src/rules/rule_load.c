@@ -7,8 +7,8 @@
 
 #include "base/vec.h"
 #include "rules/rule_source.h"
-#include "rules/suggest.h"
-#include "rules/template.h"
+#include "lang/suggest.h"
+#include "lang/template.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/vec.h"
-#include "rules/template.h"
+#include "lang/template.h"
 
 /* Of a text that somebody pastes; a line of a log is shorter. */
 #define TOKENS_MAX 1024

@@ -8,7 +8,7 @@
 #define HANGUP_RULES_TIMERS_H
 
 #include "facts/deadline.h"
-#include "rules/expr.h"
+#include "lang/expr.h"
 
 struct text_list;
 

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "rules/rule_source.h"
-#include "rules/suggest.h"
+#include "lang/suggest.h"
 #include "rules/timers.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))

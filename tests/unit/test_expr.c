@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "rules/expr.h"
+#include "lang/expr.h"
 
 /* An exchange whose connection lacks its handshake: since_open is unknown, since_request absent. */
 static struct value evaluate(const char *source)

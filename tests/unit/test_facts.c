@@ -7,7 +7,7 @@
 #include <cmocka.h>
 
 #include "base/slab.h"
-#include "facts/streams.h"
+#include "track/streams.h"
 #include "facts/timeline.h"
 
 static void numbers_are_ranks(void **state)

@@ -13,8 +13,8 @@
 #include <cmocka.h>
 
 #include "capture/capture_set.h"
-#include "facts/tracker.h"
-#include "rules/fields.h"
+#include "track/tracker.h"
+#include "lang/fields.h"
 
 #define MAX_FIELDS 256
 

@@ -10,9 +10,9 @@
 
 #include <cmocka.h>
 
-#include "facts/connection.h"
-#include "rules/guard.h"
-#include "rules/usual.h"
+#include "track/connection.h"
+#include "judge/guard.h"
+#include "judge/usual.h"
 
 /* ---- chance --------------------------------------------------------------------------------- */
 

@@ -12,7 +12,7 @@
 #include <cmocka.h>
 
 #include "base/strbuf.h"
-#include "http/plain_head.h"
+#include "conversation/plain_head.h"
 
 #define CLIENT 0
 #define SERVER 1

@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "rules/analysis.h"
+#include "run/analysis.h"
 
 #define MAX_PACKETS 4096
 #define MAX_CUTS 400

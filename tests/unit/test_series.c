@@ -9,7 +9,7 @@
 #include <cmocka.h>
 
 #include "base/text.h"
-#include "facts/series.h"
+#include "track/series.h"
 
 #define ORIGIN (INT64_C(1700000000) * NS_PER_S + 123456789)
 #define ROW SERIES_STATE(ROLE_SERVER, TCP_CLOSE_WAIT)

@@ -1,0 +1,458 @@
+#include "conversation/http_conn.h"
+
+#include <string.h>
+
+#include "base/seq.h"
+#include "conversation/detect.h"
+#include "conversation/exchanges.h"
+#include "conversation/parse.h"
+#include "conversation/plain_head.h"
+#include "conversation/start.h"
+
+void http_memory_init(struct http_memory *memory, bool show_query, size_t parts)
+{
+    slab_init(&memory->exchanges, sizeof(struct http_exchange));
+    slab_init(&memory->starts, sizeof(struct http_start));
+    parse_memory_init(memory);
+    text_pool_init(&memory->texts);
+    intern_init(&memory->names, INTERN_MAX_TEXTS / parts);
+    memory->show_query = show_query;
+}
+
+void http_memory_free(struct http_memory *memory)
+{
+    slab_free(&memory->exchanges);
+    slab_free(&memory->parses);
+    slab_free(&memory->heads);
+    slab_free(&memory->starts);
+    text_pool_free(&memory->texts);
+    intern_free(&memory->names);
+}
+
+void http_conn_init(struct http_conn *http, int client, bool mid_stream)
+{
+    http->client = (int8_t)client;
+    http->mid_stream = mid_stream;
+    http->server_software = http->client_software = "";
+}
+
+/* ---- where messages lie ---------------------------------------------------------------- */
+
+static struct http_span *span_of(struct http_stream *stream)
+{
+    if (stream->exchange == NULL)
+        return NULL;
+    return stream->is_request ? &stream->exchange->request : &stream->exchange->response;
+}
+
+static void span_begin(struct http_span *span, const struct tcp_chunk *chunk, uint32_t seq)
+{
+    *span = (struct http_span){
+        .seq = seq,
+        .end_seq = seq,
+        .ack = chunk->ack,
+        .first_frame = chunk->frame,
+        .first_capture = chunk->capture,
+        .first_ns = chunk->ts_ns,
+    };
+}
+
+static void span_extend(const struct feeding *f, uint32_t end_seq)
+{
+    struct http_span *span = span_of(f->stream);
+    if (span == NULL)
+        return;
+    span->end_seq = end_seq;
+    if (end_seq - span->seq > HTTP_SPAN_BYTES) /* sequence numbers wrap: the begin must stay behind the end */
+        span->seq = end_seq - HTTP_SPAN_BYTES;
+    /* Bytes that waited behind a hole are older than those that filled it. */
+    if (span->last_frame != 0 && f->chunk->ts_ns < span->last_ns)
+        return;
+    span->last_frame = f->chunk->frame;
+    span->last_capture = f->chunk->capture;
+    span->last_ns = f->chunk->ts_ns;
+}
+
+/* ---- messages -------------------------------------------------------------------------- */
+
+static void begin_request(const struct feeding *f, uint32_t seq)
+{
+    struct http_exchange *x = exchange_answered_already(f->http, seq);
+    f->stream->exchange = x != NULL ? x : exchange_new(f->http, f->memory);
+    f->http->requests++;
+    f->http->notes |= HTTP_NOTE_REQUEST;
+    if (f->stream->exchange != NULL) {
+        f->stream->exchange->request_seen = true;
+        span_begin(&f->stream->exchange->request, f->chunk, seq);
+    }
+}
+
+/* After an interim response the final one belongs to the same exchange. */
+static void begin_response(const struct feeding *f, uint32_t seq)
+{
+    f->stream->exchange = exchange_answered_by(f->http, f->memory, f->chunk);
+    f->http->notes |= HTTP_NOTE_RESPONSE;
+    if (f->stream->exchange != NULL && !f->stream->exchange->response_seen) {
+        f->stream->exchange->response_seen = true;
+        span_begin(&f->stream->exchange->response, f->chunk, seq);
+    }
+}
+
+static bool in_message(const struct http_stream *stream)
+{
+    return stream->parse != NULL || stream->plain;
+}
+
+static bool message_ended(const struct http_stream *stream)
+{
+    return stream->plain ? stream->body_left == 0 : parse_ended(stream->parse);
+}
+
+/* What llhttp's callbacks do. Is there a body as framed? */
+static bool take_head(const struct feeding *f, const struct plain_head *head)
+{
+    struct http_exchange *x = f->stream->exchange;
+    bool is_request = f->stream->is_request;
+    if (x == NULL)
+        return true;
+    if (is_request) {
+        struct http_target target = { 0 };
+        head_add_target(&target, head->target, head->target_length, f->memory->show_query);
+        head_take_target(&target, x, f->memory);
+    }
+    for (size_t i = 0; i < head->count; i++)
+        head_take_field(&head->fields[i], is_request, x, f->http, f->memory);
+    return framing_head(&head->framing, is_request, x, f->chunk) == HTTP_BODY_AS_FRAMED;
+}
+
+/* Begins the message that these bytes begin with. Returns how many of them are done with: a plain head; none
+ * where llhttp has to read it, or there is no memory. */
+static size_t begin(const struct feeding *f, const uint8_t *bytes, size_t length, uint32_t seq)
+{
+    struct http_stream *stream = f->stream;
+    struct plain_head head;
+    stream->is_request = f->http->client == (int)f->from;
+    size_t read = plain_head_read(&head, bytes, length, stream->is_request);
+    if (read == 0 && (stream->parse = parse_new(f->memory, stream->is_request)) == NULL)
+        return 0;
+    if (stream->is_request)
+        begin_request(f, seq);
+    else
+        begin_response(f, seq);
+    if (read == 0)
+        return 0;
+    bool body = take_head(f, &head);
+    if (body && head.framing.flags & F_CHUNKED) {
+        stream->parse = parse_new_chunked(f->memory, stream->is_request);
+    } else {
+        stream->plain = true;
+        stream->body_left = body ? framing_body_bytes(&head.framing, stream->is_request) : 0;
+    }
+    return read;
+}
+
+/* The message is over, or nothing is known of it any more. */
+static void drop_message(struct http_stream *stream, struct http_memory *memory)
+{
+    if (stream->parse != NULL)
+        parse_give(memory, stream->parse);
+    stream->parse = NULL;
+    stream->plain = false;
+}
+
+static void end_message(struct http_conn *http, struct http_memory *memory, unsigned from)
+{
+    struct http_stream *stream = &http->stream[from];
+    struct http_exchange *x = stream->exchange;
+    bool interim = stream->parse != NULL && stream->parse->interim;
+    drop_message(stream, memory);
+    stream->exchange = NULL;
+    if (x == NULL)
+        return;
+    if (stream->is_request) {
+        x->request_complete = true;
+        return;
+    }
+    if (interim)
+        return;
+    x->response_complete = true;
+    http->notes |= HTTP_NOTE_RESPONSE_COMPLETE;
+    if (x->upgraded) {
+        http->notes |= HTTP_NOTE_UPGRADE;
+        http->stream[0].mode = http->stream[1].mode = HTTP_MODE_TUNNEL;
+    }
+    exchange_retire(http, memory, x);
+}
+
+static void lose_thread(const struct feeding *f)
+{
+    struct http_stream *stream = f->stream;
+    stream->mode = HTTP_MODE_LOST;
+    stream->lost_bytes = true;
+    drop_message(stream, f->memory);
+    if (stream->exchange == NULL)
+        return;
+    if (stream->is_request)
+        stream->exchange->request_lost = true;
+    else
+        stream->exchange->response_lost = true;
+    stream->exchange = NULL;
+}
+
+static void become_opaque(struct http_conn *http, struct http_memory *memory, enum http_protocol protocol)
+{
+    for (int i = 0; i < 2; i++)
+        start_drop(&http->stream[i], memory);
+    http->protocol = (uint8_t)protocol;
+    http->stream[0].mode = http->stream[1].mode = HTTP_MODE_OPAQUE;
+}
+
+/* llhttp refuses the bytes. Before the first message is read, this is not HTTP at all. */
+static void refuse(const struct feeding *f)
+{
+    struct http_conn *http = f->http;
+    http->errors++;
+    bool http_seen = http->exchanges > 0 || http->mid_stream || f->stream->parse->head_done ||
+                     (http->first != NULL && (http->first->request_head ||
+                                              http->first->response_head));
+    if (!http_seen) {
+        become_opaque(http, f->memory, HTTP_PROTOCOL_OPAQUE);
+        return;
+    }
+    lose_thread(f);
+}
+
+/* Body bytes, or a gap of that length, of a message whose head was plain. */
+static void step_over(const struct feeding *f, uint64_t length)
+{
+    struct http_stream *stream = f->stream;
+    stream->body_left -= length;
+    if (length > 0 && stream->exchange != NULL)
+        framing_body(stream->exchange, stream->is_request, length, f->chunk);
+}
+
+/* Feeds bytes of the current message; returns how many were used: fewer when it ended. */
+static size_t feed(struct feeding *f, const uint8_t *bytes, size_t length)
+{
+    struct http_stream *stream = f->stream;
+    if (!stream->plain) {
+        if (!parse_feed(f, bytes, &length))
+            refuse(f);
+        return length;
+    }
+    if (length > stream->body_left)
+        length = stream->body_left;
+    step_over(f, length);
+    return length;
+}
+
+static void feed_messages(struct feeding *f)
+{
+    const struct tcp_chunk *chunk = f->chunk;
+    struct http_stream *stream = f->stream;
+    size_t at = 0;
+    while (at < chunk->length && stream->mode == HTTP_MODE_MESSAGES) {
+        if (!in_message(stream)) {
+            /* RFC 9112 section 2.2: empty lines before a message are ignored. */
+            while (at < chunk->length && (chunk->bytes[at] == '\r' || chunk->bytes[at] == '\n'))
+                at++;
+            if (at == chunk->length)
+                return;
+            if (f->http->client == (int)f->from && f->http->outstanding >= HTTP_MAX_OUTSTANDING) {
+                f->http->errors++;
+                lose_thread(f);
+                return;
+            }
+            at += begin(f, chunk->bytes + at, chunk->length - at, chunk->seq + (uint32_t)at);
+            if (!in_message(stream))
+                return;
+        }
+        at += feed(f, chunk->bytes + at, chunk->length - at);
+        if (stream->mode != HTTP_MODE_MESSAGES)
+            return;
+        span_extend(f, chunk->seq + (uint32_t)at);
+        if (message_ended(stream))
+            end_message(f->http, f->memory, f->from);
+    }
+}
+
+static void feed_gap(struct feeding *f)
+{
+    struct http_stream *stream = f->stream;
+    const struct tcp_chunk *chunk = f->chunk;
+    const struct http_exchange *x = stream->exchange;
+    if (!in_message(stream) || x == NULL) {
+        lose_thread(f);
+        return;
+    }
+    bool until_close = !stream->is_request && x->close_delimited;
+    uint64_t within = stream->plain ? stream->body_left
+                                    : parse_body_left(stream->parse, until_close, chunk->length);
+    if (within > chunk->length)
+        within = chunk->length;
+    if (within == 0) {
+        lose_thread(f);
+        return;
+    }
+    if (stream->plain)
+        step_over(f, within);
+    else
+        parse_bridge(f, within, until_close);
+    span_extend(f, chunk->seq + (uint32_t)within);
+    if (!message_ended(stream))
+        return;
+    end_message(f->http, f->memory, f->from);
+    if (within < chunk->length)
+        lose_thread(f); /* the next message began within the gap */
+}
+
+/* ---- the connection -------------------------------------------------------------------- */
+
+/* The first bytes of a direction, or the first after the thread was lost. */
+static void start(struct http_conn *http, struct http_memory *memory, unsigned from, const struct tcp_chunk *chunk)
+{
+    struct http_stream *stream = &http->stream[from];
+    bool begun = stream->mode == HTTP_MODE_START && stream->start != NULL;
+    uint32_t empty = 0; /* empty lines before a message, RFC 9112 section 2.2 */
+    while (!begun && empty < chunk->length && (chunk->bytes[empty] == '\r' || chunk->bytes[empty] == '\n'))
+        empty++;
+    if (empty == chunk->length)
+        return;
+    const uint8_t *bytes = chunk->bytes + empty;
+    uint32_t length = chunk->length - empty;
+    if (http->client < 0) {
+        bool request = detect_request(bytes, length), response = detect_response(bytes, length);
+        if (request != response)
+            http->client = (int8_t)(request ? from : !from);
+    }
+    bool fits = http->client == (int)from ? detect_request(bytes, length) : detect_response(bytes, length);
+    bool lost = stream->mode == HTTP_MODE_LOST || http->mid_stream || stream->lost_bytes;
+    if (!fits && !lost && empty == 0 && http->client == (int)from) {
+        enum detected detected = start_add(stream, memory, chunk);
+        if (detected == DETECTED_PERHAPS)
+            return;
+        fits = detected == DETECTED_YES;
+    }
+    if (http->client >= 0 && fits && (http->protocol == HTTP_PROTOCOL_NONE ||
+                                      http->protocol == HTTP_PROTOCOL_HTTP1)) {
+        http->protocol = HTTP_PROTOCOL_HTTP1;
+        stream->mode = HTTP_MODE_MESSAGES;
+        return;
+    }
+    start_drop(stream, memory);
+    enum http_protocol protocol = detect_protocol(chunk->bytes, chunk->length);
+    if (http->protocol == HTTP_PROTOCOL_NONE && protocol != HTTP_PROTOCOL_HTTP1 &&
+        (!lost || protocol != HTTP_PROTOCOL_OPAQUE)) {
+        become_opaque(http, memory, protocol);
+        return;
+    }
+    if (!lost && http->protocol == HTTP_PROTOCOL_HTTP1)
+        http->errors++; /* the other end speaks HTTP, this one something else */
+    stream->mode = HTTP_MODE_LOST;
+}
+
+/* What was kept of a request line that came in pieces. */
+static void feed_start(const struct feeding *f)
+{
+    struct http_start *start = f->stream->start;
+    if (start == NULL)
+        return;
+    f->stream->start = NULL;
+    struct feeding feeding = *f;
+    feeding.chunk = &start->chunk;
+    feed_messages(&feeding);
+    slab_give(&f->memory->starts, start);
+}
+
+void http_input(struct http_conn *http, struct http_memory *memory, unsigned from,
+                const struct tcp_chunk *chunk)
+{
+    struct http_stream *stream = &http->stream[from];
+    struct feeding feeding = { http, memory, stream, chunk, from };
+    if (http->protocol == HTTP_PROTOCOL_TLS) {
+        tls_input(&stream->tls, chunk);
+    } else if (chunk->bytes == NULL) {
+        if (stream->mode == HTTP_MODE_MESSAGES) {
+            feed_gap(&feeding);
+        } else if (stream->mode == HTTP_MODE_START) {
+            start_drop(stream, memory);
+            stream->mode = HTTP_MODE_LOST;
+            stream->lost_bytes = true;
+        }
+    } else {
+        if (stream->mode == HTTP_MODE_START || stream->mode == HTTP_MODE_LOST) {
+            bool begins = stream->mode == HTTP_MODE_START;
+            start(http, memory, from, chunk);
+            if (begins && stream->mode == HTTP_MODE_MESSAGES)
+                feed_start(&feeding);
+        }
+        if (stream->mode == HTTP_MODE_MESSAGES)
+            feed_messages(&feeding);
+        else if (http->protocol == HTTP_PROTOCOL_TLS)
+            tls_input(&stream->tls, chunk);
+    }
+}
+
+void http_finish(struct http_conn *http, struct http_memory *memory, unsigned from)
+{
+    struct http_stream *stream = &http->stream[from];
+    struct http_exchange *x = stream->exchange;
+    if (http->protocol == HTTP_PROTOCOL_TLS || !in_message(stream) || stream->is_request || x == NULL ||
+        !x->response_head ||
+        !x->close_delimited)
+        return;
+    end_message(http, memory, from);
+}
+
+void http_end(struct http_conn *http, struct http_memory *memory)
+{
+    for (int i = 0; i < 2 && http->protocol == HTTP_PROTOCOL_NONE; i++)
+        if (http->stream[i].mode == HTTP_MODE_START && http->stream[i].start != NULL)
+            become_opaque(http, memory, HTTP_PROTOCOL_OPAQUE);
+}
+
+void http_conn_free(struct http_conn *http, struct http_memory *memory)
+{
+    while (http->first != NULL) {
+        struct http_exchange *next = http->first->next;
+        exchange_give(memory, http->first);
+        http->first = next;
+    }
+    if (http->done != NULL)
+        exchange_give(memory, http->done);
+    for (int i = 0; i < 2 && http->protocol != HTTP_PROTOCOL_TLS; i++) {
+        start_drop(&http->stream[i], memory);
+        drop_message(&http->stream[i], memory);
+    }
+}
+
+const char *http_method_name(uint8_t method)
+{
+    return method == HTTP_METHOD_OWN ? NULL : llhttp_method_name((llhttp_method_t)method);
+}
+
+const char *http_exchange_method(const struct http_exchange *x)
+{
+    return x->method == HTTP_METHOD_OWN ? x->own_method : http_method_name(x->method);
+}
+
+bool http_method_is_idempotent(uint8_t method)
+{
+    switch (method) {
+    case HTTP_GET:
+    case HTTP_HEAD:
+    case HTTP_PUT:
+    case HTTP_DELETE:
+    case HTTP_OPTIONS:
+    case HTTP_TRACE:
+        return true;
+    }
+    return false;
+}
+
+const char *const http_protocol_names[] = {
+#define VALUE(id, name) [id] = name,
+#include "conversation/protocols.def"
+#undef VALUE
+    NULL,
+};

@@ -1,0 +1,38 @@
+#include "conversation/start.h"
+
+#include <string.h>
+
+void start_drop(struct http_stream *stream, struct http_memory *memory)
+{
+    if (stream->mode != HTTP_MODE_START || stream->start == NULL)
+        return;
+    slab_give(&memory->starts, stream->start);
+    stream->start = NULL;
+}
+
+enum detected start_add(struct http_stream *stream, struct http_memory *memory, const struct tcp_chunk *chunk)
+{
+    uint8_t line[2 * HTTP_START_BYTES];
+    const struct http_start *before = stream->start;
+    uint32_t kept = before != NULL ? before->chunk.length : 0;
+    uint32_t more = chunk->length < sizeof line - kept ? chunk->length : (uint32_t)sizeof line - kept;
+    if (before != NULL)
+        memcpy(line, before->bytes, kept);
+    memcpy(line + kept, chunk->bytes, more);
+    enum detected detected = detect_request_line(line, kept + more);
+    if (detected != DETECTED_PERHAPS)
+        return detected;
+    if (kept + chunk->length > HTTP_START_BYTES)
+        return DETECTED_NO;
+    if (before == NULL && (stream->start = slab_take(&memory->starts)) == NULL) {
+        memory->failed = true;
+        return DETECTED_NO;
+    }
+    struct http_start *start = stream->start;
+    if (before == NULL)
+        start->chunk = *chunk;
+    memcpy(start->bytes, line, kept + more);
+    start->chunk.bytes = start->bytes;
+    start->chunk.length = kept + more;
+    return DETECTED_PERHAPS;
+}

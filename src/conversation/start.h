@@ -1,0 +1,25 @@
+/*
+ * start - the first bytes of a client whose method nobody knows, until its request line is whole. Private to the
+ * floor.
+ */
+#ifndef HANGUP_CONVERSATION_START_H
+#define HANGUP_CONVERSATION_START_H
+
+#include "conversation/detect.h"
+
+/* A longer line that comes in several pieces is not waited for. */
+#define HTTP_START_BYTES 240
+
+struct http_start {
+    struct tcp_chunk chunk; /* the first of the pieces; its bytes are `bytes` */
+    uint8_t bytes[HTTP_START_BYTES];
+};
+
+/* Could these bytes, with those before them, become a request? Keeps them then (PERHAPS). YES: they did, and the
+ * start is to be fed to the stream, then the chunk. NO: nothing is kept. */
+enum detected start_add(struct http_stream *stream, struct http_memory *memory, const struct tcp_chunk *chunk);
+
+/* Gives back what is kept, if anything is. */
+void start_drop(struct http_stream *stream, struct http_memory *memory);
+
+#endif

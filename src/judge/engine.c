@@ -1,0 +1,398 @@
+#include "judge/engine.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/vec.h"
+#include "judge/hits.h"
+#include "judge/usual.h"
+
+/* What was judged of exchanges whose connection still runs hangs on it until it has a record. */
+struct early_hit {
+    struct early_hit *next;
+    const struct exchange_facts *exchange; /* NULL: nobody can know */
+    const char *because;                   /* then */
+    uint16_t rule;
+};
+
+struct engine *engine_new(const struct rules *rules, size_t parts, struct err *err)
+{
+    struct engine *engine = calloc(1, sizeof *engine);
+    if (engine == NULL) {
+        err_no_memory(err);
+        return NULL;
+    }
+    engine->rules = rules;
+    for (size_t i = 0; i < rules->count; i++) {
+        rule_bits_add(&engine->all, i);
+        if (rules->items[i]->scope == SCOPE_EXCHANGE)
+            rule_bits_add(&engine->exchange_rules, i);
+        if (rules->items[i]->scope == SCOPE_EXCHANGE && rules->items[i]->judges_open)
+            rule_bits_add(&engine->early_rules, i);
+    }
+    engine->parts = parts;
+    engine->examples = calloc(rules->count + 1, sizeof *engine->examples);
+    engine->members = calloc(rules->count + 1, sizeof *engine->members);
+    if (engine->examples == NULL || engine->members == NULL ||
+        !guards_init(&engine->guards, rules, &engine->all, SCOPE_CONNECTION) ||
+        !guards_init(&engine->exchange_guards, rules, &engine->exchange_rules, SCOPE_EXCHANGE)) {
+        engine_free(engine);
+        err_no_memory(err);
+        return NULL;
+    }
+    return engine;
+}
+
+/* ---- judging ----------------------------------------------------------------------------- */
+
+static void note_undecided(struct engine *engine, const struct rule *rule, const char *because,
+                           uint64_t record_id)
+{
+    for (size_t i = 0; i < engine->undecided.count; i++) {
+        struct undecided *u = &engine->undecided.items[i];
+        if (u->rule == rule && u->because == because) {
+            u->connections += u->last_record != record_id;
+            u->last_record = record_id;
+            return;
+        }
+    }
+    if (!VEC_ROOM(&engine->undecided)) {
+        engine->failed = true;
+        return;
+    }
+    engine->undecided.items[engine->undecided.count++] =
+        (struct undecided){ rule, because, 1, record_id };
+}
+
+/* The exchange goes with its connection; what a finding needs of it is copied. */
+static const struct exchange_facts *keep_exchange(struct engine *engine,
+                                                  const struct exchange_facts *facts)
+{
+    struct exchange_facts *copy = arena_alloc(&engine->arena, sizeof *copy);
+    struct http_exchange *exchange = arena_alloc(&engine->arena, sizeof *exchange);
+    const char *target = arena_strdup(&engine->arena, facts->exchange->target);
+    const char *host = arena_strdup(&engine->arena, facts->exchange->host);
+    if (copy == NULL || exchange == NULL || target == NULL || host == NULL) {
+        engine->failed = true;
+        return NULL;
+    }
+    *exchange = *facts->exchange;
+    exchange->next = NULL;
+    exchange->target = target;
+    exchange->host = host;
+    *copy = *facts;
+    copy->exchange = exchange;
+    return copy;
+}
+
+static void add_hit(struct engine *engine, size_t rule, const struct record *record,
+                    const struct exchange_facts *exchange)
+{
+    if (!VEC_ROOM(&engine->hits)) {
+        engine->failed = true;
+        return;
+    }
+    size_t n = engine->hits.count++;
+    engine->hits.items[n] = (struct hit){ .record = record, .exchange = exchange, .number = n,
+                                          .rule = (uint16_t)rule };
+}
+
+static bool is_empty(const struct rule_set_bits *rules)
+{
+    uint64_t any = 0;
+    for (size_t word = 0; word < RULE_WORDS; word++)
+        any |= rules->words[word];
+    return any == 0;
+}
+
+/* Does the rule's condition hold? Notes what nobody can know. */
+static bool holds(struct engine *engine, const struct rule *rule, const struct subject *subject)
+{
+    struct value v = expr_value(rule->scope == SCOPE_GROUP ? rule->members : rule->when, subject);
+    if (v.state == VALUE_UNKNOWN)
+        note_undecided(engine, rule, v.because, subject->record->id);
+    return v.state == VALUE_KNOWN && v.truth;
+}
+
+static void judge_early(struct engine *engine, size_t index, struct connection *c,
+                        const struct subject *subject)
+{
+    struct value v = expr_value(engine->rules->items[index]->when, subject);
+    bool unknown = v.state == VALUE_UNKNOWN;
+    if (!unknown && (v.state != VALUE_KNOWN || !v.truth))
+        return;
+    for (const struct early_hit *before = c->user; unknown && before != NULL; before = before->next)
+        if (before->rule == index && before->exchange == NULL && before->because == v.because)
+            return; /* once for a connection */
+    struct early_hit *early = arena_alloc(&engine->arena, sizeof *early);
+    if (early == NULL) {
+        engine->failed = true;
+        return;
+    }
+    *early = (struct early_hit){ c->user, unknown ? NULL : keep_exchange(engine, subject->exchange),
+                                 unknown ? v.because : NULL, (uint16_t)index };
+    c->user = early;
+}
+
+/* Takes out the rules that hold for nothing usual. */
+static void drop_unusual(struct rule_set_bits *rules, const struct guards *guards)
+{
+    for (size_t word = 0; word < RULE_WORDS; word++)
+        rules->words[word] &= ~guards->words[word].unusual;
+}
+
+/* Exchanges are judged when they are complete, by rules that ask for nothing that only their connection's
+ * end tells. */
+static void on_exchange(void *context, struct connection *c, const struct http_exchange *x)
+{
+    struct engine *engine = context;
+    struct rule_set_bits rules = engine->early_rules;
+    if (usual_exchange(c, x))
+        drop_unusual(&rules, &engine->exchange_guards);
+    if (is_empty(&rules))
+        return;
+    struct record *open = &engine->unfinished;
+    int client = c->http.client;
+    open->client = (uint8_t)(client < 0 ? 0 : client);
+    struct exchange_facts facts;
+    connection_exchange(c, open, x, &facts);
+    const struct subject subject = { open, &facts, NULL };
+    for (size_t word = 0; word < RULE_WORDS; word++) {
+        uint64_t left = rules.words[word];
+        if (left == 0)
+            continue;
+        left = guards_ask(&engine->exchange_guards.words[word], left, &subject).left;
+        if (left != 0) {
+            open->protocol = c->http.protocol;
+            open->open_seen = c->open_seen;
+            open->rtt = connection_rtt(c, open->client);
+        }
+        for (; left != 0; left &= left - 1)
+            judge_early(engine, rule_bits_first(word, left), c, &subject);
+    }
+}
+
+/* The rules on one exchange of a connection that is over. */
+static void judge_exchange(struct engine *engine, const struct connection *c, struct record *record,
+                           const struct http_exchange *x, struct rule_set_bits rules)
+{
+    if (usual_exchange(c, x))
+        drop_unusual(&rules, &engine->exchange_guards);
+    if (is_empty(&rules))
+        return;
+    struct exchange_facts facts;
+    connection_exchange(c, record, x, &facts);
+    const struct subject subject = { record, &facts, NULL };
+    for (size_t word = 0; word < RULE_WORDS; word++) {
+        uint64_t left = rules.words[word];
+        if (left != 0)
+            left = guards_ask(&engine->exchange_guards.words[word], left, &subject).left;
+        for (; left != 0; left &= left - 1) {
+            size_t rule = rule_bits_first(word, left);
+            if (!holds(engine, engine->rules->items[rule], &subject))
+                continue;
+            add_hit(engine, rule, record, keep_exchange(engine, &facts));
+            record->example = true;
+        }
+    }
+}
+
+/* Takes the record among the examples if it is one of the first connections. They come nearly in
+ * order, so that hardly one is displaced by a later one. */
+static bool take_example(struct examples *examples, struct record *record)
+{
+    if (examples->count < GROUP_EXAMPLES) {
+        examples->records[examples->count++] = record;
+        return true;
+    }
+    size_t latest = 0;
+    for (size_t i = 1; i < GROUP_EXAMPLES; i++)
+        if (examples->records[i]->id > examples->records[latest]->id)
+            latest = i;
+    if (examples->records[latest]->id < record->id)
+        return false;
+    examples->records[latest] = record;
+    return true;
+}
+
+/* The rules on the exchanges of a connection that is over. */
+static void judge_exchanges(struct engine *engine, const struct connection *c, struct record *record,
+                            const struct rule_set_bits *rules)
+{
+    /* A settled exchange was judged then, unless the rule is about the close as well. */
+    const struct http_exchange *done = c->http.done;
+    struct rule_set_bits late = *rules;
+    for (size_t word = 0; done != NULL && done->settled && word < RULE_WORDS; word++)
+        late.words[word] &= ~engine->early_rules.words[word];
+    if (done != NULL && !is_empty(&late))
+        judge_exchange(engine, c, record, done, late);
+    for (const struct http_exchange *x = c->http.first; x != NULL; x = x->next)
+        judge_exchange(engine, c, record, x, *rules);
+}
+
+static const char too_many_members[] = "so many connections came into question that they were left out (limit)";
+
+/* held: the guards know already that the condition holds. */
+static enum tracker_keep judge_connection(struct engine *engine, size_t index, bool held,
+                                          struct record *record)
+{
+    const struct rule *rule = engine->rules->items[index];
+    const struct subject subject = { record, NULL, NULL };
+    bool group = rule->scope == SCOPE_GROUP;
+    if (!held && !holds(engine, rule, &subject))
+        return TRACKER_KEEP_NOTHING;
+    if (group && engine->members[index]++ >= ENGINE_MAX_MEMBERS / engine->parts) {
+        note_undecided(engine, rule, too_many_members, record->id);
+        engine->crowded = true;
+        return TRACKER_KEEP_NOTHING;
+    }
+    add_hit(engine, index, record, NULL);
+    if (group && rule->lists != NULL && !engine->failed) {
+        struct value v = expr_value(rule->lists, &subject);
+        bool listed = v.state == VALUE_KNOWN && v.truth;
+        engine->hits.items[engine->hits.count - 1].background = !listed;
+        if (!listed)
+            return TRACKER_KEEP_RECORD;
+    }
+    record->example |= !group;
+    return !group || take_example(&engine->examples[index], record) ? TRACKER_KEEP_TIMELINE
+                                                                    : TRACKER_KEEP_RECORD;
+}
+
+static enum tracker_keep on_connection(void *context, struct connection *c,
+                                       struct record *record)
+{
+    struct engine *engine = context;
+    enum tracker_keep keep = TRACKER_KEEP_NOTHING;
+    for (const struct early_hit *early = c->user; early != NULL; early = early->next) {
+        if (early->because != NULL) {
+            note_undecided(engine, engine->rules->items[early->rule], early->because, record->id);
+            continue;
+        }
+        add_hit(engine, early->rule, record, early->exchange);
+        record->example = true;
+    }
+    const struct subject subject = { record, NULL, NULL };
+    struct rule_set_bits rules = engine->all;
+    if (usual_connection(record))
+        drop_unusual(&rules, &engine->guards);
+    for (size_t word = 0; word < RULE_WORDS; word++) {
+        if (rules.words[word] == 0)
+            continue;
+        struct guard_answer answer =
+            guards_ask(&engine->guards.words[word], rules.words[word], &subject);
+        rules.words[word] = answer.left & engine->exchange_rules.words[word];
+        uint64_t left = answer.left & ~engine->exchange_rules.words[word];
+        for (; left != 0; left &= left - 1) {
+            size_t rule = rule_bits_first(word, left);
+            bool held = answer.held >> rule % 64 & 1;
+            enum tracker_keep wanted = judge_connection(engine, rule, held, record);
+            keep = wanted > keep ? wanted : keep;
+        }
+    }
+    if (!is_empty(&rules))
+        judge_exchanges(engine, c, record, &rules);
+    return record->example ? TRACKER_KEEP_TIMELINE : keep;
+}
+
+struct tracker_sink engine_sink(struct engine *engine)
+{
+    return (struct tracker_sink){ on_exchange, on_connection, engine };
+}
+
+bool engine_crowded(const struct engine *engine)
+{
+    return engine->parts > 1 && engine->crowded;
+}
+
+/* ---- parts ------------------------------------------------------------------------------- */
+
+static bool merge_undecided(struct engine *engine, const struct engine *other)
+{
+    for (size_t i = 0; i < other->undecided.count; i++) {
+        const struct undecided *more = &other->undecided.items[i];
+        size_t at = 0;
+        while (at < engine->undecided.count &&
+               (engine->undecided.items[at].rule != more->rule ||
+                engine->undecided.items[at].because != more->because))
+            at++;
+        if (at < engine->undecided.count) {
+            engine->undecided.items[at].connections += more->connections;
+            continue;
+        }
+        if (!VEC_ROOM(&engine->undecided))
+            return false;
+        engine->undecided.items[engine->undecided.count++] = *more;
+    }
+    return true;
+}
+
+bool engine_merge(struct engine *engine, struct engine *other, struct err *err)
+{
+    engine->failed |= other->failed || !merge_undecided(engine, other);
+    for (size_t i = 0; i < other->hits.count && !engine->failed; i++) {
+        engine->failed |= !VEC_ROOM(&engine->hits);
+        if (!engine->failed)
+            engine->hits.items[engine->hits.count++] = other->hits.items[i];
+    }
+    for (size_t rule = 0; rule < engine->rules->count; rule++)
+        for (size_t i = 0; i < other->examples[rule].count; i++)
+            take_example(&engine->examples[rule], other->examples[rule].records[i]);
+    return !engine->failed || err_no_memory(err);
+}
+
+/* Which connections may be shown must not depend on the order in which they were judged. */
+static void mark_examples(struct engine *engine)
+{
+    for (size_t rule = 0; rule < engine->rules->count; rule++)
+        for (size_t i = 0; i < engine->examples[rule].count; i++)
+            engine->examples[rule].records[i]->example = true;
+}
+
+static int compare_undecided(const void *a, const void *b)
+{
+    const struct undecided *x = a, *y = b;
+    int order = strcmp(x->rule->id, y->rule->id);
+    return order != 0 ? order : strcmp(x->because, y->because);
+}
+
+bool engine_finish(struct engine *engine, struct err *err)
+{
+    mark_examples(engine);
+    if (engine->undecided.count > 0)
+        qsort(engine->undecided.items, engine->undecided.count, sizeof *engine->undecided.items,
+              compare_undecided);
+    sort_groups(engine);
+    judge_groups(engine);
+    explain_hits(engine);
+    sort_groups(engine);
+    make_findings(engine);
+    return !engine->failed || err_no_memory(err);
+}
+
+const struct finding *engine_findings(const struct engine *engine, size_t *count)
+{
+    *count = engine->findings.count;
+    return engine->findings.items;
+}
+
+const struct undecided *engine_undecided(const struct engine *engine, size_t *count)
+{
+    *count = engine->undecided.count;
+    return engine->undecided.items;
+}
+
+void engine_free(struct engine *engine)
+{
+    if (engine == NULL)
+        return;
+    arena_free(&engine->arena);
+    guards_free(&engine->guards);
+    guards_free(&engine->exchange_guards);
+    free(engine->hits.items);
+    free(engine->findings.items);
+    free(engine->undecided.items);
+    free(engine->examples);
+    free(engine->members);
+    free(engine);
+}

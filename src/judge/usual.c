@@ -1,0 +1,43 @@
+#include "judge/usual.h"
+
+static bool is_short(int64_t ns)
+{
+    return ns >= 0 && ns <= USUAL_SHORTLY_NS;
+}
+
+/* One end neither reset the connection nor waited in vain. */
+static bool is_at_ease(const struct record *r, enum end_role role)
+{
+    const struct wait_facts *w = &r->waits[role];
+    return r->resets[role] == 0 && r->rst_kind[role] == TCP_RESET_NONE && w->rst_hops == HOPS_ABSENT &&
+           (r->repeats[role] | w->repeats | w->fin_repeats | w->probes | w->small_waits) == 0 &&
+           (w->stalled_ms | w->zero_window_ms) == 0;
+}
+
+bool usual_connection(const struct record *r)
+{
+    return r->established && r->syn_answer == SYN_ANSWERED && !r->challenged && !r->unreachable &&
+           r->syns[ROLE_CLIENT] <= 1 && r->syns_after_data[ROLE_SERVER] == 0 && !r->one_sided &&
+           is_at_ease(r, ROLE_CLIENT) && is_at_ease(r, ROLE_SERVER) && !r->foreign_reset_believed &&
+           r->resets_apart_ns == NS_ABSENT && r->reset_on_data_by < 0 && r->tls_alert_by < 0 &&
+           r->survived_ms <= USUAL_SHORTLY_NS / NS_PER_MS && r->silent_by < 0 && r->unsolicited == 0 && !r->lost_thread &&
+           (r->overdue == NS_ABSENT || is_short(r->overdue)) &&
+           (r->fin_wait_2_by < 0 || is_short(r->fin_wait_2_end_ns - r->fin_wait_2_ns));
+}
+
+/* Nothing of the conversation was missed so far. */
+static bool is_followed(const struct connection *c)
+{
+    const struct http_stream *streams = c->http.stream;
+    return c->open_seen && !streams[0].lost_bytes && !streams[1].lost_bytes &&
+           streams[0].mode != HTTP_MODE_LOST && streams[1].mode != HTTP_MODE_LOST;
+}
+
+bool usual_exchange(const struct connection *c, const struct http_exchange *x)
+{
+    const struct http_exchange *done = c->http.done; /* the one before it, or itself */
+    return x->request_complete && x->response_complete && x->request_seen && x->request_head &&
+           x->response_seen && x->response_head && !x->expect_continue && x->interim == 0 &&
+           x->keep_alive_timeout_s < 0 && is_followed(c) &&
+           (done == NULL || done == x || !done->response_close);
+}

@@ -1,0 +1,66 @@
+/*
+ * fields - the registry of facts that rules may use: one table for the expression compiler,
+ * `hangup fields` and the manual.
+ */
+#ifndef HANGUP_LANG_FIELDS_H
+#define HANGUP_LANG_FIELDS_H
+
+#include <stddef.h>
+
+#include "facts/deadline.h"
+#include "facts/record.h"
+#include "lang/value.h"
+
+enum scope {
+    SCOPE_CONNECTION, /* of a connection that is over */
+    SCOPE_EXCHANGE,   /* of one request and its response */
+    SCOPE_GROUP,      /* of the connections gathered in one finding */
+};
+
+/* What a field is read from; what its scope does not have is NULL. */
+struct subject {
+    const struct record *record;
+    const struct exchange_facts *exchange;
+    const struct deadline *deadline;
+};
+
+/* When nothing can change a fact any more. */
+enum field_known {
+    KNOWN_EARLY,    /* as soon as an exchange is complete, its connection being open */
+    KNOWN_AT_CLOSE, /* when the connection is over */
+    KNOWN_AT_END,   /* when all connections of the group are */
+};
+
+/* Values in connections and exchanges that are usual (usual.h), as get_integer has them: they lie between two,
+ * NS_ABSENT being the lowest, and none is unknown. */
+struct field_usual {
+    bool known;
+    int64_t low, high;
+};
+
+/* Durations that are usual are not longer: rules look for what takes longer. */
+#define USUAL_SHORTLY_NS NS_PER_S
+
+struct field {
+    const char *name;
+    enum scope scope;
+    enum value_type type;
+    const char *const *names; /* TYPE_ENUM: its values, NULL at the end */
+    enum field_known known;
+    struct field_usual usual;
+    struct value (*get)(const struct subject *subject);
+    /* The same in few instructions: a boolean, the index of a name, a whole number (all are but those of
+     * groups), nanoseconds; NS_ABSENT, NS_UNKNOWN. Of a text or span that is not absent: NS_UNKNOWN. */
+    int64_t (*get_integer)(const struct subject *subject);
+    const char *meaning;
+};
+
+/* NULL: there is no such field. */
+const struct field *field_find(const char *name, size_t length);
+
+/* The whole registry, in the order in which it is documented. */
+const struct field *fields_all(size_t *count);
+
+const char *scope_name(enum scope scope);
+
+#endif

@@ -1,0 +1,44 @@
+/*
+ * analysis - one run: captures -> connections -> findings. All state hangs on one object;
+ * several may live side by side.
+ */
+#ifndef HANGUP_RUN_ANALYSIS_H
+#define HANGUP_RUN_ANALYSIS_H
+
+#include "capture/capture_set.h"
+#include "judge/engine.h"
+
+struct analysis {
+    const struct rules *rules;
+    struct capture_set *captures; /* owned by the analysis */
+    struct intake intake;         /* counts of packets */
+    struct shards *shards;        /* NULL: one thread */
+    struct tracker *tracker;      /* with all counts */
+    struct engine *engine;        /* with all findings */
+};
+
+#define ANALYSIS_MAX_THREADS 64
+
+struct analysis_options {
+    struct tracker_options tracker;
+    size_t threads;      /* that follow connections, besides the one that reads; 0, 1: the reading
+                            one does all. The report is the same. */
+    bool threads_always; /* for small files too */
+};
+
+/* Called now and then with the packets read so far; NULL: nobody asks. */
+struct analysis_progress {
+    void (*report)(void *context, uint64_t packets);
+    void *context;
+};
+
+/* Reads the captures to their end and judges. Takes the captures over, also on failure. The rules
+ * must outlive the analysis. */
+struct analysis *analysis_run(struct capture_set *captures, const struct rules *rules,
+                              const struct analysis_options *options,
+                              const struct analysis_progress *progress,
+                              struct err *err) WARN_UNUSED;
+
+void analysis_free(struct analysis *analysis);
+
+#endif

@@ -1,0 +1,25 @@
+#include "track/act.h"
+
+struct act act_of(const struct connection *c, unsigned e)
+{
+    const struct tcp_end *end = &c->tcp.end[e];
+    struct act act = { .ack = end->ack, .ack_known = end->ack_known };
+    bool reset = end->resets > 0 && end->rst_kind != TCP_RESET_FOREIGN;
+    bool reset_first = reset && end->fin_seen &&
+                       connection_mark(c, e, END_RST)->ns < connection_mark(c, e, END_FIN)->ns;
+    if (end->fin_seen && !reset_first) {
+        act.how = HOW_FIN;
+        act.seq = end->fin_seq;
+        act.ack = end->fin_ack;
+        act.mark = *connection_mark(c, e, END_FIN);
+    } else if (reset) {
+        act.how = HOW_RST;
+        act.seq = end->base_known ? end->snd_nxt : end->rst_seq;
+        if (end->rst_kind == TCP_RESET_ABORTING && end->rst_ack != 0) {
+            act.ack = end->rst_ack;
+            act.ack_known = true;
+        }
+        act.mark = *connection_mark(c, e, END_RST);
+    }
+    return act;
+}

@@ -1,0 +1,19 @@
+/*
+ * act - what one end did to close its connection. Private to the floor.
+ */
+#ifndef HANGUP_TRACK_ACT_H
+#define HANGUP_TRACK_ACT_H
+
+#include "track/connection.h"
+
+/* What an end did to close: its FIN, or its reset if it sent no FIN before. */
+struct act {
+    enum close_how how; /* HOW_OPEN: nothing */
+    uint32_t seq, ack;  /* its own position, and what it had received */
+    bool ack_known;
+    struct mark mark;
+};
+
+struct act act_of(const struct connection *c, unsigned end);
+
+#endif

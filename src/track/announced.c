@@ -1,0 +1,52 @@
+#include "track/announced.h"
+
+#include "base/seq.h"
+
+/* Streams of events may rest for as long as they like. */
+static bool owes_close(const struct http_exchange *x)
+{
+    if (!x->response_head || x->upgraded || x->event_stream)
+        return false;
+    return x->close_delimited || (x->response_close && x->response_complete);
+}
+
+static int64_t earlier(int64_t ns, const struct mark *mark)
+{
+    return mark->frame != 0 && mark->ns < ns ? mark->ns : ns;
+}
+
+void fill_overdue(const struct connection *c, unsigned client, int64_t end_ns, struct record *r)
+{
+    const struct http_exchange *done = c->http.done, *first = c->http.first;
+    r->overdue = NS_ABSENT;
+    const struct http_exchange *x = done != NULL && owes_close(done)     ? done
+                                    : first != NULL && owes_close(first) ? first
+                                                                         : NULL;
+    if (c->http.protocol != HTTP_PROTOCOL_HTTP1)
+        return;
+    int64_t until = end_ns;
+    for (int e = 0; e < 2; e++)
+        until = earlier(earlier(until, connection_mark(c, (unsigned)e, END_FIN)), connection_mark(c, (unsigned)e, END_RST));
+    /* Where its SYN, or the ACK of the response, is not in the capture, its end may be missing as well. */
+    const struct tcp_end *receiver = &c->tcp.end[client];
+    bool cut_off = until == end_ns && x != NULL &&
+                   (!c->open_seen || !receiver->ack_known ||
+                    seq_lt(receiver->ack, x->response.end_seq));
+    if (r->lost_thread || r->one_sided || cut_off) {
+        r->overdue = NS_UNKNOWN;
+        return;
+    }
+    if (x == NULL)
+        return;
+    r->overdue = until > x->response.last_ns ? until - x->response.last_ns : 0;
+    r->overdue_body = x->close_delimited;
+}
+
+int8_t after_announced_close(const struct connection *c, bool answers_missing,
+                             const struct http_exchange *x)
+{
+    const struct http_before before = http_before(&c->http, x);
+    if (before.seen && before.response_close && !before.upgraded && x->request.ack != 0)
+        return seq_leq(before.end_seq, x->request.ack);
+    return answers_missing || (!before.seen && !c->open_seen) ? -1 : 0;
+}

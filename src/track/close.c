@@ -1,0 +1,476 @@
+/*
+ * close - who ended the connection, how, and where the conversation stood.
+ *
+ * Decided when the connection is over, from sequence and ACK numbers: the capture's clock only
+ * breaks ties that the numbers leave.
+ */
+#include <string.h>
+
+#include "base/seq.h"
+#include "base/text.h"
+#include "track/act.h"
+#include "track/announced.h"
+#include "track/connection.h"
+
+/* Which end closed first: 0, 1; 2: neither knew of the other's close. */
+static unsigned first_closer(const struct connection *c, const struct act act[2])
+{
+    if (act[0].how == HOW_OPEN || act[1].how == HOW_OPEN)
+        return act[0].how == HOW_OPEN;
+    unsigned earlier = act[1].mark.ns < act[0].mark.ns;
+    for (unsigned e = 0; e < 2; e++) {
+        /* An answering reset has no ACK number of its own: it answers what came before. */
+        bool tells = act[e].how == HOW_FIN ||
+                     c->tcp.end[e].rst_kind == TCP_RESET_ABORTING;
+        if (tells && act[!e].how == HOW_FIN && act[e].ack_known &&
+            seq_lt(act[!e].seq, act[e].ack))
+            return !e;
+    }
+    if (act[0].how == HOW_FIN && act[1].how == HOW_FIN)
+        return 2;
+    return earlier;
+}
+
+/* ---- the conversation, as the closing end saw it --------------------------------------------- */
+
+struct view {
+    bool server;      /* the closing end is the server */
+    uint32_t seq, ack;
+    bool ack_known;
+};
+
+static bool sees_request_start(const struct view *v, const struct http_exchange *x)
+{
+    if (!x->request_seen)
+        return x->response_seen; /* it answered something that was not captured */
+    return v->server ? v->ack_known && seq_lt(x->request.seq, v->ack)
+                     : seq_lt(x->request.seq, v->seq);
+}
+
+static bool sees_request_end(const struct view *v, const struct http_exchange *x)
+{
+    return !x->request_seen || (x->request_complete && (!v->server || !v->ack_known ||
+                                                        seq_leq(x->request.end_seq, v->ack)));
+}
+
+static bool sees_response_start(const struct view *v, const struct http_exchange *x)
+{
+    return x->response_seen && (v->server || !v->ack_known ||
+                                seq_lt(x->response.seq, v->ack));
+}
+
+static bool sees_response_end(const struct view *v, const struct http_exchange *x)
+{
+    return x->response_complete && (v->server || !v->ack_known ||
+                                    seq_leq(x->response.end_seq, v->ack));
+}
+
+/* A response that no captured request had asked for was not there yet when the client closed. The
+ * request may only be missing where the connection began before the capture. */
+static bool unasked_and_later(const struct connection *c, const struct view *v,
+                              const struct http_exchange *x)
+{
+    return !x->request_seen && c->open_seen && !sees_response_start(v, x);
+}
+
+static enum close_phase phase_of(const struct connection *c, const struct view *v)
+{
+    const struct http_conn *http = &c->http;
+    const struct tcp_end *end0 = &c->tcp.end[0], *end1 = &c->tcp.end[1];
+    if (http->protocol == HTTP_PROTOCOL_NONE) {
+        bool started = end0->syn_seen || end1->syn_seen;
+        bool silent = end0->payload_bytes + end1->payload_bytes == 0;
+        return started && silent ? PHASE_FRESH : PHASE_UNKNOWN;
+    }
+    if (http->protocol != HTTP_PROTOCOL_HTTP1)
+        return PHASE_UNKNOWN;
+    if (http->stream[0].mode == HTTP_MODE_TUNNEL)
+        return PHASE_TUNNEL;
+    const struct http_exchange *last = http->done, *open = NULL;
+    for (const struct http_exchange *x = http->first; x != NULL; x = x->next) {
+        if (!sees_request_start(v, x) || unasked_and_later(c, v, x))
+            continue;
+        last = x;
+        if (open == NULL && !sees_response_end(v, x))
+            open = x;
+    }
+    if (open == NULL && http->done != NULL && !sees_response_end(v, http->done) &&
+        !unasked_and_later(c, v, http->done))
+        open = http->done;
+    if (open != NULL) {
+        if (!sees_request_end(v, open))
+            return PHASE_REQUEST;
+        /* After an announced close nothing more is answered (RFC 9112 section 9.6). */
+        if (http->done != NULL && http->done != open && http->done->response_close)
+            return PHASE_DONE;
+        return sees_response_start(v, open) ? PHASE_RESPONSE : PHASE_WAITING;
+    }
+    if (last == NULL)
+        return c->open_seen ? PHASE_FRESH : PHASE_UNKNOWN;
+    if (last->response_close || last->request_close || last->close_delimited)
+        return PHASE_DONE;
+    /* Answered early, and the request still incomplete. */
+    return last->request_seen && !last->request_complete ? PHASE_REQUEST : PHASE_IDLE;
+}
+
+/* What the closing end surely had, but was overtaken on the path or by another queue of the card, is captured
+ * so much later at most. Wireshark's limit, too, where it knows no round trip. */
+#define OVERTAKEN_NS (3 * NS_PER_MS)
+
+/* Times from events that the closing end knew of to its close. */
+static void durations(const struct connection *c, const struct view *v, int64_t at,
+                      struct record *r)
+{
+    const struct http_conn *http = &c->http;
+    int64_t request = NS_ABSENT, response = NS_ABSENT, activity = NS_ABSENT;
+    bool had_all = true; /* the closing end, of the activity */
+    for (const struct http_exchange *x = http->done != NULL ? http->done : http->first; x != NULL;
+         x = x == http->done ? http->first : x->next) {
+        if (!sees_request_start(v, x))
+            continue;
+        if (x->request_seen) {
+            if (sees_request_end(v, x) && x->request.last_ns > request)
+                request = x->request.last_ns;
+            if (x->request.last_ns > activity) {
+                activity = x->request.last_ns;
+                had_all = sees_request_end(v, x);
+            }
+        }
+        if (sees_response_end(v, x))
+            response = x->response.last_ns;
+        if (sees_response_start(v, x) && x->response.last_ns > activity) {
+            activity = x->response.last_ns;
+            had_all = sees_response_end(v, x);
+        }
+    }
+    if (http->protocol != HTTP_PROTOCOL_HTTP1 && c->closing != NULL)
+        for (int i = 0; i < 2; i++)
+            if (c->closing->data_at_close[i] > activity)
+                activity = c->closing->data_at_close[i];
+    r->since_request = request == NS_ABSENT ? NS_ABSENT : at - request;
+    r->since_response = response == NS_ABSENT ? NS_ABSENT : at - response;
+    r->since_activity = activity == NS_ABSENT ? NS_ABSENT : at - activity;
+    if (r->lost_thread)
+        r->since_request = r->since_response = NS_UNKNOWN;
+    /* A gap is dated by what shows it, which may be later than the close; so does a retransmission come. */
+    int64_t *times[] = { &r->since_request, &r->since_response, &r->since_activity };
+    for (int i = 0; i < 3; i++)
+        if (*times[i] < 0 && *times[i] != NS_ABSENT)
+            *times[i] = *times[i] >= -OVERTAKEN_NS && (i < 2 || had_all) ? 0 : NS_UNKNOWN;
+    const struct mark *open = c->handshake_done.frame != 0 && c->handshake_timed ? &c->handshake_done
+                              : r->mark[MARK_SYN_ACK].frame != 0 ? &r->mark[MARK_SYN_ACK]
+                                                                 : &r->mark[MARK_SYN];
+    r->since_open = !c->open_seen || open->frame == 0 ? NS_UNKNOWN
+                    : at < open->ns                   ? 0
+                                                      : at - open->ns;
+}
+
+static bool lost_thread(const struct connection *c)
+{
+    const struct http_conn *http = &c->http;
+    /* Its start was captured but for the SYN or the SYN-ACK: what that end sent until it was first seen
+     * is missing, and nobody knows how much. */
+    bool start_missing = c->open_seen && (!c->tcp.end[0].syn_seen || !c->tcp.end[1].syn_seen);
+    return http->protocol == HTTP_PROTOCOL_HTTP1 &&
+           (start_missing || http->stream[0].lost_bytes || http->stream[1].lost_bytes ||
+            http->stream[0].mode == HTTP_MODE_LOST || http->stream[1].mode == HTTP_MODE_LOST);
+}
+
+static bool lost_requests(const struct connection *c, unsigned client)
+{
+    const struct http_stream *asked = &c->http.stream[client];
+    return asked->lost_bytes || asked->mode == HTTP_MODE_LOST || !c->tcp.end[client].syn_seen;
+}
+
+static uint16_t unsolicited_status(const struct http_conn *http)
+{
+    uint16_t status = 0;
+    for (const struct http_exchange *x = http->done != NULL ? http->done : http->first; x != NULL;
+         x = x == http->done ? http->first : x->next)
+        if (!x->request_seen && x->response_head)
+            status = x->status;
+    return status;
+}
+
+/* The client sent its FIN with a request outstanding, and still took the response. (That it took the last
+ * byte need not be in the capture.) */
+static bool half_closed(const struct connection *c, unsigned client, const struct record *r)
+{
+    const struct tcp_end *end = &c->tcp.end[client];
+    const struct http_exchange *x = c->http.done;
+    return (r->close_by == BY_CLIENT || r->close_by == BY_BOTH) && r->close_how == HOW_FIN &&
+           end->resets == 0 && x != NULL &&
+           c->http.first == NULL && seq_lt(end->fin_ack, x->response.end_seq) &&
+           seq_lt(end->fin_ack, end->ack);
+}
+
+static bool mid_exchange(enum close_phase phase)
+{
+    return phase == PHASE_WAITING || phase == PHASE_RESPONSE;
+}
+
+static void fill_close(const struct connection *c, unsigned client, struct record *r)
+{
+    struct act act[2] = { act_of(c, 0), act_of(c, 1) };
+    r->since_open = r->since_request = r->since_response = r->since_activity = NS_ABSENT;
+    if (act[0].how == HOW_OPEN && act[1].how == HOW_OPEN) {
+        bool foreign = c->tcp.end[0].resets + c->tcp.end[1].resets > 0;
+        r->close_by = foreign ? BY_NETWORK : BY_NOBODY;
+        r->close_how = foreign ? HOW_RST : HOW_OPEN;
+        r->close_phase = foreign ? PHASE_UNKNOWN : PHASE_NONE;
+        return;
+    }
+    unsigned closer = first_closer(c, act);
+    unsigned seen_from = closer == 2 ? act[1].mark.ns < act[0].mark.ns : closer;
+    const struct act *a = &act[seen_from];
+    r->close_by = closer == 2 ? BY_BOTH : closer == client ? BY_CLIENT : BY_SERVER;
+    struct view view = { seen_from != client, a->seq, a->ack, a->ack_known };
+    /* Neither knew of the other's close: that of a client which had not all of its response hurts. */
+    struct view waited = { false, act[client].seq, act[client].ack, act[client].ack_known };
+    if (closer == 2 && mid_exchange(phase_of(c, &waited))) {
+        seen_from = client;
+        a = &act[client];
+        view = waited;
+    }
+    r->close_how = (uint8_t)a->how;
+    bool connecting = c->open_seen && (!r->established || (c->handshake_done.frame != 0 &&
+                                                           a->mark.ns < c->handshake_done.ns));
+    r->close_phase = (uint8_t)(connecting ? PHASE_CONNECTING : phase_of(c, &view));
+    /* Bytes that came again may have been there before, and only their ACK was lost. */
+    bool unsure = a->how == HOW_RST && c->tcp.end[seen_from].rst_kind == TCP_RESET_ANSWERING &&
+                  c->tcp.end[!seen_from].data_again;
+    if ((r->lost_thread || unsure) && r->close_phase != PHASE_TUNNEL)
+        r->close_phase = PHASE_UNKNOWN;
+    durations(c, &view, a->mark.ns, r);
+    r->half_closed = half_closed(c, client, r);
+    if (r->one_sided) {
+        /* What the unseen end sent, and whether it closed first, nobody can tell. */
+        r->close_by = BY_UNKNOWN;
+        r->close_phase = PHASE_UNKNOWN;
+        r->since_request = r->since_response = r->since_activity = NS_UNKNOWN;
+    }
+}
+
+static void fill_fin_wait_2(const struct connection *c, unsigned client, int64_t end_ns,
+                            struct record *r)
+{
+    r->fin_wait_2_by = -1;
+    for (unsigned e = 0; e < 2; e++) {
+        const struct mark *acked = connection_mark(c, e, END_FIN_ACKED);
+        const struct tcp_end *peer = &c->tcp.end[!e];
+        /* Simultaneous or second closers go other ways. */
+        const struct mark *own_rst = connection_mark(c, e, END_RST);
+        if (acked->frame == 0 || (own_rst->frame != 0 && own_rst->ns <= acked->ns))
+            continue;
+        const struct mark *fin = connection_mark(c, !e, END_FIN), *rst = connection_mark(c, !e, END_RST);
+        if ((fin->frame != 0 && fin->ns <= acked->ns) || (rst->frame != 0 && rst->ns <= acked->ns))
+            continue;
+        int64_t ends = end_ns;
+        if (own_rst->frame != 0 && own_rst->ns < ends)
+            ends = own_rst->ns;
+        if (fin->frame != 0 && fin->ns < ends)
+            ends = fin->ns;
+        if (rst->frame != 0 && rst->ns < ends)
+            ends = rst->ns;
+        r->fin_wait_2_by = (int8_t)(e == client ? ROLE_CLIENT : ROLE_SERVER);
+        r->fin_wait_2_ns = acked->ns;
+        r->fin_wait_2_end_ns = ends;
+        r->fin_wait_2_open = !peer->fin_seen && fin->frame == 0 && rst->frame == 0 &&
+                             own_rst->frame == 0;
+        return;
+    }
+}
+
+static void fill_marks(const struct connection *c, unsigned client, struct record *r)
+{
+    unsigned server = !client;
+    struct mark *m = r->mark;
+    m[MARK_SYN] = *connection_mark(c, client, END_SYN);
+    m[MARK_SYN_ACK] = *connection_mark(c, server, END_SYN);
+    m[MARK_ESTABLISHED] = c->handshake_done;
+    m[MARK_CLIENT_FIN] = *connection_mark(c, client, END_FIN);
+    m[MARK_CLIENT_FIN_ACK] = *connection_mark(c, client, END_FIN_ACKED);
+    m[MARK_SERVER_FIN] = *connection_mark(c, server, END_FIN);
+    m[MARK_SERVER_FIN_ACK] = *connection_mark(c, server, END_FIN_ACKED);
+    m[MARK_CLIENT_RST] = *connection_mark(c, client, END_RST);
+    m[MARK_SERVER_RST] = *connection_mark(c, server, END_RST);
+    if (c->closing != NULL)
+        m[MARK_DATA_INTO_CLOSED] = c->closing->offender;
+    /* The oldest request without complete response is the one that a close can have hurt. */
+    const struct http_exchange *x = c->http.first != NULL ? c->http.first : c->http.done;
+    if (x != NULL && x->request_seen) {
+        m[MARK_REQUEST] = (struct mark){ x->request.first_ns, x->request.first_frame,
+                                         x->request.first_capture };
+        m[MARK_REQUEST_END] = (struct mark){ x->request.last_ns, x->request.last_frame,
+                                             x->request.last_capture };
+    }
+    if (x != NULL && x->response_seen) {
+        m[MARK_RESPONSE] = (struct mark){ x->response.first_ns, x->response.first_frame,
+                                          x->response.first_capture };
+        m[MARK_RESPONSE_END] = (struct mark){ x->response.last_ns, x->response.last_frame,
+                                              x->response.last_capture };
+    }
+    const struct http_exchange *done = c->http.done;
+    if (done != NULL)
+        m[MARK_LAST_RESPONSE] = (struct mark){ done->response.last_ns, done->response.last_frame,
+                                               done->response.last_capture };
+}
+
+/* A client waits this long at least before it sends its SYN again (RFC 6298 section 2.1). */
+#define SYN_WAIT_NS NS_PER_S
+
+static enum syn_answer syn_answer(const struct connection *c, unsigned client, int64_t end_ns)
+{
+    const struct tcp_end *end = &c->tcp.end[client];
+    if (!c->open_seen)
+        return SYN_NOT_SEEN;
+    if (!end->syn_seen || end->state != TCP_SYN_SENT || c->tcp.end[!client].segments > 0)
+        return SYN_ANSWERED;
+    bool waited = end->syns > 2 || end_ns - c->tcp.last_ns >= SYN_WAIT_NS;
+    return waited ? SYN_NO_ANSWER : SYN_ANSWER_MAY_COME;
+}
+
+static void fill_tls(const struct connection *c, unsigned client, struct record *r)
+{
+    const struct http_stream *streams[] = { &c->http.stream[client], &c->http.stream[!client] };
+    r->tls_alert_by = -1;
+    if (c->http.protocol != HTTP_PROTOCOL_TLS)
+        return;
+    const struct tls_stream *server = &streams[ROLE_SERVER]->tls;
+    /* Before a handshake in mid-stream something else went by: a proxy's CONNECT, STARTTLS. */
+    bool missing = !c->open_seen || r->one_sided || streams[0]->lost_bytes || streams[1]->lost_bytes;
+    enum tls_handshake handshake = tls_handshake(&streams[ROLE_CLIENT]->tls, server);
+    if (missing && handshake == TLS_HANDSHAKE_INCOMPLETE)
+        handshake = TLS_HANDSHAKE_UNKNOWN;
+    r->tls_handshake = (uint8_t)handshake;
+    r->tls_answer = server->foreign                             ? TLS_ANSWER_OTHER
+                    : server->hello || server->has_alert        ? TLS_ANSWER_TLS
+                    : missing || server->lost                   ? TLS_ANSWER_UNKNOWN
+                                                                : TLS_ANSWER_NONE;
+    if (handshake != TLS_HANDSHAKE_INCOMPLETE)
+        return;
+    /* In the clear before encrypted: an end may answer the other's alert with a close_notify. */
+    for (int role = 1; role >= 0 && r->tls_alert_by < 0; role--)
+        if (streams[role]->tls.has_alert) {
+            r->tls_alert_by = (int8_t)role;
+            r->tls_alert = streams[role]->tls.alert;
+        }
+    if (r->tls_alert_by < 0 && server->hello && tls_encrypted_alert(&streams[ROLE_CLIENT]->tls)) {
+        r->tls_alert_by = ROLE_CLIENT;
+        r->tls_alert_encrypted = true;
+    }
+}
+
+/* From the newest request, and from the newest response whose head is there. */
+static void fill_via(const struct http_conn *http, struct record *r)
+{
+    r->server_via = r->client_via = "";
+    for (const struct http_exchange *x = http->done != NULL ? http->done : http->first; x != NULL;
+         x = x == http->done ? http->first : x->next) {
+        if (x->request_head)
+            r->client_via = x->request_via;
+        if (x->response_head)
+            r->server_via = x->response_via;
+    }
+}
+
+static void fill_history(const struct connection *c, unsigned client, struct record *r)
+{
+    /* Zeek puts ^ in front when the first packet came from the side that is not the originator. */
+    size_t at = 0;
+    if (client == 1)
+        r->history[at++] = '^';
+    for (size_t i = 0; c->history[i] != '\0' && at < HISTORY_BYTES - 1; i++)
+        r->history[at++] = client == 1 ? (char)(c->history[i] ^ ('a' - 'A')) : c->history[i];
+}
+
+/* How much later than the other was this end last heard? Up to 71 minutes; more counts as less. */
+static int64_t heard_after(const struct connection *c, unsigned end, unsigned other)
+{
+    uint32_t last = (uint32_t)((uint64_t)c->tcp.last_ns / 1000);
+    uint32_t a = last - c->tcp.end[end].last_ts_us, b = last - c->tcp.end[other].last_ts_us;
+    return ((int64_t)b - (int64_t)a) * 1000;
+}
+
+int64_t connection_rtt(const struct connection *c, unsigned client)
+{
+    const struct mark *syn = &c->end_mark[client][END_SYN];
+    bool whole = syn->frame != 0 && c->end_mark[!client][END_SYN].frame != 0 &&
+                 c->handshake_done.frame != 0 && c->handshake_timed;
+    return whole ? c->handshake_done.ns - syn->ns : NS_UNKNOWN;
+}
+
+void connection_record(const struct connection *c, int client_end, bool role_guessed,
+                       int64_t end_ns, struct record *r)
+{
+    unsigned client = (unsigned)client_end, server = !client;
+    const struct tcp_end *ends[2] = { &c->tcp.end[client], &c->tcp.end[server] };
+    r->tuple = c->tcp.tuple;
+    r->id = c->id;
+    r->stream_frame = c->stream_frame;
+    r->capture = c->capture;
+    r->client = (uint8_t)client;
+    r->role_guessed = role_guessed;
+    r->open_seen = c->open_seen;
+    r->protocol = c->http.protocol;
+    r->first_ns = c->tcp.first_ns;
+    r->last_ns = c->tcp.last_ns;
+    r->lost_thread = lost_thread(c);
+    r->lost_requests = lost_requests(c, client);
+    r->upgraded = c->http.stream[0].mode == HTTP_MODE_TUNNEL;
+    r->exchanges = c->http.exchanges;
+    r->requests = c->http.requests;
+    r->unsolicited = c->http.unsolicited;
+    r->unsolicited_status = unsolicited_status(&c->http);
+    r->longest_reuse_idle = r->lost_thread ? NS_UNKNOWN : c->longest_reuse_idle;
+    for (int role = 0; role < 2; role++) {
+        r->state[role] = ends[role]->state;
+        r->rst_kind[role] = ends[role]->rst_kind;
+        r->bytes[role] = ends[role]->payload_bytes;
+        r->retransmitted[role] = ends[role]->retransmitted;
+        r->out_of_order[role] = ends[role]->out_of_order;
+        r->keep_alive_probes[role] = ends[role]->keep_alive_probes;
+        r->zero_windows[role] = ends[role]->zero_windows;
+        r->resets[role] = ends[role]->resets;
+        r->fin_seen[role] = ends[role]->fin_seen;
+        r->syns[role] = ends[role]->syns;
+        r->syns_after_data[role] = ends[role]->syns_after_data;
+        r->repeats[role] = ends[role]->repeats;
+        int32_t beyond = seq_diff(ends[role]->data_end, ends[!role]->ack);
+        r->unacknowledged[role] = ends[!role]->ack_known && beyond > 0 ? (uint32_t)beyond : 0;
+    }
+    r->server_alone = ends[0]->segments == 0 || ends[1]->segments == 0
+                          ? NS_UNKNOWN
+                          : heard_after(c, server, client);
+    r->one_sided = (ends[0]->segments == 0 && ends[1]->data_segments > 0) ||
+                   (ends[1]->segments == 0 && ends[0]->data_segments > 0);
+    r->lost_bytes = ends[0]->lost_bytes + ends[1]->lost_bytes;
+    /* A reset can be the first segment that acknowledges the SYN-ACK (health checks). */
+    bool syn_ack_acked = ends[1]->syn_seen && ends[0]->ack_known &&
+                         seq_lt(ends[1]->isn, ends[0]->ack);
+    r->established = syn_ack_acked || ends[0]->data_segments > 0 || ends[1]->data_segments > 0 ||
+                     !c->open_seen;
+    fill_marks(c, client, r);
+    r->rtt = connection_rtt(c, client);
+    r->client_rtt = r->rtt == NS_UNKNOWN ? NS_UNKNOWN
+                                         : c->handshake_done.ns - r->mark[MARK_SYN_ACK].ns;
+    fill_close(c, client, r);
+    fill_overdue(c, client, end_ns, r);
+    fill_fin_wait_2(c, client, end_ns, r);
+    r->reset_on_data_by = -1;
+    if (c->closing != NULL && c->closing->reset_on_data_by >= 0) {
+        r->reset_on_data_by = c->closing->reset_on_data_by == client_end ? ROLE_CLIENT : ROLE_SERVER;
+        r->reset_on_data_after_fin = c->closing->reset_on_data_after_fin;
+    }
+    r->request = "";
+    r->server_software = c->http.server_software;
+    r->client_software = c->http.client_software;
+    fill_via(&c->http, r);
+    r->syn_answer = (uint8_t)syn_answer(c, client, end_ns);
+    fill_tls(c, client, r);
+    r->challenged = c->challenged;
+    r->unreachable = c->unreachable;
+    r->reused_after_ms = c->reused_after_ms;
+    connection_waits(c, client, r);
+    fill_history(c, client, r);
+}

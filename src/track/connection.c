@@ -1,0 +1,488 @@
+#include "track/connection.h"
+
+#include <string.h>
+
+#include "base/seq.h"
+
+/* ---- shared memory ------------------------------------------------------------------------- */
+
+void connection_shared_init(struct connection_shared *shared, bool show_query, size_t parts)
+{
+    http_memory_init(&shared->http, show_query, parts);
+    shared->budget.max_bytes = TCP_MAX_PENDING_BYTES / parts;
+    shared->budget.max_conn_bytes = TCP_MAX_CONN_PENDING_BYTES;
+    slab_init(&shared->closings, sizeof(struct connection_closing));
+    slab_init(&shared->timelines, sizeof(struct timeline));
+    slab_init(&shared->timeline_tails, TIMELINE_LAST * sizeof(struct timeline_entry));
+}
+
+void connection_shared_free(struct connection_shared *shared)
+{
+    http_memory_free(&shared->http);
+    slab_free(&shared->closings);
+    slab_free(&shared->timelines);
+    slab_free(&shared->timeline_tails);
+    arena_free(&shared->texts);
+}
+
+bool connection_shared_failed(const struct connection_shared *shared)
+{
+    return shared->failed || shared->http.failed;
+}
+
+bool connection_shared_crowded(const struct connection_shared *shared)
+{
+    return shared->budget.exhausted || shared->http.names.full;
+}
+
+/* ---- a connection -------------------------------------------------------------------------- */
+
+void connection_init(struct connection *c, const struct segment *s, uint32_t hash)
+{
+    int client = s->flags & TCP_SYN ? (s->flags & TCP_ACK ? 1 : 0) : -1;
+    tcp_conn_init(&c->tcp, s, hash);
+    c->open_seen = s->flags & TCP_SYN;
+    http_conn_init(&c->http, client, !c->open_seen);
+    c->capture = c->last_capture = s->capture;
+    c->stream_frame = s->frame;
+    c->longest_reuse_idle = NS_ABSENT;
+    c->handshake_timed = true;
+    waits_init(&c->waits);
+}
+
+const struct mark *connection_mark(const struct connection *c, unsigned end, enum end_mark id)
+{
+    static const struct mark none = { 0 };
+    if (id < END_MARKS_OPEN)
+        return &c->end_mark[end][id];
+    return c->closing != NULL ? &c->closing->end_mark[end][id - END_MARKS_OPEN] : &none;
+}
+
+/* NULL: no memory, and shared->failed is set. */
+static struct connection_closing *closing_of(struct connection *c,
+                                             struct connection_shared *shared)
+{
+    if (c->closing != NULL)
+        return c->closing;
+    struct connection_closing *closing = slab_take(&shared->closings);
+    if (closing == NULL) {
+        shared->failed = true;
+        return NULL;
+    }
+    closing->reset_on_data_by = -1;
+    for (int i = 0; i < 2; i++)
+        closing->data_at_close[i] =
+            c->end_mark[i][END_DATA].frame != 0 ? c->end_mark[i][END_DATA].ns : NS_ABSENT;
+    return c->closing = closing;
+}
+
+/* All that the end sent up to its FIN is there, and it has all of the other end's. */
+static bool is_complete(const struct tcp_end *end)
+{
+    return end->fin_received && end->resets == 0 && end->fin_seen && end->deliver_nxt == end->fin_seq;
+}
+
+enum connection_stage connection_stage(const struct connection *c)
+{
+    const struct tcp_end *end = c->tcp.end;
+    if (!tcp_both_closed(&c->tcp))
+        return CONNECTION_OPEN;
+    if (is_complete(&end[0]) && is_complete(&end[1]))
+        return CONNECTION_ORDERLY;
+    return !end[0].fin_seen && !end[1].fin_seen && end[0].syn_seen && end[1].syn_seen
+               ? CONNECTION_RESET
+               : CONNECTION_CLOSING;
+}
+
+bool connection_is_over(const struct connection *c, int64_t now_ns)
+{
+    static const int64_t linger_ns[CONNECTION_STAGES] = {
+        [CONNECTION_RESET] = CONNECTION_RESET_LINGER_NS,
+        [CONNECTION_CLOSING] = CONNECTION_CLOSING_LINGER_NS,
+    };
+    return c->stage != CONNECTION_OPEN && now_ns - c->tcp.last_ns > linger_ns[c->stage];
+}
+
+static struct mark mark_of(const struct segment *s)
+{
+    return (struct mark){ s->ts_ns, s->frame, s->capture };
+}
+
+static struct mark *closing_mark(struct connection_closing *closing, unsigned end,
+                                 enum end_mark id)
+{
+    return &closing->end_mark[end][id - END_MARKS_OPEN];
+}
+
+static void mark_once(struct mark *mark, const struct segment *s)
+{
+    if (mark->frame == 0)
+        *mark = mark_of(s);
+}
+
+/* ---- Zeek's history letters -------------------------------------------------------------- */
+
+static uint32_t letter_bit(char letter)
+{
+    return UINT32_C(1) << (letter - 'A');
+}
+
+/* A letter stands for the first occurrence in each direction. */
+static void history_add(struct connection *c, unsigned from, char letter)
+{
+    uint32_t bit = letter_bit(letter);
+    if (c->history_seen[from] & bit || c->history_length == HISTORY_BYTES - 1)
+        return;
+    c->history_seen[from] |= bit;
+    c->history[c->history_length++] = (char)(from == 0 ? letter : letter + ('a' - 'A'));
+}
+
+static void history_note(struct connection *c, unsigned from, const struct segment *s,
+                         unsigned notes)
+{
+    const uint32_t plain = letter_bit('A') | letter_bit('D');
+    if ((notes & ~TCP_NOTE_DATA) == 0 && (s->flags & ~TCP_PSH) == TCP_ACK &&
+        (c->history_seen[from] & plain) == plain)
+        return; /* what most segments are */
+    if (s->flags & TCP_SYN)
+        history_add(c, from, s->flags & TCP_ACK ? 'H' : 'S');
+    else if (s->payload_len > 0 && notes & TCP_NOTE_DATA)
+        history_add(c, from, 'D');
+    else if (s->flags == TCP_ACK && s->payload_len == 0)
+        history_add(c, from, 'A');
+    if (notes & TCP_NOTE_RETRANSMISSION && s->payload_len > 0)
+        history_add(c, from, 'T');
+    if (notes & TCP_NOTE_ZERO_WINDOW)
+        history_add(c, from, 'W');
+    if (s->flags & TCP_FIN)
+        history_add(c, from, 'F');
+    if (s->flags & TCP_RST)
+        history_add(c, from, 'R');
+}
+
+/* ---- timeline ------------------------------------------------------------------------------ */
+
+/* What a payload segment of this end carries, from the messages that it began or goes on with. */
+static enum timeline_kind payload_kind(const struct connection *c, unsigned from)
+{
+    const struct http_conn *http = &c->http;
+    if (http->protocol != HTTP_PROTOCOL_HTTP1 || http->stream[from].mode != HTTP_MODE_MESSAGES)
+        return http->notes & (HTTP_NOTE_UPGRADE | HTTP_NOTE_RESPONSE) && http->client != (int)from
+                   ? TIMELINE_RESPONSE
+                   : TIMELINE_DATA;
+    return http->client == (int)from ? TIMELINE_REQUEST : TIMELINE_RESPONSE;
+}
+
+/* Method of the newest request, or status of the response that just began. */
+static uint16_t payload_info(const struct connection *c, enum timeline_kind kind)
+{
+    const struct http_conn *http = &c->http;
+    if (kind == TIMELINE_REQUEST && http->notes & HTTP_NOTE_REQUEST)
+        return (uint16_t)(1 + (http->last != NULL && http->last->request_head ? http->last->method
+                                                                               : UINT8_MAX));
+    if (kind != TIMELINE_RESPONSE || !(http->notes & HTTP_NOTE_RESPONSE))
+        return 0;
+    if (http->notes & HTTP_NOTE_RESPONSE_COMPLETE && http->done != NULL)
+        return http->done->status;
+    return http->first != NULL ? http->first->status : 0;
+}
+
+static void timeline_note(struct connection *c, unsigned from, const struct segment *s,
+                          unsigned notes, struct connection_shared *shared)
+{
+    enum timeline_kind kind;
+    if (notes & TCP_NOTE_RST)
+        kind = TIMELINE_RST;
+    else if (notes & TCP_NOTE_SYN)
+        kind = s->flags & TCP_ACK ? TIMELINE_SYN_ACK : TIMELINE_SYN;
+    else if (notes & TCP_NOTE_KEEP_ALIVE)
+        kind = TIMELINE_KEEP_ALIVE;
+    else if (s->payload_len > 0 && notes & TCP_NOTE_DATA)
+        kind = payload_kind(c, from);
+    else if (notes & TCP_NOTE_FIN)
+        kind = TIMELINE_FIN;
+    else if (notes & TCP_NOTE_RETRANSMISSION)
+        kind = TIMELINE_RETRANSMISSION;
+    else if (notes & TCP_NOTE_ACK_OF_FIN)
+        kind = TIMELINE_ACK_OF_FIN;
+    else if (notes & TCP_NOTE_HANDSHAKE_DONE)
+        kind = TIMELINE_HANDSHAKE_DONE;
+    else if (notes & TCP_NOTE_ZERO_WINDOW)
+        kind = TIMELINE_ZERO_WINDOW;
+    else
+        return;
+    struct timeline_entry entry = {
+        .kind = kind,
+        .from = from,
+        .ack = (s->flags & TCP_ACK) != 0,
+        .info = payload_info(c, kind) & 0x3ff,
+        .frame = s->frame,
+        .last_frame = s->frame,
+        .bytes = s->payload_len,
+        .count = 1,
+        .capture = s->capture,
+    };
+    timeline_set_since(&entry, s->ts_ns - c->tcp.first_ns);
+    shared->failed |= !timeline_add(&c->timeline, &entry, &shared->timeline_tails);
+    if (notes & TCP_NOTE_FIN && kind != TIMELINE_FIN) { /* the FIN rides on data */
+        entry.kind = TIMELINE_FIN;
+        entry.bytes = 0;
+        entry.info = 0;
+        shared->failed |= !timeline_add(&c->timeline, &entry, &shared->timeline_tails);
+    }
+}
+
+/* ---- segments ------------------------------------------------------------------------------ */
+
+struct feeding {
+    struct connection *connection;
+    struct connection_shared *shared;
+    bool fed; /* http.notes are this segment's */
+};
+
+/* Most segments bring HTTP nothing, and do not touch what is kept of it. */
+static void feed(struct feeding *feeding)
+{
+    if (!feeding->fed)
+        feeding->connection->http.notes = 0;
+    feeding->fed = true;
+}
+
+static void on_data(void *context, struct tcp_conn *conn, unsigned from,
+                    const struct tcp_chunk *chunk)
+{
+    (void)conn;
+    struct feeding *feeding = context;
+    feed(feeding);
+    if (chunk->bytes == NULL)
+        history_add(feeding->connection, from, 'G');
+    http_input(&feeding->connection->http, &feeding->shared->http, from, chunk);
+}
+
+/* Does this reset answer data? Without the ACK flag its number is the ACK number of the segment that
+ * it answers; with it (Windows), the end had sent its FIN and data beyond that came. */
+static bool answers_data(const struct tcp_end *end, const struct tcp_end *peer,
+                         const struct segment *s)
+{
+    if (peer->data_segments == 0)
+        return false;
+    /* What was sent before may have arrived before the end closed, and only its ACK was lost. */
+    if (peer->data_again && !(end->fin_seen && seq_lt(end->fin_ack, peer->data_end)))
+        return false;
+    if (s->flags & TCP_ACK)
+        return end->fin_seen && seq_lt(end->fin_ack, peer->data_end);
+    return s->seq == peer->data_ack && end->ack_known && seq_lt(end->ack, peer->data_end);
+}
+
+static void note_reset(struct connection *c, unsigned from, const struct segment *s,
+                       unsigned notes, struct connection_closing *closing)
+{
+    const struct tcp_end *end = &c->tcp.end[from], *peer = &c->tcp.end[!from];
+    if (notes & TCP_NOTE_RST_FITS)
+        *closing_mark(closing, from, END_RST) = mark_of(s);
+    if (closing->reset_on_data_by < 0 && end->rst_kind != TCP_RESET_FOREIGN &&
+        answers_data(end, peer, s)) {
+        closing->reset_on_data_by = (int8_t)from;
+        closing->reset_on_data_after_fin = end->fin_seen;
+        closing->offender = c->end_mark[!from][END_DATA];
+    }
+}
+
+/* The moments that belong to the end of a connection. */
+static void note_closing(struct connection *c, unsigned from, const struct segment *s,
+                         unsigned notes, struct connection_shared *shared)
+{
+    struct connection_closing *closing = closing_of(c, shared);
+    if (closing == NULL)
+        return;
+    if (notes & TCP_NOTE_FIN) {
+        mark_once(closing_mark(closing, from, END_FIN), s);
+        if (c->tcp.end[!from].fin_received) /* its ACK was captured before it */
+            mark_once(closing_mark(closing, from, END_FIN_ACKED), s);
+        if (c->tcp.end[from].deliver_nxt == c->tcp.end[from].fin_seq)
+            http_finish(&c->http, &shared->http, from);
+    }
+    if (notes & TCP_NOTE_ACK_OF_FIN)
+        mark_once(closing_mark(closing, !from, END_FIN_ACKED), s);
+    if (notes & TCP_NOTE_RST_DISOWNED) {
+        *closing_mark(closing, from, END_RST) = (struct mark){ 0 };
+        if (closing->reset_on_data_by == (int8_t)from)
+            closing->reset_on_data_by = -1;
+    }
+    if (notes & TCP_NOTE_RST)
+        note_reset(c, from, s, notes, closing);
+}
+
+static bool in_one_segment(const struct http_span *a, const struct http_span *b)
+{
+    return a->first_frame == b->first_frame && a->first_capture == b->first_capture;
+}
+
+/* A further request on a connection that rested: for how long? Where one before it still lacks a part of its
+ * response, there was no rest, or the part was not captured; of such a part nobody knows when it came. */
+static void note_reuse(struct connection *c, unsigned from)
+{
+    const struct http_exchange *first = c->http.first, *last = c->http.last, *done = c->http.done;
+    if (c->closing != NULL || last == NULL || c->longest_reuse_idle == NS_UNKNOWN)
+        return;
+    const struct tcp_end *peer = &c->tcp.end[!from];
+    bool waits = !in_one_segment(&first->request, &last->request);
+    int64_t idle = waits || done == NULL ? 0 : last->request.first_ns - done->response.last_ns;
+    if (idle <= 0 && (waits || done != NULL) && (peer->holes != NULL || peer->lost_bytes > 0))
+        c->longest_reuse_idle = NS_UNKNOWN;
+    else if (!waits && done != NULL && (c->longest_reuse_idle == NS_ABSENT || idle > c->longest_reuse_idle))
+        c->longest_reuse_idle = idle;
+}
+
+/* While this end receives nothing, does the other one have to wait with the rest of a message? */
+static bool blocks_message(const struct connection *c, unsigned from)
+{
+    const struct http_conn *http = &c->http;
+    if (http->client == (int)from)
+        return http->first != NULL && http->first->response_seen;
+    return http->client >= 0 && http->last != NULL && !http->last->request_complete;
+}
+
+/* From the capture to that end and back, from the handshake; 0: not known. */
+static int64_t rtt_to(const struct connection *c, unsigned end)
+{
+    if (!c->open_seen || !c->handshake_timed || c->handshake_done.frame == 0 || c->http.client < 0)
+        return 0;
+    unsigned client = (unsigned)c->http.client;
+    int64_t syn_ack = c->end_mark[!client][END_SYN].ns;
+    return end == client ? c->handshake_done.ns - syn_ack
+                         : syn_ack - c->end_mark[client][END_SYN].ns;
+}
+
+/* When the end last sent new data; a FIN may stand behind a hole, too. INT64_MIN: it did not. */
+static int64_t last_sent_ns(const struct connection *c, unsigned from)
+{
+    const struct mark *data = &c->end_mark[from][END_DATA];
+    const struct mark *fin = connection_mark(c, from, END_FIN);
+    int64_t last_ns = data->frame != 0 ? data->ns : INT64_MIN;
+    return fin->frame != 0 && fin->ns > last_ns ? fin->ns : last_ns;
+}
+
+static void note_waits(struct connection *c, unsigned from, const struct segment *s,
+                       unsigned notes, const struct waits_before *before)
+{
+    int64_t last_ns = notes & WAITS_DATED_NOTES ? last_sent_ns(c, from) : INT64_MIN;
+    bool blocks = notes & TCP_NOTE_ZERO_WINDOW && blocks_message(c, from);
+    waits_segment(&c->waits, &c->tcp, from, s, notes, before, last_ns, blocks);
+}
+
+/* An ACK that acknowledges nothing of the new connection: its sender still knows an older one on these
+ * ports (RFC 9293 sections 3.5.1 and 3.10.7.4, RFC 5961 section 4). */
+static bool is_challenge(const struct connection *c, unsigned from, const struct segment *s)
+{
+    const struct tcp_end *end = &c->tcp.end[from], *peer = &c->tcp.end[!from];
+    return !end->syn_seen && peer->syn_seen && peer->state == TCP_SYN_SENT && s->flags == TCP_ACK &&
+           s->payload_len == 0 && s->ack != peer->isn + 1;
+}
+
+static void note_handshake(struct connection *c, unsigned from, const struct segment *s,
+                           unsigned notes)
+{
+    if (notes & TCP_NOTE_SYN) {
+        mark_once(&c->end_mark[from][END_SYN], s);
+        if (c->http.client < 0)
+            c->http.client = (int8_t)(s->flags & TCP_ACK ? !from : from);
+    }
+    if (notes & TCP_NOTE_HANDSHAKE_DONE) {
+        mark_once(&c->handshake_done, s);
+        c->handshake_timed &= s->payload_len == 0 && !(s->flags & TCP_FIN);
+    }
+    if (s->flags & TCP_SYN && !(notes & TCP_NOTE_SYN))
+        c->handshake_timed = false;
+}
+
+void connection_input(struct connection *c, unsigned from, const struct segment *s,
+                      struct connection_shared *shared)
+{
+    struct feeding feeding = { .connection = c, .shared = shared };
+    const struct tcp_sink sink = { on_data, &feeding };
+    if (s->payload_len > 0) /* even if it is not handed on yet */
+        feed(&feeding);
+    c->challenged |= is_challenge(c, from, s);
+    struct waits_before before = waits_before(&c->tcp, from, s);
+    if (before.small_after_small)
+        before.sender_rtt_ns = rtt_to(c, from);
+    unsigned notes = tcp_input(&c->tcp, from, s, &shared->budget, &sink);
+    if (notes & TCP_NOTE_DUPLICATE) {
+        shared->duplicates++;
+        return;
+    }
+    note_waits(c, from, s, notes, &before);
+    if (notes & TCP_NOTE_DATA)
+        c->end_mark[from][END_DATA] = mark_of(s);
+    if (feeding.fed && c->http.notes & HTTP_NOTE_REQUEST)
+        note_reuse(c, from);
+    if (s->flags & TCP_SYN || notes & TCP_NOTE_HANDSHAKE_DONE)
+        note_handshake(c, from, s, notes);
+    if (notes & (TCP_NOTE_FIN | TCP_NOTE_ACK_OF_FIN | TCP_NOTE_RST | TCP_NOTE_RST_DISOWNED))
+        note_closing(c, from, s, notes, shared);
+    history_note(c, from, s, notes);
+    if (notes != 0)
+        timeline_note(c, from, s, notes, shared);
+}
+
+static int64_t last_heard(const struct connection *c, unsigned end)
+{
+    if (c->tcp.end[end].fin_seen)
+        return connection_mark(c, end, END_FIN)->ns;
+    return c->tcp.end[end].rst_kind == TCP_RESET_ABORTING ? connection_mark(c, end, END_RST)->ns
+                                                          : c->tcp.last_ns;
+}
+
+void connection_finish(struct connection *c, struct connection_shared *shared)
+{
+    struct feeding feeding = { .connection = c, .shared = shared };
+    const struct tcp_sink sink = { on_data, &feeding };
+    int64_t heard_ns[2];
+    for (unsigned end = 0; end < 2; end++)
+        heard_ns[end] = last_heard(c, end);
+    tcp_flush(&c->tcp, heard_ns, &shared->budget, &sink);
+    for (unsigned end = 0; end < 2; end++)
+        if (c->tcp.end[end].fin_seen)
+            http_finish(&c->http, &shared->http, end);
+    http_end(&c->http, &shared->http);
+}
+
+bool connection_keep_request(const struct connection *c, struct record *r,
+                             struct connection_shared *shared)
+{
+    const struct http_exchange *x = c->http.first != NULL ? c->http.first : c->http.done;
+    if (x != NULL && x->request_head)
+        r->request = arena_printf(&shared->texts, "%s %s", http_exchange_method(x), x->target);
+    return r->request != NULL;
+}
+
+bool connection_keep_timeline(struct connection *c, struct record *r,
+                              struct connection_shared *shared)
+{
+    r->timeline = slab_take(&shared->timelines);
+    if (r->timeline == NULL)
+        return false;
+    *r->timeline = c->timeline;
+    c->timeline.last = NULL;
+    return true;
+}
+
+void connection_drop_timeline(struct record *r, struct connection_shared *shared)
+{
+    if (r->timeline == NULL)
+        return;
+    if (r->timeline->last != NULL)
+        slab_give(&shared->timeline_tails, r->timeline->last);
+    slab_give(&shared->timelines, r->timeline);
+    r->timeline = NULL;
+}
+
+void connection_free(struct connection *c, struct connection_shared *shared)
+{
+    http_conn_free(&c->http, &shared->http);
+    if (c->timeline.last != NULL)
+        slab_give(&shared->timeline_tails, c->timeline.last);
+    if (c->closing != NULL)
+        slab_give(&shared->closings, c->closing);
+}

@@ -1,0 +1,115 @@
+/*
+ * exchange - facts on one request and its response, from where they stand to the connection's close.
+ */
+#include "base/seq.h"
+#include "base/text.h"
+#include "track/act.h"
+#include "track/announced.h"
+
+/* For how long, at least, had the client's kernel had the server's FIN when it sent the request?
+ *
+ * If the request does not acknowledge the FIN, it had not. An ACK of the FIN that the client sent earlier
+ * went the same way as the request, so the time between them is the same from every capture point.
+ * Where the request itself is the first to acknowledge it, the clock has to tell: the FIN passed the
+ * capture point at time f and took d to the client; the request left the client d before it passed at r.
+ * So the client had the FIN for (r - d) - (f + d) = r - f - 2d, and 2d is the time between SYN-ACK and ACK at the
+ * same point. A path's delay varies; half of it is allowed for. */
+static int64_t fin_known_for(const struct tcp_end *server, const struct record *r,
+                             const struct http_exchange *x)
+{
+    if (!server->fin_seen)
+        return NS_ABSENT;
+    if (x->request.ack == 0)
+        return NS_UNKNOWN; /* its first transmission was not captured */
+    if (seq_leq(x->request.ack, server->fin_seq))
+        return 0;
+    int64_t passed = x->request.first_ns - r->mark[MARK_SERVER_FIN].ns;
+    int64_t proved = r->mark[MARK_SERVER_FIN_ACK].frame != 0
+                         ? x->request.first_ns - r->mark[MARK_SERVER_FIN_ACK].ns
+                         : 0;
+    if (r->client_rtt == NS_UNKNOWN)
+        return proved > 0 || passed <= 0 ? proved : NS_UNKNOWN;
+    int64_t likely = passed - r->client_rtt - r->client_rtt / 2;
+    int64_t known = likely > proved ? likely : proved;
+    return known < 0 ? 0 : known;
+}
+
+/* Did the server answer before its kernel had the whole request? An interim response comes early by
+ * design; behind one, only a close tells that does not cover the request either. */
+static void response_early(const struct http_exchange *x, struct exchange_facts *f)
+{
+    f->early = -1;
+    f->early_unknown = !x->response_seen && f->response_unknown;
+    if (!x->request_seen || !x->response_seen)
+        return;
+    bool interim = x->interim > 0;
+    if (interim ? f->covered == 2 || f->covered < 0
+                : x->request_complete && x->response.ack != 0 &&
+                      seq_leq(x->request.end_seq, x->response.ack)) {
+        f->early = interim ? -1 : 0;
+        return;
+    }
+    f->early = 1;
+    /* Who knows where a request ends of which the end is missing? */
+    f->early_unknown = x->request_lost || (!interim && x->response.ack == 0);
+}
+
+static int64_t response_to_reset(const struct http_exchange *x, const struct mark *reset,
+                                 const struct exchange_facts *f)
+{
+    if (reset->frame == 0)
+        return NS_ABSENT;
+    if (!x->response_seen)
+        return f->response_unknown ? NS_UNKNOWN : NS_ABSENT;
+    return reset->ns >= x->response.last_ns ? reset->ns - x->response.last_ns : NS_ABSENT;
+}
+
+void connection_exchange(const struct connection *c, const struct record *r,
+                         const struct http_exchange *x, struct exchange_facts *f)
+{
+    unsigned client = r->client;
+    const struct tcp_end *server = &c->tcp.end[!client];
+    *f = (struct exchange_facts){
+        .exchange = x,
+        .covered = -1,
+        .idle_before = NS_ABSENT,
+        .fin_known_for = NS_ABSENT,
+        .to_close = NS_ABSENT,
+        .to_response = NS_ABSENT,
+        .continue_wait = NS_ABSENT,
+    };
+    const struct http_stream *answers = &c->http.stream[!client];
+    f->response_unknown = x->response_seen ? x->response_lost
+                                           : answers->lost_bytes || r->one_sided ||
+                                                 (c->open_seen && !server->syn_seen) ||
+                                                 answers->mode == HTTP_MODE_LOST;
+    f->response_duration = x->response_seen ? x->response.last_ns - x->response.first_ns : NS_ABSENT;
+    f->response_to_reset = response_to_reset(x, connection_mark(c, !client, END_RST), f);
+    if (!x->request_seen)
+        return;
+    const struct http_before before = http_before(&c->http, x);
+    f->after_close = after_announced_close(
+        c, answers->lost_bytes || answers->mode == HTTP_MODE_LOST || r->one_sided, x);
+    if (before.seen)
+        f->idle_before = x->request.first_ns - before.last_ns;
+    else if (c->handshake_done.frame != 0)
+        f->idle_before = x->request.first_ns - c->handshake_done.ns;
+    if (f->idle_before != NS_ABSENT && f->idle_before < 0)
+        f->idle_before = NS_UNKNOWN; /* a gap in the response before, dated too late */
+    if (x->expect_continue && x->body_begun && !x->body_answered)
+        f->continue_wait = answers->lost_bytes || f->response_unknown || x->body_wait_ns < 0
+                               ? NS_UNKNOWN
+                               : x->body_wait_ns;
+    if (x->response_seen)
+        f->to_response = x->response.first_ns - x->request.last_ns;
+    response_early(x, f);
+    struct act act = act_of(c, !client);
+    if (act.how == HOW_OPEN)
+        return;
+    f->covered = !act.ack_known || seq_leq(act.ack, x->request.seq) ? 0
+                 : x->request_complete && seq_leq(x->request.end_seq, act.ack) ? 2
+                                                                               : 1;
+    f->to_close = act.mark.ns - x->request.last_ns;
+    f->fin_known_for = fin_known_for(server, r, x);
+    response_early(x, f);
+}

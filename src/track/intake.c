@@ -1,0 +1,32 @@
+#include "track/intake.h"
+
+void intake_init(struct intake *intake)
+{
+    *intake = (struct intake){ .key = siphash_random_key(), .first_ns = INT64_MAX };
+}
+
+size_t intake_packets(struct intake *intake, const struct packet *packets, size_t count,
+                      struct intake_segment *segments)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < count && intake->first_ns == INT64_MAX; i++)
+        if (!packets[i].untimed)
+            intake->first_ns = packets[i].ts_ns;
+    for (size_t i = 0; i < count; i++) {
+        struct intake_segment *s = &segments[n];
+        enum decoded kind = decode_packet(&packets[i], &s->segment);
+        if (intake->packets++ == 0 || packets[i].ts_ns > intake->now_ns)
+            intake->now_ns = packets[i].ts_ns;
+        intake->kinds[kind]++;
+        if (kind != DECODED_TCP && kind != DECODED_ICMP_ABOUT_TCP && kind != DECODED_ICMP_SHORT)
+            continue;
+        intake->tcp_packets += kind == DECODED_TCP;
+        s->number = intake->packets - 1;
+        s->now_ns = intake->now_ns;
+        s->hash = tcp_table_hash(&intake->key, &s->segment);
+        s->quoted = kind != DECODED_TCP;
+        s->unnamed = kind == DECODED_ICMP_SHORT;
+        n++;
+    }
+    return n;
+}

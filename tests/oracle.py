@@ -21,7 +21,7 @@ LIMIT_S = 120
 def run(hangup, path):
     """Returns (report or None, error text or None)."""
     try:
-        done = subprocess.run([hangup, "-o", "json", path], capture_output=True, timeout=LIMIT_S)
+        done = subprocess.run([hangup, "-o", "json", "--max-connections", "0", path], capture_output=True, timeout=LIMIT_S)
     except subprocess.TimeoutExpired:
         return None, f"still running after {LIMIT_S} s"
     stderr = done.stderr.decode(errors="replace")

@@ -10,6 +10,7 @@
 #include "base/strbuf.h"
 
 #define NS_PER_S INT64_C(1000000000)
+#define NS_PER_US INT64_C(1000)
 #define NS_PER_MS INT64_C(1000000)
 
 /* Appends RFC 3339 in UTC with nine decimals: 2026-01-31T23:59:59.123456789Z.

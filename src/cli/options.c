@@ -52,7 +52,7 @@ static const struct option_row {
     { OPTION_SHOW_QUERY, "show-query", NULL, "do not shorten query strings to '?...'" },
     { OPTION_SERVER, "server", "WHO", "HOST:PORT, PORT or CIDR: the server where no handshake tells" },
     { OPTION_MAX_CONNECTIONS, "max-connections", "N",
-      "list N connections a finding; 0: all (text: 20, json: all)" },
+      "list N connections a finding; 0: all (text: 20; json: 1000, of info 20)" },
     { OPTION_MAX_OPEN, "max-open", "N",
       "follow N connections at once (2000000); the oldest is given up" },
     { OPTION_THREADS, "threads", "N",

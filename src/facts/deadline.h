@@ -33,6 +33,13 @@ int64_t record_since(const struct record *record, enum reference reference);
 #define DEADLINE_TOLERANCE_NS (4 * NS_PER_MS)
 #define DEADLINE_TOLERANCE_SHARE 50 /* one part in 50: 2 % */
 #define DEADLINE_TOLERANCE_MAX_NS (250 * NS_PER_MS)
+/* Times that agree better than hosts keep time say no more than ones that agree so well. */
+#define DEADLINE_JITTER_NS (100 * NS_PER_US)
+/* Below this, processing times look like timers. */
+#define DEADLINE_SHORTEST_NS (50 * NS_PER_MS)
+/* So many sets of times that look like a timer's are taken for granted to come by chance, in one capture and by
+ * one rule: one in a hundred. */
+#define DEADLINE_CHANCE 0.01
 /* A program that looks at its clock once a second, or sweeps its connections so, ends them up to a second
  * late (gunicorn, Node.js 20, HAProxy's wheel, many others). Such times look like anything, so there must be
  * more of them, nearly all alike, and long against the second. People and caches give up on requests
@@ -43,13 +50,14 @@ int64_t record_since(const struct record *record, enum reference reference);
 #define DEADLINE_COARSE_SHARE 9 /* tenths */
 /* Clients with different settings behind one address, a server's header timer beside its idle timer: a few
  * timers together may explain what none of them does. */
-#define DEADLINE_MOST_TIMERS 4
 #define DEADLINE_TIMERS_SHARE 8 /* tenths */
-/* Below this, processing times look like timers. */
-#define DEADLINE_SHORTEST_NS (50 * NS_PER_MS)
-#define DEADLINE_MIN_SAMPLES 3
+/* So many timers of one group are told. */
+#define DEADLINE_MOST_TIMERS 8
+/* Of a larger group, timers are looked for in so many members, evenly taken; then all are counted. A timer of less
+ * than one member in a hundred may be missed there. */
+#define DEADLINE_MOST_MEMBERS 4096
 
-/* The largest set of times that one timer explains. */
+/* Times that one timer explains. */
 struct cluster {
     size_t samples;              /* in the cluster */
     size_t total;                /* times that were known */
@@ -57,14 +65,11 @@ struct cluster {
     int64_t median_ns;
 };
 
-/* Sorts `times`. false: no time is long enough to be a timer. */
-bool cluster_find(int64_t *times, size_t count, struct cluster *cluster);
+/* Is there one timer that explains at least half of these times? Sorts them. */
+bool cluster_is_fixed(int64_t *times, size_t count);
 
-/* The same for a coarse timer; false: they do not look like one. */
+/* The largest set of times that a coarse timer explains; false: they do not look like one. Sorts the times. */
 bool cluster_find_coarse(int64_t *times, size_t count, struct cluster *cluster);
-
-/* Do a few clusters, each of enough samples, explain nearly all of the times? Reorders `times`. */
-bool clusters_explain(int64_t *times, size_t count);
 
 struct deadline {
     bool found;
@@ -75,21 +80,39 @@ struct deadline {
     bool coarse;                 /* up to a second late: the timer is nearer to cluster.low_ns */
 };
 
-/* What would tell whether a timer starts from this event or from that. */
-const char *deadline_what_tells(enum reference a, enum reference b);
-
 /* References to try, the preferred one first. */
 struct reference_list {
     enum reference items[REFERENCES];
     unsigned count;
 };
 
-/* The reference whose times cluster best; of those that explain the times about as well, the one
- * that stands first in the list, with the other as runner-up. Uses `times` (room for count) as
- * scratch memory. One sample makes no deadline, nor do three of a hundred: at least half of the
- * known times must be in the cluster, or nearly all in it and a few others. */
-struct deadline deadline_infer(const struct record *const *records, size_t count,
-                               const struct reference_list *references, int64_t *times);
+/* The timers of a group: clusters in a mixture, the strongest first, and any number of closes that follow none. */
+struct deadlines {
+    struct deadline items[DEADLINE_MOST_TIMERS];
+    size_t count;
+};
+
+#define DEADLINE_NO_TIMER UINT8_MAX
+
+/* Finds them. Closes of a program without a timer come at times of which none is preferred, but within a factor of
+ * two or so they may come more or less often. So the chance of a set is told from how many others lie around it, near and
+ * far: how often so many of them would fall into a window of that width, in any place, of any of the references, and
+ * in any of `groups` groups that are asked. Sets that come by chance more than DEADLINE_CHANCE times are none. (A scan
+ * statistic: Naus 1965, "The distribution of the size of the maximum cluster of points on a line", with the Poisson
+ * approximation.) Of references that explain a set about as well, the one that stands first in the list is taken,
+ * with the other as runner-up.
+ *
+ * timer_of (room for count): which timer each record follows, or DEADLINE_NO_TIMER. Where no set is exact, a coarse
+ * timer may explain nearly all. false: no memory. */
+bool deadlines_infer(const struct record *const *records, size_t count, const struct reference_list *references,
+                     size_t groups, struct deadlines *found, uint8_t *timer_of);
+
+/* The strongest timer, if it explains half of the times that are known, or all timers together nearly all of them;
+ * else none is found. */
+struct deadline deadlines_main(const struct deadlines *deadlines, size_t count);
+
+/* What would tell whether a timer starts from this event or from that. */
+const char *deadline_what_tells(enum reference a, enum reference b);
 
 /* A whole number of seconds, 1 s or more, as people configure timers; up to 2 ms early or 10 ms late,
  * so that one time in eighty is round by chance. */

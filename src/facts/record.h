@@ -153,6 +153,8 @@ struct record {
     /* For the report; NULL unless some rule may want to show this connection, and `example` tells. */
     struct timeline *timeline;
     bool example;
+    uint32_t held;       /* by so many of the judge; 0: nobody wants to hear of it again */
+    void *judged;        /* the judge's */
     const char *server_software, *client_software; /* "" or as headers told */
     const char *server_via, *client_via; /* the proxy that the end is, or hides behind; "": none */
     const char *request; /* "GET /path", the one that MARK_REQUEST shows; "": none */

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/vec.h"
-#include "judge/hits.h"
+#include "judge/judge.h"
 #include "judge/usual.h"
 
 /* What was judged of exchanges whose connection still runs hangs on it until it has a record. */
@@ -15,7 +15,7 @@ struct early_hit {
     uint16_t rule;
 };
 
-struct engine *engine_new(const struct rules *rules, size_t parts, struct err *err)
+struct engine *engine_new(const struct rules *rules, struct err *err)
 {
     struct engine *engine = calloc(1, sizeof *engine);
     if (engine == NULL) {
@@ -30,10 +30,7 @@ struct engine *engine_new(const struct rules *rules, size_t parts, struct err *e
         if (rules->items[i]->scope == SCOPE_EXCHANGE && rules->items[i]->judges_open)
             rule_bits_add(&engine->early_rules, i);
     }
-    engine->parts = parts;
-    engine->examples = calloc(rules->count + 1, sizeof *engine->examples);
-    engine->members = calloc(rules->count + 1, sizeof *engine->members);
-    if (engine->examples == NULL || engine->members == NULL ||
+    if (!groups_init(&engine->groups, rules) ||
         !guards_init(&engine->guards, rules, &engine->all, SCOPE_CONNECTION) ||
         !guards_init(&engine->exchange_guards, rules, &engine->exchange_rules, SCOPE_EXCHANGE)) {
         engine_free(engine);
@@ -64,37 +61,13 @@ static void note_undecided(struct engine *engine, const struct rule *rule, const
         (struct undecided){ rule, because, 1, record_id };
 }
 
-/* The exchange goes with its connection; what a finding needs of it is copied. */
-static const struct exchange_facts *keep_exchange(struct engine *engine,
-                                                  const struct exchange_facts *facts)
-{
-    struct exchange_facts *copy = arena_alloc(&engine->arena, sizeof *copy);
-    struct http_exchange *exchange = arena_alloc(&engine->arena, sizeof *exchange);
-    const char *target = arena_strdup(&engine->arena, facts->exchange->target);
-    const char *host = arena_strdup(&engine->arena, facts->exchange->host);
-    if (copy == NULL || exchange == NULL || target == NULL || host == NULL) {
-        engine->failed = true;
-        return NULL;
-    }
-    *exchange = *facts->exchange;
-    exchange->next = NULL;
-    exchange->target = target;
-    exchange->host = host;
-    *copy = *facts;
-    copy->exchange = exchange;
-    return copy;
-}
+static const char too_many_exchanges[] = "so many exchanges of one connection came into question that others were left out (limit)";
 
-static void add_hit(struct engine *engine, size_t rule, const struct record *record,
-                    const struct exchange_facts *exchange)
+static void add_hit(struct engine *engine, size_t rule, struct record *record, const struct exchange_facts *exchange,
+                    bool background)
 {
-    if (!VEC_ROOM(&engine->hits)) {
-        engine->failed = true;
-        return;
-    }
-    size_t n = engine->hits.count++;
-    engine->hits.items[n] = (struct hit){ .record = record, .exchange = exchange, .number = n,
-                                          .rule = (uint16_t)rule };
+    if (!groups_add(&engine->groups, rule, record, exchange, background))
+        note_undecided(engine, engine->rules->items[rule], too_many_exchanges, record->id);
 }
 
 static bool is_empty(const struct rule_set_bits *rules)
@@ -129,7 +102,7 @@ static void judge_early(struct engine *engine, size_t index, struct connection *
         engine->failed = true;
         return;
     }
-    *early = (struct early_hit){ c->user, unknown ? NULL : keep_exchange(engine, subject->exchange),
+    *early = (struct early_hit){ c->user, unknown ? NULL : groups_keep_exchange(&engine->groups, subject->exchange),
                                  unknown ? v.because : NULL, (uint16_t)index };
     c->user = early;
 }
@@ -189,30 +162,10 @@ static void judge_exchange(struct engine *engine, const struct connection *c, st
             left = guards_ask(&engine->exchange_guards.words[word], left, &subject).left;
         for (; left != 0; left &= left - 1) {
             size_t rule = rule_bits_first(word, left);
-            if (!holds(engine, engine->rules->items[rule], &subject))
-                continue;
-            add_hit(engine, rule, record, keep_exchange(engine, &facts));
-            record->example = true;
+            if (holds(engine, engine->rules->items[rule], &subject))
+                add_hit(engine, rule, record, &facts, false);
         }
     }
-}
-
-/* Takes the record among the examples if it is one of the first connections. They come nearly in
- * order, so that hardly one is displaced by a later one. */
-static bool take_example(struct examples *examples, struct record *record)
-{
-    if (examples->count < GROUP_EXAMPLES) {
-        examples->records[examples->count++] = record;
-        return true;
-    }
-    size_t latest = 0;
-    for (size_t i = 1; i < GROUP_EXAMPLES; i++)
-        if (examples->records[i]->id > examples->records[latest]->id)
-            latest = i;
-    if (examples->records[latest]->id < record->id)
-        return false;
-    examples->records[latest] = record;
-    return true;
 }
 
 /* The rules on the exchanges of a connection that is over. */
@@ -230,47 +183,30 @@ static void judge_exchanges(struct engine *engine, const struct connection *c, s
         judge_exchange(engine, c, record, x, *rules);
 }
 
-static const char too_many_members[] = "so many connections came into question that they were left out (limit)";
-
 /* held: the guards know already that the condition holds. */
-static enum tracker_keep judge_connection(struct engine *engine, size_t index, bool held,
-                                          struct record *record)
+static void judge_connection(struct engine *engine, size_t index, bool held, struct record *record)
 {
     const struct rule *rule = engine->rules->items[index];
     const struct subject subject = { record, NULL, NULL };
-    bool group = rule->scope == SCOPE_GROUP;
     if (!held && !holds(engine, rule, &subject))
-        return TRACKER_KEEP_NOTHING;
-    if (group && engine->members[index]++ >= ENGINE_MAX_MEMBERS / engine->parts) {
-        note_undecided(engine, rule, too_many_members, record->id);
-        engine->crowded = true;
-        return TRACKER_KEEP_NOTHING;
-    }
-    add_hit(engine, index, record, NULL);
-    if (group && rule->lists != NULL && !engine->failed) {
+        return;
+    bool listed = true;
+    if (rule->scope == SCOPE_GROUP && rule->lists != NULL) {
         struct value v = expr_value(rule->lists, &subject);
-        bool listed = v.state == VALUE_KNOWN && v.truth;
-        engine->hits.items[engine->hits.count - 1].background = !listed;
-        if (!listed)
-            return TRACKER_KEEP_RECORD;
+        listed = v.state == VALUE_KNOWN && v.truth;
     }
-    record->example |= !group;
-    return !group || take_example(&engine->examples[index], record) ? TRACKER_KEEP_TIMELINE
-                                                                    : TRACKER_KEEP_RECORD;
+    add_hit(engine, index, record, NULL, !listed);
 }
 
-static enum tracker_keep on_connection(void *context, struct connection *c,
-                                       struct record *record)
+static void on_connection(void *context, struct connection *c, struct record *record)
 {
     struct engine *engine = context;
-    enum tracker_keep keep = TRACKER_KEEP_NOTHING;
     for (const struct early_hit *early = c->user; early != NULL; early = early->next) {
-        if (early->because != NULL) {
-            note_undecided(engine, engine->rules->items[early->rule], early->because, record->id);
-            continue;
-        }
-        add_hit(engine, early->rule, record, early->exchange);
-        record->example = true;
+        const struct rule *rule = engine->rules->items[early->rule];
+        if (early->because != NULL)
+            note_undecided(engine, rule, early->because, record->id);
+        else if (!groups_add_kept(&engine->groups, early->rule, record, early->exchange))
+            note_undecided(engine, rule, too_many_exchanges, record->id);
     }
     const struct subject subject = { record, NULL, NULL };
     struct rule_set_bits rules = engine->all;
@@ -285,24 +221,16 @@ static enum tracker_keep on_connection(void *context, struct connection *c,
         uint64_t left = answer.left & ~engine->exchange_rules.words[word];
         for (; left != 0; left &= left - 1) {
             size_t rule = rule_bits_first(word, left);
-            bool held = answer.held >> rule % 64 & 1;
-            enum tracker_keep wanted = judge_connection(engine, rule, held, record);
-            keep = wanted > keep ? wanted : keep;
+            judge_connection(engine, rule, answer.held >> rule % 64 & 1, record);
         }
     }
     if (!is_empty(&rules))
         judge_exchanges(engine, c, record, &rules);
-    return record->example ? TRACKER_KEEP_TIMELINE : keep;
 }
 
 struct tracker_sink engine_sink(struct engine *engine)
 {
     return (struct tracker_sink){ on_exchange, on_connection, engine };
-}
-
-bool engine_crowded(const struct engine *engine)
-{
-    return engine->parts > 1 && engine->crowded;
 }
 
 /* ---- parts ------------------------------------------------------------------------------- */
@@ -330,23 +258,8 @@ static bool merge_undecided(struct engine *engine, const struct engine *other)
 bool engine_merge(struct engine *engine, struct engine *other, struct err *err)
 {
     engine->failed |= other->failed || !merge_undecided(engine, other);
-    for (size_t i = 0; i < other->hits.count && !engine->failed; i++) {
-        engine->failed |= !VEC_ROOM(&engine->hits);
-        if (!engine->failed)
-            engine->hits.items[engine->hits.count++] = other->hits.items[i];
-    }
-    for (size_t rule = 0; rule < engine->rules->count; rule++)
-        for (size_t i = 0; i < other->examples[rule].count; i++)
-            take_example(&engine->examples[rule], other->examples[rule].records[i]);
-    return !engine->failed || err_no_memory(err);
-}
-
-/* Which connections may be shown must not depend on the order in which they were judged. */
-static void mark_examples(struct engine *engine)
-{
-    for (size_t rule = 0; rule < engine->rules->count; rule++)
-        for (size_t i = 0; i < engine->examples[rule].count; i++)
-            engine->examples[rule].records[i]->example = true;
+    groups_merge(&engine->groups, &other->groups);
+    return (!engine->failed && !engine->groups.failed) || err_no_memory(err);
 }
 
 static int compare_undecided(const void *a, const void *b)
@@ -358,16 +271,13 @@ static int compare_undecided(const void *a, const void *b)
 
 bool engine_finish(struct engine *engine, struct err *err)
 {
-    mark_examples(engine);
     if (engine->undecided.count > 0)
         qsort(engine->undecided.items, engine->undecided.count, sizeof *engine->undecided.items,
               compare_undecided);
-    sort_groups(engine);
     judge_groups(engine);
-    explain_hits(engine);
-    sort_groups(engine);
+    explain_begin(engine);
     make_findings(engine);
-    return !engine->failed || err_no_memory(err);
+    return (!engine->failed && !engine->groups.failed) || err_no_memory(err);
 }
 
 const struct finding *engine_findings(const struct engine *engine, size_t *count)
@@ -389,10 +299,9 @@ void engine_free(struct engine *engine)
     arena_free(&engine->arena);
     guards_free(&engine->guards);
     guards_free(&engine->exchange_guards);
-    free(engine->hits.items);
+    groups_free(&engine->groups);
+    free(engine->told.items);
     free(engine->findings.items);
     free(engine->undecided.items);
-    free(engine->examples);
-    free(engine->members);
     free(engine);
 }

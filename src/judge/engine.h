@@ -16,6 +16,14 @@ struct finding_connection {
     const struct record *record;
     const struct exchange_facts *exchange; /* of the lost request; NULL in rules without */
     struct rule_set_bits also;             /* rules that this finding explains here */
+    uint8_t timer;                         /* of the finding's; DEADLINE_NO_TIMER: it follows none */
+};
+
+/* One of a finding's timers. */
+struct finding_timer {
+    struct deadline deadline;
+    struct known_default known[KNOWN_DEFAULTS_MAX]; /* what it fits, best first */
+    size_t known_count;
 };
 
 struct finding {
@@ -25,13 +33,14 @@ struct finding {
     const char **fixes;               /* fix_count */
     size_t fix_count;
     struct rule_set_bits also;
-    struct deadline deadline;
-    struct known_default known[KNOWN_DEFAULTS_MAX]; /* what the deadline fits, best first */
-    size_t known_count;
+    struct finding_timer *timers;     /* of its connections, the strongest first */
+    size_t timer_count;
     bool same_client;                 /* all connections share the client's address */
+    bool same_server;                 /* and this server's address and port */
     struct finding_connection *connections; /* in order of their first packets */
     size_t entries; /* in the array: one for each exchange in rules about these */
     size_t count;   /* different connections */
+    unsigned shift; /* they are a sample: one of 2^shift is listed, and `count` is an estimate; 0: all are */
     int64_t first_ns, last_ns;        /* of the closes (or openings, while open) */
     /* The timer behind it, where that is only information: told here and not once more. */
     const struct finding *behind;
@@ -47,15 +56,8 @@ struct undecided {
 
 struct engine;
 
-/* Members that one group rule is judged on, about a KiB each; of more, the report says that they were not. */
-#define ENGINE_MAX_MEMBERS 250000
-
-/* The rules must outlive the engine. parts: of so many engines that share the limit. */
-struct engine *engine_new(const struct rules *rules, size_t parts, struct err *err) WARN_UNUSED;
-
-/* One of several engines came to its part of the limit: which members are left out, only a single one
- * can tell. */
-bool engine_crowded(const struct engine *engine);
+/* The rules must outlive the engine. */
+struct engine *engine_new(const struct rules *rules, struct err *err) WARN_UNUSED;
 
 /* The sink to give to the tracker. */
 struct tracker_sink engine_sink(struct engine *engine);

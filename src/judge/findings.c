@@ -1,10 +1,20 @@
-#include "judge/hits.h"
+#include "judge/judge.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/vec.h"
 #include "lang/template.h"
+
+static int compare_ends(const struct record *a, const struct record *b, enum end_role role, bool with_port)
+{
+    if (a->tuple.ipv6 != b->tuple.ipv6)
+        return a->tuple.ipv6 - b->tuple.ipv6;
+    int order = memcmp(record_address(a, role)->bytes, record_address(b, role)->bytes, 16);
+    if (order != 0 || !with_port)
+        return order;
+    return (int)record_port(a, role) - (int)record_port(b, role);
+}
 
 static const char *render(struct engine *engine, const struct template *text,
                           const struct group *group)
@@ -35,19 +45,123 @@ static const char *choose(struct engine *engine, const struct choice *choices,
     return "";
 }
 
-static void fill_fixes(struct engine *engine, struct finding *finding, const struct group *group)
+/* ---- texts that speak of timers ------------------------------------------------------------------ */
+
+/* A finding's connections, as texts are told of them: all, or, where a text speaks of the timer, those of each timer
+ * by themselves and those that follow none. */
+struct parts {
+    struct group items[DEADLINE_MOST_TIMERS + 1];
+    size_t count;
+    size_t listed; /* members of all parts */
+    struct group all;
+};
+
+static const struct deadline no_deadline = { .found = false };
+
+/* Entries of the finding that follow the timer, as members; `members` has room for them. */
+static size_t members_of(const struct finding *finding, uint8_t timer, struct member *members)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < finding->entries; i++)
+        if (finding->connections[i].timer == timer)
+            members[count++] = (struct member){ finding->connections[i].record, finding->connections[i].exchange };
+    return count;
+}
+
+/* room: for each of the finding's entries. */
+static void make_parts(const struct finding *finding, const struct group *all, struct member *room, struct parts *parts)
+{
+    parts->all = *all;
+    parts->listed = finding->entries;
+    parts->count = 0;
+    size_t free_ones = members_of(finding, DEADLINE_NO_TIMER, room);
+    if (finding->timer_count == 0 || (finding->timer_count == 1 && free_ones == 0)) {
+        parts->items[parts->count++] = *all;
+        if (finding->timer_count == 1)
+            parts->items[0].deadline = &finding->timers[0].deadline;
+        return;
+    }
+    for (size_t t = 0; t < finding->timer_count; t++) {
+        size_t count = members_of(finding, (uint8_t)t, room);
+        parts->items[parts->count++] = (struct group){ room, count, &finding->timers[t].deadline, all->shift };
+        room += count;
+    }
+    free_ones = members_of(finding, DEADLINE_NO_TIMER, room);
+    if (free_ones > 0)
+        parts->items[parts->count++] = (struct group){ room, free_ones, &no_deadline, all->shift };
+}
+
+static bool speaks_of_timers(const struct choice *choices)
+{
+    for (const struct choice *c = choices; c != NULL; c = c->next)
+        if ((c->condition != NULL && expr_asks_for_scope(c->condition, SCOPE_GROUP)) ||
+            template_asks_for_scope(c->text, SCOPE_GROUP))
+            return true;
+    return false;
+}
+
+/* What is said of several parts alike is said once. */
+static const char *choose_by_parts(struct engine *engine, const struct choice *choices, const struct parts *parts)
+{
+    if (!speaks_of_timers(choices))
+        return choose(engine, choices, &parts->all);
+    if (parts->count == 1)
+        return choose(engine, choices, &parts->items[0]);
+    const char *texts[DEADLINE_MOST_TIMERS + 1];
+    size_t counts[DEADLINE_MOST_TIMERS + 1], different = 0;
+    for (size_t i = 0; i < parts->count; i++) {
+        const char *text = choose(engine, choices, &parts->items[i]);
+        size_t at = 0;
+        while (at < different && strcmp(texts[at], text) != 0)
+            at++;
+        if (at == different) {
+            texts[different] = text;
+            counts[different++] = 0;
+        }
+        counts[at] += parts->items[i].count;
+    }
+    if (different == 1)
+        return texts[0];
+    struct strbuf out = { 0 };
+    for (size_t i = 0; i < different; i++) {
+        if (texts[i][0] == '\0')
+            continue;
+        strbuf_addf(&out, "%s%zu of %zu: ", out.length > 0 ? " " : "", counts[i] << parts->all.shift,
+                    parts->listed << parts->all.shift);
+        strbuf_adds(&out, texts[i]);
+    }
+    const char *copy = out.failed ? NULL : arena_strdup(&engine->arena, strbuf_text(&out));
+    strbuf_free(&out);
+    engine->failed |= copy == NULL;
+    return copy != NULL ? copy : "";
+}
+
+static void fill_fixes(struct engine *engine, struct finding *finding, const struct parts *parts)
 {
     size_t most = 0;
     for (const struct choice *c = finding->rule->fix; c != NULL; c = c->next)
-        most++;
+        most += parts->count;
     finding->fixes = arena_alloc(&engine->arena, (most + 1) * sizeof *finding->fixes);
     if (finding->fixes == NULL) {
         engine->failed = true;
         return;
     }
-    for (const struct choice *c = finding->rule->fix; c != NULL; c = c->next)
-        if (applies(c, group))
-            finding->fixes[finding->fix_count++] = render(engine, c->text, group);
+    for (const struct choice *c = finding->rule->fix; c != NULL; c = c->next) {
+        bool by_parts = (c->condition != NULL && expr_asks_for_scope(c->condition, SCOPE_GROUP)) ||
+                        template_asks_for_scope(c->text, SCOPE_GROUP);
+        const struct group *groups = by_parts ? parts->items : &parts->all;
+        size_t first = finding->fix_count;
+        for (size_t i = 0; i < (by_parts ? parts->count : 1); i++) {
+            if (!applies(c, &groups[i]))
+                continue;
+            const char *text = render(engine, c->text, &groups[i]);
+            size_t at = first;
+            while (at < finding->fix_count && strcmp(finding->fixes[at], text) != 0)
+                at++;
+            if (at == finding->fix_count)
+                finding->fixes[finding->fix_count++] = text;
+        }
+    }
 }
 
 static int64_t moment_of(const struct record *r)
@@ -60,51 +174,90 @@ static int64_t moment_of(const struct record *r)
     return open->ns + r->since_open;
 }
 
-static void make_finding(struct engine *engine, const struct hit *hits, size_t length)
+/* Those connections that no other finding tells, in the order of their records. */
+static void take_connections(struct engine *engine, const struct told *told, struct finding *finding)
 {
-    struct finding finding = { .rule = engine->rules->items[hits[0].rule], .same_client = true };
-    finding.connections = arena_alloc(&engine->arena, length * sizeof *finding.connections);
-    struct member *members = malloc(length * sizeof *members);
+    for (size_t i = 0; i < told->count; i++) {
+        const struct hit *hit = told->hits[i];
+        const struct record *r = hit->record;
+        if (hit->background || is_explained(r, told->index))
+            continue;
+        size_t n = finding->entries++;
+        const struct record *first = finding->connections[0].record;
+        finding->count += n == 0 || finding->connections[n - 1].record != r;
+        finding->connections[n] = (struct finding_connection){ r, hit->exchange, explained_by(engine, r, told->index),
+                                                               told->timer_of[i] };
+        for (size_t w = 0; w < RULE_WORDS; w++)
+            finding->also.words[w] |= finding->connections[n].also.words[w];
+        int64_t moment = moment_of(r);
+        if (n == 0 || moment < finding->first_ns)
+            finding->first_ns = moment;
+        if (n == 0 || moment > finding->last_ns)
+            finding->last_ns = moment;
+        if (n == 0)
+            first = r;
+        finding->same_client &= compare_ends(first, r, ROLE_CLIENT, false) == 0;
+        finding->same_server &= compare_ends(first, r, ROLE_SERVER, true) == 0;
+    }
+    finding->count <<= told->shift;
+}
+
+/* The timers that connections of the finding follow; of each, all that follow it count, those told elsewhere too. */
+static void take_timers(struct engine *engine, const struct told *told, struct finding *finding, struct member *members)
+{
+    finding->timers = arena_alloc(&engine->arena, (told->deadlines.count + 1) * sizeof *finding->timers);
+    if (finding->timers == NULL) {
+        engine->failed = true;
+        return;
+    }
+    for (size_t t = 0; t < told->deadlines.count; t++) {
+        size_t count = members_of(finding, (uint8_t)t, members);
+        if (count == 0)
+            continue;
+        struct finding_timer *timer = &finding->timers[finding->timer_count];
+        timer->deadline = told->deadlines.items[t];
+        timer->known_count = timers_fit(engine->rules->timers, &timer->deadline, members, count, timer->known);
+        for (size_t i = 0; i < finding->entries; i++)
+            if (finding->connections[i].timer == t)
+                finding->connections[i].timer = (uint8_t)finding->timer_count;
+        finding->timer_count++;
+    }
+}
+
+static void tell_finding(struct engine *engine, const struct told *told, struct finding *finding, struct member *members)
+{
+    take_timers(engine, told, finding, members);
+    size_t all = 0;
+    for (; all < finding->entries; all++)
+        members[all] = (struct member){ finding->connections[all].record, finding->connections[all].exchange };
+    /* The texts may compare with the members that are not listed; they come last. */
+    for (size_t i = 0; i < told->count; i++)
+        if (told->hits[i]->background)
+            members[all++] = (struct member){ told->hits[i]->record, told->hits[i]->exchange };
+    struct deadline main = deadlines_main(&told->deadlines, told->count);
+    const struct group group = { members, all, &main, told->shift };
+    struct parts parts;
+    make_parts(finding, &group, members + all, &parts);
+    finding->confidence = choose(engine, finding->rule->confidence, &group);
+    finding->accountable = choose(engine, finding->rule->accountable, &group);
+    finding->what = choose_by_parts(engine, finding->rule->what, &parts);
+    finding->cause = choose_by_parts(engine, finding->rule->cause, &parts);
+    fill_fixes(engine, finding, &parts);
+}
+
+static void make_finding(struct engine *engine, const struct told *told)
+{
+    struct finding finding = { .rule = told->rule, .shift = told->shift, .same_client = true, .same_server = true };
+    finding.connections = arena_alloc(&engine->arena, (told->count + 1) * sizeof *finding.connections);
+    struct member *members = malloc((2 * told->count + 1) * sizeof *members);
     if (finding.connections == NULL || members == NULL || !VEC_ROOM(&engine->findings)) {
         engine->failed = true;
         free(members);
         return;
     }
-    for (size_t i = 0; i < length; i++) {
-        if (hits[i].explained || hits[i].background)
-            continue;
-        const struct record *r = hits[i].record;
-        size_t n = finding.entries++;
-        finding.count += n == 0 || members[n - 1].record != r;
-        members[n] = (struct member){ r, hits[i].exchange };
-        finding.connections[n] = (struct finding_connection){ r, hits[i].exchange, hits[i].also };
-        for (size_t w = 0; w < sizeof finding.also.words / sizeof *finding.also.words; w++)
-            finding.also.words[w] |= hits[i].also.words[w];
-        int64_t moment = moment_of(r);
-        if (n == 0 || moment < finding.first_ns)
-            finding.first_ns = moment;
-        if (n == 0 || moment > finding.last_ns)
-            finding.last_ns = moment;
-        finding.same_client &= compare_ends(members[0].record, r, ROLE_CLIENT, false) == 0;
-    }
+    take_connections(engine, told, &finding);
     if (finding.entries > 0) {
-        /* The timer shows in all of its connections, those told elsewhere too. */
-        finding.deadline = hits[0].deadline != NULL
-                               ? *hits[0].deadline
-                               : group_deadline(engine, finding.rule, hits, length);
-        /* The texts may compare with the members that are not listed; they come last. */
-        size_t all = finding.entries;
-        for (size_t i = 0; i < length; i++)
-            if (hits[i].background)
-                members[all++] = (struct member){ hits[i].record, hits[i].exchange };
-        finding.known_count = timers_fit(engine->rules->timers, &finding.deadline, members,
-                                         finding.entries, finding.known);
-        struct group group = { members, all, &finding.deadline };
-        finding.confidence = choose(engine, finding.rule->confidence, &group);
-        finding.accountable = choose(engine, finding.rule->accountable, &group);
-        finding.what = choose(engine, finding.rule->what, &group);
-        finding.cause = choose(engine, finding.rule->cause, &group);
-        fill_fixes(engine, &finding, &group);
+        tell_finding(engine, told, &finding, members);
         engine->findings.items[engine->findings.count++] = finding;
     }
     free(members);
@@ -127,10 +280,15 @@ static int worst_first(const void *a, const void *b)
     return (i > j) - (i < j);
 }
 
-static bool same_timer(const struct deadline *a, const struct deadline *b)
+/* Does the finding show that timer, or none? */
+static bool same_timer(const struct finding *finding, const struct deadline *timer)
 {
-    int64_t apart = a->cluster.median_ns - b->cluster.median_ns;
-    return !a->found || (apart <= DEADLINE_TOLERANCE_MAX_NS && apart >= -DEADLINE_TOLERANCE_MAX_NS);
+    for (size_t t = 0; t < finding->timer_count; t++) {
+        int64_t apart = finding->timers[t].deadline.cluster.median_ns - timer->cluster.median_ns;
+        if (apart <= DEADLINE_TOLERANCE_MAX_NS && apart >= -DEADLINE_TOLERANCE_MAX_NS)
+            return true;
+    }
+    return finding->timer_count == 0;
 }
 
 /* Is `timer` what stands behind `finding`? It is information about a timer, and `finding`, of the same
@@ -139,7 +297,7 @@ static bool stands_behind(const struct finding *timer, size_t rule, const struct
 {
     return finding->rule->severity > SEVERITY_INFO && finding->behind == NULL &&
            rule_bits_has(&finding->rule->explains, rule) &&
-           same_timer(&finding->deadline, &timer->deadline);
+           same_timer(finding, &timer->timers[0].deadline);
 }
 
 /* The findings of a server are looked at up to here: a scan makes thousands. */
@@ -151,7 +309,7 @@ static size_t fold_timers(struct engine *engine, struct finding *of_server, size
     size_t kept = 0;
     for (size_t i = 0; i < count; i++) {
         size_t f = kept, rule = 0;
-        if (of_server[i].rule->severity == SEVERITY_INFO && of_server[i].deadline.found) {
+        if (of_server[i].rule->severity == SEVERITY_INFO && of_server[i].timer_count > 0) {
             while (engine->rules->items[rule] != of_server[i].rule)
                 rule++;
             size_t among = kept < FOLD_AMONG ? kept : FOLD_AMONG;
@@ -199,11 +357,8 @@ static void fold_all_timers(struct engine *engine)
 
 void make_findings(struct engine *engine)
 {
-    for (size_t start = 0; start < engine->hits.count;) {
-        size_t length = group_length(engine, start);
-        make_finding(engine, engine->hits.items + start, length);
-        start += length;
-    }
+    for (size_t i = 0; i < engine->told.count; i++)
+        make_finding(engine, &engine->told.items[i]);
     if (engine->findings.count == 0)
         return;
     fold_all_timers(engine);

@@ -1,267 +1,354 @@
-#include "judge/hits.h"
+#include "judge/groups.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "facts/peak.h"
+/* An exchange goes with its connection; what a finding needs of it is copied. */
+struct kept_exchange {
+    struct exchange_facts facts;
+    struct http_exchange exchange;
+    char target[HTTP_TARGET_BYTES];
+};
 
-int compare_ends(const struct record *a, const struct record *b, enum end_role role,
-                        bool with_port)
+#define FIRST_BUCKETS 256
+
+bool groups_init(struct groups *groups, const struct rules *rules)
 {
-    if (a->tuple.ipv6 != b->tuple.ipv6)
-        return a->tuple.ipv6 - b->tuple.ipv6;
-    int order = memcmp(record_address(a, role)->bytes, record_address(b, role)->bytes, 16);
-    if (order != 0 || !with_port)
-        return order;
-    return (int)record_port(a, role) - (int)record_port(b, role);
+    *groups = (struct groups){ .rules = rules, .key = siphash_random_key(), .bucket_count = FIRST_BUCKETS };
+    slab_init(&groups->slab, sizeof(struct hit_group));
+    slab_init(&groups->exchanges, sizeof(struct kept_exchange));
+    groups->buckets = calloc(groups->bucket_count, sizeof(struct hit_group *));
+    return groups->buckets != NULL;
 }
 
-static bool same_group(const struct rules *rules, const struct hit *a, const struct hit *b)
+void groups_free(struct groups *groups)
 {
-    return a->rule == b->rule && a->timer == b->timer &&
-           compare_ends(a->record, b->record, ROLE_SERVER, true) == 0 &&
-           (!rules->items[a->rule]->per_client ||
-            compare_ends(a->record, b->record, ROLE_CLIENT, false) == 0);
-}
-
-static int by_record(const struct hit *a, const struct hit *b)
-{
-    if (a->record->id != b->record->id)
-        return a->record->id < b->record->id ? -1 : 1;
-    return (a->number > b->number) - (a->number < b->number);
-}
-
-/* Rule, server, record: the grouping of rules that do not tell clients apart. */
-static int by_server(const void *a, const void *b)
-{
-    const struct hit *x = a, *y = b;
-    if (x->rule != y->rule)
-        return (int)x->rule - (int)y->rule;
-    int order = compare_ends(x->record, y->record, ROLE_SERVER, true);
-    return order != 0              ? order
-           : x->timer != y->timer ? (int)x->timer - (int)y->timer
-                                  : by_record(x, y);
-}
-
-/* Rule, server, client, record. */
-static int by_pair(const void *a, const void *b)
-{
-    const struct hit *x = a, *y = b;
-    if (x->rule != y->rule)
-        return (int)x->rule - (int)y->rule;
-    int order = compare_ends(x->record, y->record, ROLE_SERVER, true);
-    if (order == 0)
-        order = compare_ends(x->record, y->record, ROLE_CLIENT, false);
-    return order != 0              ? order
-           : x->timer != y->timer ? (int)x->timer - (int)y->timer
-                                  : by_record(x, y);
-}
-
-static int by_record_only(const void *a, const void *b)
-{
-    const struct hit *x = a, *y = b;
-    return by_record(x, y);
-}
-
-/* Length of the group that begins at `start` in the sorted hits. */
-size_t group_length(const struct engine *engine, size_t start)
-{
-    const struct hit *hits = engine->hits.items;
-    size_t end = start + 1;
-    while (end < engine->hits.count && same_group(engine->rules, &hits[start], &hits[end]))
-        end++;
-    return end - start;
-}
-
-/* Sorts hits so that groups stand together. */
-void sort_groups(struct engine *engine)
-{
-    struct hit *hits = engine->hits.items;
-    size_t count = engine->hits.count;
-    if (count == 0)
-        return;
-    qsort(hits, count, sizeof *hits, by_server);
-    for (size_t start = 0; start < count;) {
-        size_t end = start;
-        while (end < count && hits[end].rule == hits[start].rule)
-            end++;
-        if (engine->rules->items[hits[start].rule]->per_client)
-            qsort(hits + start, end - start, sizeof *hits, by_pair);
-        start = end;
-    }
-}
-
-struct deadline group_deadline(struct engine *engine, const struct rule *rule,
-                                      const struct hit *hits, size_t count)
-{
-    struct deadline deadline = { 0 };
-    if (rule->references.count == 0)
-        return deadline;
-    const struct record **records = malloc(count * sizeof *records);
-    int64_t *times = malloc(count * sizeof *times);
-    if (records == NULL || times == NULL) {
-        engine->failed = true;
-    } else {
-        size_t distinct = 0; /* several exchanges of one connection are one close */
-        for (size_t i = 0; i < count; i++)
-            if (i == 0 || hits[i].record != hits[i - 1].record)
-                records[distinct++] = hits[i].record;
-        deadline = deadline_infer(records, distinct, &rule->references, times);
-    }
-    free(records);
-    free(times);
-    return deadline;
-}
-
-static struct member *members_of(struct engine *engine, const struct hit *hits, size_t count)
-{
-    struct member *members = malloc(count * sizeof *members);
-    if (members == NULL)
-        engine->failed = true;
-    for (size_t i = 0; members != NULL && i < count; i++)
-        members[i] = (struct member){ hits[i].record, hits[i].exchange };
-    return members;
-}
-
-/* Does a group rule hold for its members? */
-static bool group_holds(struct engine *engine, const struct rule *rule, const struct hit *hits,
-                        size_t count, const struct deadline *deadline)
-{
-    struct member *members = members_of(engine, hits, count);
-    if (members == NULL)
-        return false;
-    struct group group = { members, count, deadline };
-    struct value v = expr_group_value(rule->when, &group);
-    free(members);
-    return v.state == VALUE_KNOWN && v.truth;
-}
-
-/* Moves the members that the timer explains to the front; returns how many. */
-static size_t narrow_down(struct hit *hits, size_t count, const struct deadline *deadline)
-{
-    size_t kept = 0;
-    for (size_t i = 0; i < count; i++) {
-        int64_t since = record_since(hits[i].record, deadline->from);
-        if (since < deadline->cluster.low_ns || since > deadline->cluster.high_ns)
-            continue;
-        struct hit other = hits[kept];
-        hits[kept++] = hits[i];
-        hits[i] = other;
-    }
-    return kept;
-}
-
-/* Moves the most members that closed within such a time to the front; returns how many. */
-static size_t narrow_to_burst(struct engine *engine, struct hit *hits, size_t count, int64_t within)
-{
-    int64_t *times = malloc(count * sizeof *times);
-    size_t known = 0, kept = 0;
-    if (times == NULL) {
-        engine->failed = true;
-        return 0;
-    }
-    for (size_t i = 0; i < count; i++)
-        if ((times[known] = record_closed_ns(hits[i].record)) != NS_ABSENT)
-            known++;
-    struct burst burst = burst_find(times, known, within);
-    free(times);
-    for (size_t i = 0; burst.count > 0 && i < count; i++) {
-        int64_t closed = record_closed_ns(hits[i].record);
-        if (closed >= burst.first_ns && closed <= burst.last_ns)
-            hits[kept++] = hits[i];
-    }
-    return kept;
-}
-
-/* Judges a group rule on its members and moves those for which it holds to the front; returns how many.
- * Where a rule is about the connections of one timer only, it is judged on these, and the others may be
- * another timer's. */
-static size_t judge_group(struct engine *engine, const struct rule *rule, struct hit *hits,
-                          size_t count)
-{
-    size_t kept = 0;
-    if (rule->within != NULL)
-        count = narrow_to_burst(engine, hits, count,
-                                expr_value(rule->within, &(struct subject){ 0 }).ns);
-    for (uint8_t timer = 0; timer < DEADLINE_MOST_TIMERS && kept < count; timer++) {
-        struct deadline *deadline = arena_alloc(&engine->arena, sizeof *deadline);
-        if (deadline == NULL) {
-            engine->failed = true;
-            return 0;
+    for (size_t i = 0; groups->buckets != NULL && i < groups->bucket_count; i++)
+        for (struct hit_group *g = groups->buckets[i]; g != NULL; g = g->next) {
+            free(g->items);
+            free(g->firsts);
         }
-        size_t members = count - kept;
-        *deadline = group_deadline(engine, rule, hits + kept, members);
-        bool narrow = deadline->found && rule->deadline_only;
-        if (narrow)
-            members = narrow_down(hits + kept, members, deadline);
-        if ((timer > 0 && !narrow) || !group_holds(engine, rule, hits + kept, members, deadline))
-            break;
-        for (size_t i = kept; i < kept + members; i++) {
-            hits[i].deadline = deadline;
-            hits[i].timer = timer;
+    free(groups->buckets);
+    groups->buckets = NULL;
+    slab_free(&groups->slab);
+    slab_free(&groups->exchanges);
+}
+
+/* ---- finding a group -------------------------------------------------------------------------- */
+
+int compare_servers(const struct group_key *a, const struct group_key *b)
+{
+    if (a->ipv6 != b->ipv6)
+        return a->ipv6 - b->ipv6;
+    int order = memcmp(a->server.bytes, b->server.bytes, sizeof a->server.bytes);
+    return order != 0 ? order : (int)a->server_port - (int)b->server_port;
+}
+
+int compare_clients(const struct group_key *a, const struct group_key *b)
+{
+    if (a->ipv6 != b->ipv6)
+        return a->ipv6 - b->ipv6;
+    return memcmp(a->client.bytes, b->client.bytes, sizeof a->client.bytes);
+}
+
+static struct group_key key_of(const struct rules *rules, size_t rule, const struct record *r)
+{
+    struct group_key key = { .server = *record_address(r, ROLE_SERVER), .server_port = record_port(r, ROLE_SERVER),
+                             .rule = (uint16_t)rule, .ipv6 = r->tuple.ipv6 };
+    if (rules->items[rule]->per_client)
+        key.client = *record_address(r, ROLE_CLIENT);
+    return key;
+}
+
+static size_t bucket_of(const struct groups *groups, const struct group_key *key)
+{
+    uint64_t words[4];
+    memcpy(words, key->server.bytes, 16);
+    memcpy(words + 2, key->client.bytes, 16);
+    uint64_t last = (uint64_t)key->rule << 24 | (uint64_t)key->server_port << 8 | key->ipv6;
+    return (size_t)siphash(&groups->key, words, 4, last) & (groups->bucket_count - 1);
+}
+
+static bool same_key(const struct group_key *a, const struct group_key *b)
+{
+    return a->rule == b->rule && compare_servers(a, b) == 0 && compare_clients(a, b) == 0;
+}
+
+static void grow_buckets(struct groups *groups)
+{
+    size_t before = groups->bucket_count;
+    struct hit_group **old = groups->buckets, **buckets = calloc(before * 2, sizeof *buckets);
+    if (buckets == NULL)
+        return; /* longer chains */
+    groups->buckets = buckets;
+    groups->bucket_count = before * 2;
+    for (size_t i = 0; i < before; i++)
+        for (struct hit_group *g = old[i], *next; g != NULL; g = next) {
+            next = g->next;
+            size_t bucket = bucket_of(groups, &g->key);
+            g->next = buckets[bucket];
+            buckets[bucket] = g;
         }
-        kept += members;
-        if (!narrow)
-            break;
-    }
-    return kept;
+    free(old);
 }
 
-/* Drops the members of group rules that do not hold. */
-void judge_groups(struct engine *engine)
+/* NULL: no memory. */
+static struct hit_group *group_of(struct groups *groups, const struct group_key *key)
 {
-    struct hit *hits = engine->hits.items;
-    size_t kept = 0;
-    for (size_t start = 0; start < engine->hits.count;) {
-        size_t length = group_length(engine, start), members = length;
-        const struct rule *rule = engine->rules->items[hits[start].rule];
-        if (rule->scope == SCOPE_GROUP)
-            members = judge_group(engine, rule, hits + start, length);
-        memmove(hits + kept, hits + start, members * sizeof *hits);
-        kept += members;
-        start += length;
+    size_t bucket = bucket_of(groups, key);
+    for (struct hit_group *g = groups->buckets[bucket]; g != NULL; g = g->next)
+        if (same_key(&g->key, key))
+            return g;
+    if (groups->count >= groups->bucket_count) {
+        grow_buckets(groups);
+        bucket = bucket_of(groups, key);
     }
-    engine->hits.count = kept;
+    struct hit_group *g = slab_take(&groups->slab);
+    if (g == NULL) {
+        groups->failed = true;
+        return NULL;
+    }
+    g->key = *key;
+    g->next = groups->buckets[bucket];
+    groups->buckets[bucket] = g;
+    groups->count++;
+    return g;
 }
 
-/* Of the rules that hit one connection: which ones are explained by others? The more severe tell first,
- * and what is explained explains nothing, so that two rules cannot explain each other away. */
-static struct rule_set_bits explained_rules(const struct rules *rules,
-                                            const struct rule_set_bits *present)
+/* ---- what a group keeps ----------------------------------------------------------------------- */
+
+/* The number of a connection's first packet, stirred: whoever makes packets in a pattern gains nothing for
+ * long (the finalizer of MurmurHash3). */
+static uint64_t stirred(uint64_t id)
 {
-    struct rule_set_bits explained = { { 0 } };
-    for (int severity = SEVERITY_ERROR; severity >= SEVERITY_INFO; severity--)
-        for (size_t i = 0; i < rules->count; i++) {
-            const struct rule *rule = rules->items[i];
-            if (rule->severity != (enum severity)severity || !rule_bits_has(present, i) ||
-                rule_bits_has(&explained, i))
+    id ^= id >> 33;
+    id *= UINT64_C(0xff51afd7ed558ccd);
+    id ^= id >> 33;
+    id *= UINT64_C(0xc4ceb9fe1a85ec53);
+    return id ^ id >> 33;
+}
+
+static bool is_sampled(const struct hit_group *group, const struct record *record)
+{
+    return (stirred(record->id) & ((UINT64_C(1) << group->shift) - 1)) == 0;
+}
+
+static void give_exchange(struct groups *groups, const struct exchange_facts *facts)
+{
+    if (facts != NULL)
+        slab_give(&groups->exchanges, (struct exchange_facts *)facts); /* the first member of what was taken */
+}
+
+/* Until there is room: a finer sample. */
+static void thin_out(struct groups *groups, struct hit_group *group)
+{
+    while (group->count > GROUP_MOST_HITS) {
+        size_t kept = 0;
+        group->shift++;
+        for (size_t i = 0; i < group->count; i++) {
+            struct hit *hit = &group->items[i];
+            if (is_sampled(group, hit->record)) {
+                group->items[kept++] = *hit;
                 continue;
-            for (size_t w = 0; w < RULES_MAX / 64; w++)
-                explained.words[w] |= rule->explains.words[w] & present->words[w];
+            }
+            hit->record->held--;
+            give_exchange(groups, hit->exchange);
         }
-    return explained;
+        group->count = kept;
+    }
 }
 
-/* One incident is told once. */
-void explain_hits(struct engine *engine)
+/* Small at first: a scan makes many groups of one. */
+static bool make_room(void **items, size_t *capacity, size_t count, size_t size)
 {
-    struct hit *hits = engine->hits.items;
-    if (engine->hits.count == 0)
-        return;
-    qsort(hits, engine->hits.count, sizeof *hits, by_record_only);
-    for (size_t start = 0; start < engine->hits.count;) {
-        size_t end = start;
-        struct rule_set_bits present = { { 0 } };
-        for (; end < engine->hits.count && hits[end].record == hits[start].record; end++)
-            if (!hits[end].background)
-                rule_bits_add(&present, hits[end].rule);
-        struct rule_set_bits explained = explained_rules(engine->rules, &present);
-        for (size_t i = start; i < end; i++) {
-            hits[i].explained = rule_bits_has(&explained, hits[i].rule);
-            const struct rule *rule = engine->rules->items[hits[i].rule];
-            for (size_t w = 0; w < RULES_MAX / 64 && !hits[i].explained; w++)
-                hits[i].also.words[w] = rule->explains.words[w] & explained.words[w];
-        }
-        start = end;
+    if (count < *capacity)
+        return true;
+    size_t wanted = *capacity == 0 ? 1 : *capacity * 2;
+    void *grown = realloc(*items, wanted * size);
+    if (grown == NULL)
+        return false;
+    *items = grown;
+    *capacity = wanted;
+    return true;
+}
+
+/* Is the connection one of the first of the group, as far as these are known? They come nearly in order. */
+static bool is_example(struct groups *groups, struct hit_group *group, uint64_t id)
+{
+    size_t latest = 0;
+    for (size_t i = 0; i < group->first_count; i++) {
+        if (group->firsts[i] == id)
+            return true;
+        if (group->firsts[i] > group->firsts[latest])
+            latest = i;
     }
+    if (group->first_count == GROUP_EXAMPLES) {
+        if (group->firsts[latest] < id)
+            return false;
+        group->firsts[latest] = id;
+        return true;
+    }
+    if (!make_room((void **)&group->firsts, &group->first_capacity, group->first_count, sizeof *group->firsts)) {
+        groups->failed = true;
+        return false;
+    }
+    group->firsts[group->first_count++] = id;
+    return true;
+}
+
+static bool has_enough_of(const struct hit_group *group, const struct record *record)
+{
+    return group->count >= GROUP_MOST_OF_CONNECTION && /* its hits come one after the other */
+           group->items[group->count - GROUP_MOST_OF_CONNECTION].record == record;
+}
+
+/* Takes the kept exchange over. */
+static bool add(struct groups *groups, size_t rule, struct record *record, const struct exchange_facts *kept,
+                bool background)
+{
+    const struct group_key key = key_of(groups->rules, rule, record);
+    struct hit_group *group = group_of(groups, &key);
+    if (group == NULL || !is_sampled(group, record) || has_enough_of(group, record)) {
+        give_exchange(groups, kept);
+        return group == NULL || !has_enough_of(group, record);
+    }
+    if (!make_room((void **)&group->items, &group->capacity, group->count, sizeof *group->items)) {
+        groups->failed = true;
+        return true;
+    }
+    group->items[group->count++] = (struct hit){ .record = record, .exchange = kept, .number = group->numbers++,
+                                                 .background = background, .timer = DEADLINE_NO_TIMER };
+    record->held++;
+    record->example |= !background && is_example(groups, group, record->id);
+    thin_out(groups, group);
+    return true;
+}
+
+const struct exchange_facts *groups_keep_exchange(struct groups *groups, const struct exchange_facts *facts)
+{
+    struct kept_exchange *kept = slab_take(&groups->exchanges);
+    if (kept == NULL) {
+        groups->failed = true;
+        return NULL;
+    }
+    kept->facts = *facts;
+    kept->exchange = *facts->exchange;
+    strncpy(kept->target, facts->exchange->target, sizeof kept->target - 1);
+    kept->exchange.next = NULL;
+    kept->exchange.target = kept->target;
+    kept->facts.exchange = &kept->exchange;
+    return &kept->facts;
+}
+
+bool groups_add(struct groups *groups, size_t rule, struct record *record, const struct exchange_facts *exchange,
+                bool background)
+{
+    const struct exchange_facts *kept = exchange != NULL ? groups_keep_exchange(groups, exchange) : NULL;
+    return (exchange != NULL && kept == NULL) || add(groups, rule, record, kept, background);
+}
+
+bool groups_add_kept(struct groups *groups, size_t rule, struct record *record, const struct exchange_facts *kept)
+{
+    return add(groups, rule, record, kept, false);
+}
+
+/* ---- all of them -------------------------------------------------------------------------------- */
+
+/* Exchanges of the other part are not given back here: they are its own. */
+static void take_hits(struct groups *groups, struct hit_group *group, const struct hit_group *other)
+{
+    if (other->shift > group->shift)
+        group->shift = other->shift;
+    size_t kept = 0;
+    for (size_t i = 0; i < group->count; i++) {
+        if (is_sampled(group, group->items[i].record))
+            group->items[kept++] = group->items[i];
+        else
+            group->items[i].record->held--;
+    }
+    group->count = kept;
+    for (size_t i = 0; i < other->count; i++) {
+        if (!is_sampled(group, other->items[i].record))
+            continue;
+        if (!make_room((void **)&group->items, &group->capacity, group->count, sizeof *group->items)) {
+            groups->failed = true;
+            return;
+        }
+        group->items[group->count++] = other->items[i];
+    }
+    for (size_t i = 0; i < other->first_count; i++)
+        is_example(groups, group, other->firsts[i]);
+}
+
+void groups_merge(struct groups *groups, struct groups *other)
+{
+    groups->failed |= other->failed;
+    for (size_t i = 0; i < other->bucket_count; i++)
+        for (struct hit_group *g = other->buckets[i]; g != NULL; g = g->next) {
+            struct hit_group *group = group_of(groups, &g->key);
+            if (group != NULL)
+                take_hits(groups, group, g);
+        }
+}
+
+static int by_key(const void *a, const void *b)
+{
+    const struct group_key *x = &(*(struct hit_group *const *)a)->key, *y = &(*(struct hit_group *const *)b)->key;
+    if (x->rule != y->rule)
+        return (int)x->rule - (int)y->rule;
+    int order = compare_servers(x, y);
+    return order != 0 ? order : compare_clients(x, y);
+}
+
+static int by_record(const void *a, const void *b)
+{
+    const struct hit *x = a, *y = b;
+    if (x->record->id != y->record->id)
+        return x->record->id < y->record->id ? -1 : 1;
+    return (x->number > y->number) - (x->number < y->number);
+}
+
+/* A merged group is as large as it would be with all connections in one part. */
+static void thin_merged(struct hit_group *group)
+{
+    while (group->count > GROUP_MOST_HITS) {
+        size_t kept = 0;
+        group->shift++;
+        for (size_t i = 0; i < group->count; i++)
+            if (is_sampled(group, group->items[i].record))
+                group->items[kept++] = group->items[i];
+        group->count = kept;
+    }
+}
+
+static void mark_examples(struct hit_group *group)
+{
+    size_t shown = 0;
+    for (size_t i = 0; i < group->count && shown < GROUP_EXAMPLES; i++) {
+        if (group->items[i].background || (i > 0 && group->items[i].record == group->items[i - 1].record))
+            continue;
+        group->items[i].record->example = true;
+        shown++;
+    }
+}
+
+struct hit_group **groups_sorted(struct groups *groups, struct arena *arena)
+{
+    struct hit_group **sorted = arena_alloc(arena, (groups->count + 1) * sizeof(struct hit_group *));
+    size_t n = 0;
+    if (sorted == NULL)
+        return NULL;
+    for (size_t i = 0; i < groups->bucket_count; i++)
+        for (struct hit_group *g = groups->buckets[i]; g != NULL; g = g->next)
+            sorted[n++] = g;
+    qsort(sorted, n, sizeof *sorted, by_key);
+    for (size_t i = 0; i < n; i++) {
+        thin_merged(sorted[i]);
+        qsort(sorted[i]->items, sorted[i]->count, sizeof *sorted[i]->items, by_record);
+        for (size_t j = 0; j < sorted[i]->count; j++)
+            sorted[i]->items[j].record->example = false;
+    }
+    for (size_t i = 0; i < n; i++)
+        mark_examples(sorted[i]);
+    return sorted;
 }

@@ -39,6 +39,7 @@ struct group {
     const struct member *members;
     size_t count;
     const struct deadline *deadline;
+    unsigned shift; /* one member of 2^shift is here: numbers are multiplied */
 };
 
 struct expr; /* compiled */
@@ -72,6 +73,9 @@ enum value_type expr_type(const struct expr *expr);
 
 /* Is all that the expression asks for known while the connection is still open? */
 bool expr_known_while_open(const struct expr *expr);
+
+/* Does it ask for a fact of that scope? */
+bool expr_asks_for_scope(const struct expr *expr, enum scope scope);
 
 /* Evaluates for a connection or exchange. */
 struct value expr_value(const struct expr *expr, const struct subject *subject);

@@ -169,6 +169,12 @@ static struct value of_member(const struct expr *e, const struct group *group, s
     return evaluate(e, &(struct scene){ &subject, NULL });
 }
 
+/* Of all members, where some are left out. */
+static struct value estimated(const struct group *group, size_t count)
+{
+    return value_number(ldexp((double)count, (int)group->shift));
+}
+
 static size_t count_members(const struct expr *condition, const struct group *group,
                             size_t *known)
 {
@@ -243,9 +249,7 @@ static struct value fixed(const struct expr *e, const struct group *group)
         if (v.state == VALUE_KNOWN)
             times[n++] = v.ns;
     }
-    struct cluster cluster;
-    bool yes = cluster_find(times, n, &cluster) && cluster.samples >= DEADLINE_MIN_SAMPLES &&
-               cluster.samples * 2 >= n;
+    bool yes = cluster_is_fixed(times, n);
     free(times);
     return value_bool(yes);
 }
@@ -265,7 +269,7 @@ static struct value peak_of(const struct expr *e, const struct group *group)
     }
     struct peak peak = peak_find(events, n);
     free(events);
-    return value_number((double)peak.count);
+    return estimated(group, peak.count);
 }
 
 /* From the first span's start to the last one's end. */
@@ -320,8 +324,7 @@ static struct value call(const struct expr *e, const struct scene *scene)
         return (order(e->type, &a, &b) < 0) == (e->function == FUNCTION_LESSER) ? a : b;
     }
     case FUNCTION_COUNT:
-        return value_number(e->left == NULL ? (double)group->count
-                                            : (double)count_members(e->left, group, &known));
+        return estimated(group, e->left == NULL ? group->count : count_members(e->left, group, &known));
     case FUNCTION_SHARE: {
         size_t yes = count_members(e->left, group, &known);
         return known == 0 ? value_absent() : value_number((double)yes / (double)known);
@@ -394,6 +397,15 @@ bool expr_known_while_open(const struct expr *e)
             !expr_known_while_open(e->left) || !expr_known_while_open(e->right))
             return false;
     return true;
+}
+
+bool expr_asks_for_scope(const struct expr *e, enum scope scope)
+{
+    for (; e != NULL; e = e->next)
+        if ((e->op == EXPR_FIELD && e->field->scope == scope) || expr_asks_for_scope(e->left, scope) ||
+            expr_asks_for_scope(e->right, scope))
+            return true;
+    return false;
 }
 
 struct value expr_value(const struct expr *expr, const struct subject *subject)

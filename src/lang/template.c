@@ -86,6 +86,14 @@ no_memory:
     return NULL;
 }
 
+bool template_asks_for_scope(const struct template *text, enum scope scope)
+{
+    for (; text != NULL; text = text->next)
+        if (text->expr != NULL && expr_asks_for_scope(text->expr, scope))
+            return true;
+    return false;
+}
+
 static void write_number(double number, const char *noun, struct strbuf *out)
 {
     if (fabs(number) >= 100) /* what stands behind the point says nothing then */

@@ -22,6 +22,9 @@ const struct template *template_compile(struct arena *arena, const char *source,
 /* Its text without the values: what it says in any case. */
 void template_literals(const struct template *text, struct strbuf *out);
 
+/* Does it ask for a fact of that scope? */
+bool template_asks_for_scope(const struct template *text, enum scope scope);
+
 void template_write(const struct template *text, const struct group *group, struct strbuf *out);
 
 #endif

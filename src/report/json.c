@@ -1,5 +1,5 @@
 /*
- * json - the report of schema hangup.report/1. Objects are built one at a time and written, so
+ * json - the report of schema hangup.report/2. Objects are built one at a time and written, so
  * that a report of any size needs the memory of one connection.
  */
 #include <inttypes.h>
@@ -11,6 +11,10 @@
 #include "report/community_id.h"
 #include "report/json_series.h"
 #include "report/view.h"
+
+/* Listed by default of an error or warning, and of information; `count` tells all. */
+#define JSON_CONNECTIONS 1000
+#define JSON_CONNECTIONS_OF_INFO 20
 
 #define DUMP_FLAGS (JSON_COMPACT | JSON_ENSURE_ASCII | JSON_REAL_PRECISION(15))
 
@@ -170,27 +174,25 @@ static json_t *summary_value(const struct analysis *analysis)
     return value;
 }
 
-static json_t *known_defaults(const struct finding *f)
+static json_t *known_defaults(const struct finding_timer *t)
 {
     json_t *array = json_array();
-    for (size_t i = 0; i < f->known_count; i++) {
-        const struct timer *timer = f->known[i].timer;
+    for (size_t i = 0; i < t->known_count; i++) {
+        const struct timer *timer = t->known[i].timer;
         json_array_append_new(
             array, json_pack("{s:s, s:o, s:s, s:o, s:s, s:b, s:s}", "software",
                              timer->program->software, "versions",
                              timer->versions[0] != '\0' ? json_string(timer->versions) : json_null(),
                              "setting", timer->setting, "seconds", seconds(timer->ns), "times",
-                             timer->times, "named_by_header", f->known[i].named_by != NULL, "source",
+                             timer->times, "named_by_header", t->known[i].named_by != NULL, "source",
                              timer->source));
     }
     return array;
 }
 
-static json_t *deadline_value(const struct finding *f)
+static json_t *deadline_value(const struct finding_timer *timer)
 {
-    const struct deadline *d = &f->deadline;
-    if (!d->found)
-        return json_null();
+    const struct deadline *d = &timer->deadline;
     json_t *value = json_object();
     json_object_set_new(value, "from", json_string(reference_names[d->from]));
     json_object_set_new(value, "seconds", seconds(d->cluster.median_ns));
@@ -201,11 +203,47 @@ static json_t *deadline_value(const struct finding *f)
     json_object_set_new(value, "or_from",
                         d->has_runner_up ? json_string(reference_names[d->runner_up]) : json_null());
     json_object_set_new(value, "coarse", json_boolean(d->coarse));
-    json_object_set_new(value, "known_defaults", known_defaults(f));
+    json_object_set_new(value, "known_defaults", known_defaults(timer));
     return value;
 }
 
-static json_t *finding_value(const struct analysis *analysis, const struct finding *f)
+/* Each with the places of its members in the list of connections. */
+static json_t *deadlines_value(const struct finding *f, size_t listed)
+{
+    json_t *array = json_array();
+    for (size_t t = 0; t < f->timer_count; t++) {
+        json_t *value = deadline_value(&f->timers[t]), *members = json_array();
+        for (size_t i = 0; i < listed; i++)
+            if (f->connections[i].timer == t)
+                json_array_append_new(members, json_integer((json_int_t)i));
+        json_object_set_new(value, "connections", members);
+        json_array_append_new(array, value);
+    }
+    return array;
+}
+
+static json_t *finding_id(const struct finding *f)
+{
+    struct strbuf id = { 0 };
+    view_id(&id, f);
+    json_t *value = json_string(strbuf_text(&id));
+    strbuf_free(&id);
+    return value;
+}
+
+static json_t *behind_value(const struct finding *behind)
+{
+    if (behind == NULL)
+        return json_null();
+    json_t *value = json_object();
+    json_object_set_new(value, "finding", finding_id(behind));
+    json_object_set_new(value, "rule", json_pack("{s:s}", "id", behind->rule->id));
+    json_object_set_new(value, "what", json_string(behind->what));
+    json_object_set_new(value, "deadline", deadline_value(&behind->timers[0]));
+    return value;
+}
+
+static json_t *finding_value(const struct analysis *analysis, const struct finding *f, size_t listed)
 {
     const struct record *first = f->connections[0].record;
     json_t *links = json_array(), *seen_as = json_array();
@@ -214,6 +252,7 @@ static json_t *finding_value(const struct analysis *analysis, const struct findi
     for (const struct text_list *seen = f->rule->seen_as; seen != NULL; seen = seen->next)
         json_array_append_new(seen_as, json_string(seen->text));
     json_t *value = json_object();
+    json_object_set_new(value, "id", finding_id(f));
     json_object_set_new(value, "rule",
                         json_pack("{s:s, s:s, s:s}", "id", f->rule->id, "name", f->rule->name,
                                   "severity", severity_name(f->rule->severity)));
@@ -227,11 +266,15 @@ static json_t *finding_value(const struct analysis *analysis, const struct findi
     json_object_set_new(value, "seen_as", seen_as);
     json_object_set_new(value, "client",
                         f->same_client ? endpoint(first, ROLE_CLIENT, false) : json_null());
-    json_object_set_new(value, "server", endpoint(first, ROLE_SERVER, true));
+    json_object_set_new(value, "server",
+                        f->same_server ? endpoint(first, ROLE_SERVER, true) : json_null());
     json_object_set_new(value, "count", json_integer((json_int_t)f->count));
+    json_object_set_new(value, "estimated", json_boolean(f->shift > 0));
     json_object_set_new(value, "first", time_value(f->first_ns));
     json_object_set_new(value, "last", time_value(f->last_ns));
-    json_object_set_new(value, "deadline", deadline_value(f));
+    json_object_set_new(value, "deadline", f->timer_count > 0 ? deadline_value(&f->timers[0]) : json_null());
+    json_object_set_new(value, "deadlines", deadlines_value(f, listed));
+    json_object_set_new(value, "behind", behind_value(f->behind));
     return value;
 }
 
@@ -325,24 +368,19 @@ static void dump_open(FILE *out, json_t *object)
 static void write_finding(const struct analysis *analysis, const struct finding *f,
                           const struct report_options *options, FILE *out)
 {
-    size_t most = options->max_connections > 0 ? (size_t)options->max_connections : f->entries;
-    dump_open(out, finding_value(analysis, f));
+    size_t most = view_most_connections(f, options, JSON_CONNECTIONS, JSON_CONNECTIONS_OF_INFO);
+    dump_open(out, finding_value(analysis, f, most));
     fputs(",\"connections\":[", out);
-    for (size_t i = 0; i < f->entries && i < most; i++) {
+    for (size_t i = 0; i < most; i++) {
         fputs(i == 0 ? "\n  " : ",\n  ", out);
         dump(out, connection_value(analysis, f, &f->connections[i]));
     }
-    fputs("],\"behind\":", out);
-    if (f->behind != NULL)
-        write_finding(analysis, f->behind, options, out);
-    else
-        fputs("null", out);
-    fputc('}', out);
+    fputs("]}", out);
 }
 
 void report_json(const struct analysis *analysis, const struct report_options *options, FILE *out)
 {
-    fputs("{\"schema\":\"hangup.report/1\",\n\"hangup\":", out);
+    fputs("{\"schema\":\"hangup.report/2\",\n\"hangup\":", out);
     dump(out, json_pack("{s:s}", "version", PACKAGE_VERSION));
     fputs(",\n\"captures\":[", out);
     for (size_t i = 0; i < capture_set_count(analysis->captures); i++) {

@@ -167,8 +167,13 @@ static void print_title(FILE *out, const struct finding *f, bool color)
 static void print_ends(FILE *out, const struct finding *f)
 {
     struct strbuf text = { 0 };
-    strbuf_addf(&text, "%s; server ", f->rule->id);
-    view_endpoint(&text, f->connections[0].record, ROLE_SERVER);
+    strbuf_addf(&text, "%s; ", f->rule->id);
+    if (f->same_server) {
+        strbuf_adds(&text, "server ");
+        view_endpoint(&text, f->connections[0].record, ROLE_SERVER);
+    } else {
+        strbuf_adds(&text, "several servers");
+    }
     strbuf_adds(&text, ", ");
     if (f->same_client) {
         strbuf_adds(&text, "client ");
@@ -190,18 +195,32 @@ static void print_texts(FILE *out, const struct analysis *analysis, const struct
     for (size_t i = 0; i < f->fix_count; i++)
         text_paragraph(out, i == 0 ? "  Fix     - " : "          - ", f->fixes[i]);
     struct strbuf text = { 0 };
-    if (f->deadline.found && f->deadline.has_runner_up) {
-        strbuf_addf(&text, "The times are as fixed from %s as from %s: %s.",
-                    reference_text(f->deadline.runner_up), reference_text(f->deadline.from),
-                    deadline_what_tells(f->deadline.from, f->deadline.runner_up));
+    for (size_t t = 0; t < f->timer_count; t++) {
+        const struct deadline *d = &f->timers[t].deadline;
+        if (!d->has_runner_up)
+            continue;
+        strbuf_clear(&text);
+        if (f->timer_count > 1) {
+            text_duration(&text, d->cluster.median_ns);
+            strbuf_adds(&text, ": the");
+        } else {
+            strbuf_adds(&text, "The");
+        }
+        strbuf_addf(&text, " times are as fixed from %s as from %s: %s.", reference_text(d->runner_up),
+                    reference_text(d->from), deadline_what_tells(d->from, d->runner_up));
         text_paragraph(out, "  Timer   ", strbuf_text(&text));
     }
     if (f->behind != NULL)
         text_paragraph(out, "  Behind  ", f->behind->what);
-    strbuf_clear(&text);
-    view_known_defaults(&text, f->behind != NULL && !f->deadline.found ? f->behind : f);
-    if (text.length > 0)
-        text_paragraph(out, "  Hint    ", strbuf_text(&text));
+    const struct finding *hinted = f->behind != NULL && f->timer_count == 0 ? f->behind : f;
+    for (size_t t = 0; t < hinted->timer_count; t++) {
+        strbuf_clear(&text);
+        view_known_defaults(&text, &hinted->timers[t]);
+        if (text.length > 0)
+            text_paragraph(out, "  Hint    ", strbuf_text(&text));
+    }
+    if (f->shift > 0)
+        text_paragraph(out, "  Sample  ", "Of so many connections a sample is kept: numbers are estimates.");
     strbuf_clear(&text);
     for (const struct text_list *seen = f->rule->seen_as; seen != NULL; seen = seen->next)
         strbuf_addf(&text, "%s%s", text.length > 0 ? " | " : "", seen->text);
@@ -275,10 +294,9 @@ static void print_connection(FILE *out, const struct analysis *analysis, const s
 }
 
 static void print_connections(FILE *out, const struct analysis *analysis, const struct finding *f,
-                              size_t most)
+                              size_t shown)
 {
     fputs("\n  Connections: Wireshark filter, time of the close (UTC), client, frames\n", out);
-    size_t shown = most == 0 || f->entries < most ? f->entries : most;
     for (size_t i = 0; i < shown; i++)
         print_connection(out, analysis, f, &f->connections[i]);
     if (shown < f->entries) {
@@ -296,8 +314,7 @@ static void print_finding(FILE *out, const struct analysis *analysis, const stru
     print_ends(out, f);
     print_texts(out, analysis, f);
     print_connections(out, analysis, f,
-                      options->max_connections < 0 ? DEFAULT_CONNECTIONS
-                                                   : (size_t)options->max_connections);
+                      view_most_connections(f, options, DEFAULT_CONNECTIONS, DEFAULT_CONNECTIONS));
     for (size_t i = 0; i < f->entries; i++)
         if (f->connections[i].record->example) {
             fputc('\n', out);

@@ -173,7 +173,7 @@ static void known_default(struct strbuf *out, const struct timer *timer)
         strbuf_addc(out, ')');
 }
 
-void view_known_defaults(struct strbuf *out, const struct finding *f)
+void view_known_defaults(struct strbuf *out, const struct finding_timer *f)
 {
     if (f->known_count == 0)
         return;
@@ -200,6 +200,35 @@ void view_known_defaults(struct strbuf *out, const struct finding *f)
         known_default(out, f->known[i].timer);
     }
     strbuf_addc(out, '.');
+}
+
+void view_id(struct strbuf *out, const struct finding *f)
+{
+    const struct record *first = f->connections[0].record;
+    strbuf_addf(out, "%s/", f->rule->id);
+    if (f->same_server)
+        view_endpoint(out, first, ROLE_SERVER);
+    else
+        strbuf_addc(out, '*');
+    strbuf_addc(out, '/');
+    if (f->rule->per_client && f->same_client)
+        view_address(out, first, ROLE_CLIENT);
+    else
+        strbuf_addc(out, '*');
+    if (f->rule->deadline_only && f->timer_count > 0) {
+        const struct deadline *d = &f->timers[0].deadline;
+        strbuf_addf(out, "/%s-%.3gs", reference_names[d->from], (double)d->cluster.median_ns / 1e9);
+    }
+}
+
+size_t view_most_connections(const struct finding *f, const struct report_options *options, size_t most,
+                             size_t most_of_info)
+{
+    if (options->max_connections >= 0)
+        most = options->max_connections > 0 ? (size_t)options->max_connections : f->entries;
+    else if (f->rule->severity == SEVERITY_INFO)
+        most = most_of_info;
+    return f->entries < most ? f->entries : most;
 }
 
 void view_count(const struct analysis *analysis, size_t counts[SEVERITIES])

@@ -42,8 +42,16 @@ void view_limits(const struct analysis *analysis, size_t capture, struct view_li
 /* Of a lost request: safe, unsafe, unknown; NULL: the rule does not say. */
 const char *view_retry(const struct finding *finding, const struct finding_connection *connection);
 
-/* What the deadline may be: "75.010 s fits ..."; nothing where no default fits. */
-void view_known_defaults(struct strbuf *out, const struct finding *finding);
+/* What the timer may be: "75.010 s fits ..."; nothing where no default fits. */
+void view_known_defaults(struct strbuf *out, const struct finding_timer *timer);
+
+/* "client-timeout/10.0.0.9:80/10.0.0.5/request-1.50s": the same before and after a change, and on any machine. Of a
+ * rule that tells several servers or clients apart, "*" stands for all of them. */
+void view_id(struct strbuf *out, const struct finding *finding);
+
+/* How many of a finding's connections are listed: as the options say, else so many, or so many of information. */
+size_t view_most_connections(const struct finding *finding, const struct report_options *options, size_t most,
+                             size_t most_of_info);
 
 /* Number of findings per severity. */
 void view_count(const struct analysis *analysis, size_t counts[SEVERITIES]);

@@ -47,7 +47,7 @@ static bool analyse_alone(struct analysis *analysis, const struct tracker_option
 {
     bool taken;
     intake_init(&analysis->intake);
-    analysis->engine = engine_new(analysis->rules, 1, err);
+    analysis->engine = engine_new(analysis->rules, err);
     if (analysis->engine == NULL)
         return false;
     struct tracker_sink sink = engine_sink(analysis->engine);

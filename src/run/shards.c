@@ -70,8 +70,7 @@ static void *work(void *context)
     while ((batch = next_batch(&shard->queue)) != NULL) {
         if (shard->ok) {
             tracker_begin(shard->tracker, batch->first_ns);
-            shard->ok = tracker_segments(shard->tracker, batch->segments, batch->count, &shard->err) &&
-                        !engine_crowded(shard->engine);
+            shard->ok = tracker_segments(shard->tracker, batch->segments, batch->count, &shard->err);
             if (!shard->ok) {
                 pthread_mutex_lock(&shard->queue.lock);
                 shard->queue.abandoned = true;
@@ -83,8 +82,7 @@ static void *work(void *context)
     if (!shard->ok)
         return NULL;
     tracker_begin(shard->tracker, shard->first_ns);
-    shard->ok = tracker_finish(shard->tracker, shard->now_ns, &shard->err) &&
-                !engine_crowded(shard->engine);
+    shard->ok = tracker_finish(shard->tracker, shard->now_ns, &shard->err);
     return NULL;
 }
 
@@ -159,7 +157,7 @@ static struct shard *shard_new(const struct rules *rules, const struct tracker_o
     }
     pthread_mutex_init(&shard->queue.lock, NULL);
     pthread_cond_init(&shard->queue.changed, NULL);
-    shard->engine = engine_new(rules, options->parts, err);
+    shard->engine = engine_new(rules, err);
     if (shard->engine != NULL) {
         struct tracker_sink sink = engine_sink(shard->engine);
         shard->tracker = tracker_new(options, &sink, err);
@@ -220,7 +218,7 @@ enum shards_result shards_finish(struct shards *shards, int64_t first_ns, int64_
         join(shard);
         if (shard->ok || result == SHARDS_CROWDED)
             continue;
-        bool crowded = tracker_crowded(shard->tracker) || engine_crowded(shard->engine);
+        bool crowded = tracker_crowded(shard->tracker);
         result = crowded ? SHARDS_CROWDED : SHARDS_FAILED;
         *err = shard->err;
     }

@@ -9,6 +9,8 @@
 #include "track/look_ahead.h"
 #include "track/streams.h"
 
+#define SWEEP_AT 4096
+
 struct list {
     struct connection *oldest, *newest;
     size_t count;
@@ -38,6 +40,7 @@ struct tracker {
     struct slab connections, closed, records;
     struct list lists[CONNECTION_STAGES];
     struct record *kept; /* newest first */
+    size_t kept_count, sweep_at; /* that many make it worth to look for those that nobody holds any more */
     struct {
         struct capture_counts *items;
         size_t count, capacity;
@@ -83,6 +86,7 @@ struct tracker *tracker_new(const struct tracker_options *options,
     slab_init(&t->connections, sizeof(struct connection));
     slab_init(&t->closed, sizeof(struct closed));
     slab_init(&t->records, sizeof(struct record));
+    t->sweep_at = SWEEP_AT;
     return t;
 }
 
@@ -160,6 +164,25 @@ static void count_connection(struct tracker *t, const struct connection *c, cons
     t->counts.retransmissions += c->tcp.end[0].retransmitted + c->tcp.end[1].retransmitted;
 }
 
+/* Gives back what nobody holds any more; next time when there are twice as many. */
+static void sweep(struct tracker *t)
+{
+    struct record **at = &t->kept;
+    t->kept_count = 0;
+    while (*at != NULL) {
+        struct record *r = *at;
+        if (r->held > 0) {
+            at = &r->next;
+            t->kept_count++;
+            continue;
+        }
+        *at = r->next;
+        connection_drop_timeline(r, &t->shared);
+        slab_give(&t->records, r);
+    }
+    t->sweep_at = 2 * t->kept_count + SWEEP_AT;
+}
+
 /* The rules' judgement. What nobody wants to hear of again is forgotten. */
 static bool judge(struct tracker *t, struct connection *c, int64_t now_ns, struct closed *closed)
 {
@@ -173,15 +196,17 @@ static bool judge(struct tracker *t, struct connection *c, int64_t now_ns, struc
     if (!count_for_capture(t, r, c->interleaved) ||
         !series_connection(&t->series, c, r, now_ns, &closed->rest))
         return false;
-    enum tracker_keep keep = t->sink.connection(t->sink.context, c, r);
-    if (keep == TRACKER_KEEP_NOTHING) {
+    t->sink.connection(t->sink.context, c, r);
+    if (r->held == 0) {
         slab_give(&t->records, r);
         return true;
     }
     r->next = t->kept;
     t->kept = r;
+    if (++t->kept_count >= t->sweep_at)
+        sweep(t);
     return connection_keep_request(c, r, &t->shared) &&
-           (keep != TRACKER_KEEP_TIMELINE || connection_keep_timeline(c, r, &t->shared));
+           (!r->example || connection_keep_timeline(c, r, &t->shared));
 }
 
 /* The connection is over, as far as this capture tells. In the table its place is taken by

@@ -28,22 +28,14 @@ struct tracker_options {
 /* Two million connections at once take about 2 GB. */
 #define TRACKER_MAX_OPEN 2000000
 
-/* What should stay known of a connection that is over. */
-enum tracker_keep {
-    TRACKER_KEEP_NOTHING,
-    TRACKER_KEEP_RECORD,
-    TRACKER_KEEP_TIMELINE, /* and its timeline, for the report */
-};
-
-/* What the rule engine hears. Pointers are valid during the call; a record that is kept until the
- * tracker is freed. */
+/* What the judge hears. Pointers are valid during the call; a record is kept while record->held is not 0, which
+ * the judge counts, and its timeline if record->example is set at the end of the call. */
 struct tracker_sink {
     /* An exchange is complete, and settled (http_conn.h); its connection still runs. */
     void (*exchange)(void *context, struct connection *connection,
                      const struct http_exchange *exchange);
     /* A connection is over. */
-    enum tracker_keep (*connection)(void *context, struct connection *connection,
-                                    struct record *record);
+    void (*connection)(void *context, struct connection *connection, struct record *record);
     void *context;
 };
 

@@ -22,13 +22,13 @@ def seconds(e, *usual):
     return e.rng.choice(usual) if e.rng.random() < 0.7 else e.rng.uniform(min(usual), max(usual))
 
 
-def background(e, n):
-    """Healthy connections to the same server."""
+def background(e, n, which=1):
+    """Healthy connections to the same server; which: from that client (0: the one with the anomaly)."""
     def client(c, conn):
         yield from browse(c, conn, 2, 4)
         c.close()
     for at in e.times(n):
-        e.open(client, keep, at=at, which=1, name=e.name + " (background)")
+        e.open(client, keep, at=at, which=which, name=e.name + " (background)")
 
 
 def closing(**how):

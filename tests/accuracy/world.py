@@ -28,6 +28,8 @@ class Noise:
     zero: bool = False      # readers that fall behind for less than a second
     reuse: bool = False     # few client ports
     offload: bool = False   # segments of 64 KB
+    mix: bool = False       # a few connections with the anomaly among healthy ones of the same client and server
+    fleet: bool = False     # the same, and each of many clients makes but a few
     snap: int = 0           # bytes of a packet that are captured
 
 
@@ -45,6 +47,8 @@ NOISES = {
     "mid-stream": Noise(midstream=0.3),
     "port-reuse": Noise(reuse=True),
     "offload": Noise(offload=True),
+    "mixed": Noise(mix=True),
+    "fleet": Noise(mix=True, fleet=True),
     "snap-96": Noise(snap=96),
     "all": Noise(reorder=0.01, loss=0.005, duplicate=0.1, missing=0.002, midstream=0.1, probes=True, zero=True,
                  reuse=True, offload=True),
@@ -111,6 +115,7 @@ class Episode:
         self.server_ip = bytes((10, 200 + (number >> 16), number >> 8 & 255, number & 255))
         self.server_port = self.rng.choice((80, 8080, 3000, 8000, 4040))
         self.isn_key = self.rng.randrange(1 << 32)
+        self.fleet = 1  # clients that a scenario's connections are spread over
 
     def times(self, count, gap=0.7):
         """When `count` connections begin."""
@@ -145,7 +150,7 @@ class Episode:
         self.sim.after(self.start + at - self.sim.now, self.begin, client, server, must, may, which, port, name, set_up)
 
     def begin(self, client, server, must, may, which, port, name, set_up):
-        ip = self.client_ip(which)
+        ip = self.client_ip(100 + self.rng.randrange(self.fleet) if self.fleet > 1 and which == 0 else which)
         conn = Conn(self, name or self.name, ip, (self.server_ip, self.server_port), port or self.take_port(ip), self.rtt,
                     must, may)
         rng, noise = self.tap_rng, self.noise

@@ -1,4 +1,5 @@
 /* Is a time fixed? And from which event? */
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,24 +12,18 @@
 
 #define MS NS_PER_MS
 
-static void clusters(void **state)
+static void fixed_or_not(void **state)
 {
     (void)state;
-    struct cluster c;
     int64_t fixed[] = { 2001 * MS, 2000 * MS, 2007 * MS, 2003 * MS };
-    assert_true(cluster_find(fixed, 4, &c));
-    assert_int_equal(c.samples, 4);
-    assert_int_equal(c.high_ns - c.low_ns, 7 * MS);
+    assert_true(cluster_is_fixed(fixed, 4));
     int64_t scattered[] = { 500 * MS, 900 * MS, 1400 * MS, 2300 * MS };
-    assert_true(cluster_find(scattered, 4, &c));
-    assert_int_equal(c.samples, 1);
-    int64_t two[] = { 1000 * MS, 5000 * MS, 1001 * MS, 5001 * MS, 5002 * MS };
-    assert_true(cluster_find(two, 5, &c));
-    assert_int_equal(c.samples, 3);
-    assert_int_equal(c.median_ns, 5001 * MS);
+    assert_false(cluster_is_fixed(scattered, 4));
+    int64_t minority[] = { 1000 * MS, 5000 * MS, 1900 * MS, 5001 * MS, 2500 * MS };
+    assert_false(cluster_is_fixed(minority, 5));
     int64_t quick[] = { MS, MS, MS };
-    assert_false(cluster_find(quick, 3, &c)); /* processing, not a timer */
-    assert_false(cluster_find(quick, 0, &c));
+    assert_false(cluster_is_fixed(quick, 3)); /* processing, not a timer */
+    assert_false(cluster_is_fixed(quick, 0));
 }
 
 static struct record record_of(int64_t open, int64_t request)
@@ -37,14 +32,24 @@ static struct record record_of(int64_t open, int64_t request)
                             .since_response = NS_ABSENT, .since_activity = NS_UNKNOWN };
 }
 
-static struct deadline infer(struct record *records, size_t count)
+#define MOST 20000
+
+static struct deadlines infer(struct record *records, size_t count)
 {
     static const struct reference_list list = { { FROM_REQUEST, FROM_OPEN }, 2 };
-    const struct record *pointers[8];
-    int64_t times[8];
+    static const struct record *pointers[MOST];
+    static uint8_t timer_of[MOST];
+    struct deadlines found;
     for (size_t i = 0; i < count; i++)
         pointers[i] = &records[i];
-    return deadline_infer(pointers, count, &list, times);
+    assert_true(deadlines_infer(pointers, count, &list, 1, &found, timer_of));
+    for (size_t t = 0; t < found.count; t++) {
+        size_t members = 0;
+        for (size_t i = 0; i < count; i++)
+            members += timer_of[i] == t;
+        assert_int_equal(members, found.items[t].cluster.samples);
+    }
+    return found;
 }
 
 static void tightest_reference_wins(void **state)
@@ -52,11 +57,11 @@ static void tightest_reference_wins(void **state)
     (void)state;
     struct record r[] = { record_of(3000 * MS, 57 * MS), record_of(3001 * MS, 760 * MS),
                           record_of(3000 * MS, 1900 * MS) };
-    struct deadline d = infer(r, 3);
-    assert_true(d.found);
-    assert_int_equal(d.from, FROM_OPEN);
-    assert_false(d.has_runner_up);
-    assert_int_equal(d.cluster.median_ns, 3000 * MS);
+    struct deadlines d = infer(r, 3);
+    assert_int_equal(d.count, 1);
+    assert_int_equal(d.items[0].from, FROM_OPEN);
+    assert_false(d.items[0].has_runner_up);
+    assert_int_equal(d.items[0].cluster.median_ns, 3000 * MS);
 }
 
 static void both_explain(void **state)
@@ -65,21 +70,86 @@ static void both_explain(void **state)
     /* One request each, at once: the preferred reference, and the other one told. */
     struct record r[] = { record_of(2001 * MS, 2000 * MS), record_of(2003 * MS, 2001 * MS),
                           record_of(2002 * MS, 2001 * MS) };
-    struct deadline d = infer(r, 3);
-    assert_true(d.found);
-    assert_int_equal(d.from, FROM_REQUEST);
-    assert_true(d.has_runner_up);
-    assert_int_equal(d.runner_up, FROM_OPEN);
+    struct deadlines d = infer(r, 3);
+    assert_int_equal(d.count, 1);
+    assert_int_equal(d.items[0].from, FROM_REQUEST);
+    assert_true(d.items[0].has_runner_up);
+    assert_int_equal(d.items[0].runner_up, FROM_OPEN);
 }
 
 static void several_timers(void **state)
 {
     (void)state;
-    int64_t three[] = { 5000 * MS, 10000 * MS, 5001 * MS, 15000 * MS, 10001 * MS, 15002 * MS,
-                        5002 * MS, 10003 * MS, 15001 * MS, 7777 * MS };
-    assert_true(clusters_explain(three, 10));
-    int64_t scattered[] = { 1000 * MS, 1001 * MS, 1002 * MS, 2900 * MS, 4100 * MS, 6000 * MS, 7100 * MS };
-    assert_false(clusters_explain(scattered, 7));
+    struct record r[] = { record_of(NS_UNKNOWN, 5000 * MS),  record_of(NS_UNKNOWN, 10000 * MS),
+                          record_of(NS_UNKNOWN, 5001 * MS),  record_of(NS_UNKNOWN, 15000 * MS),
+                          record_of(NS_UNKNOWN, 10001 * MS), record_of(NS_UNKNOWN, 15002 * MS),
+                          record_of(NS_UNKNOWN, 5002 * MS),  record_of(NS_UNKNOWN, 10003 * MS),
+                          record_of(NS_UNKNOWN, 15001 * MS), record_of(NS_UNKNOWN, 7777 * MS) };
+    struct deadlines d = infer(r, 10);
+    assert_int_equal(d.count, 3);
+    assert_true(deadlines_main(&d, 10).found); /* together nearly all */
+}
+
+/* Healthy closes of the same client hide no timer, however many there are. */
+static void among_others(void **state)
+{
+    (void)state;
+    static struct record r[MOST];
+    uint64_t seed = 1;
+    for (size_t others = 1; others <= MOST / 2; others *= 10) {
+        size_t timed = others < 100 ? 3 : others / 20;
+        for (size_t i = 0; i < others; i++) {
+            seed = seed * UINT64_C(6364136223846793005) + 1442695040888963407u;
+            int64_t waited = 60 * MS + (int64_t)(seed >> 40) % 20000 * MS;
+            r[i] = record_of(waited + (int64_t)(seed >> 50) % 5000 * MS, waited);
+        }
+        for (size_t i = 0; i < timed; i++)
+            r[others + i] = record_of(2000 * MS + (int64_t)(i % 7) * MS / 2, 70 * MS + (int64_t)(i * 7919 % 1900) * MS);
+        struct deadlines d = infer(r, others + timed);
+        assert_int_equal(d.count, 1);
+        assert_int_equal(d.items[0].from, FROM_OPEN);
+        assert_in_range(d.items[0].cluster.median_ns, 2000 * MS, 2004 * MS);
+        assert_in_range(d.items[0].cluster.samples, timed, timed + timed / 10);
+        assert_int_equal(deadlines_main(&d, others + timed).found, others < timed + timed);
+    }
+}
+
+/* What has no timer shows one about as often as is promised: times over a factor of 30, of 3, around one value. */
+static void by_chance(void **state)
+{
+    (void)state;
+    static struct record r[200];
+    unsigned found = 0, tried = 0;
+    uint64_t seed = 7;
+    for (int spread = 0; spread < 3; spread++)
+        for (int round = 0; round < 1000; round++, tried++) {
+            size_t count = 2 + (size_t)round % 60;
+            for (size_t i = 0; i < count; i++) {
+                double u[4];
+                for (int k = 0; k < 4; k++) {
+                    seed = seed * UINT64_C(6364136223846793005) + 1442695040888963407u;
+                    u[k] = (double)(seed >> 11) / 9007199254740992.0;
+                }
+                double bell = u[0] + u[1] + u[2] - 1.5; /* about normal */
+                double t = spread == 0 ? pow(30, u[0]) : spread == 1 ? pow(3, u[0]) : exp(0.3 * bell);
+                r[i] = record_of((int64_t)(t * 4e8 + u[3] * 9e8), (int64_t)(t * 4e8));
+            }
+            found += infer(r, count).count > 0;
+        }
+    print_message("# %u of %u\n", found, tried);
+    assert_true(found < tried * 2 / 100);
+}
+
+static void two_are_enough(void **state)
+{
+    (void)state;
+    struct record same[] = { record_of(NS_UNKNOWN, 1500 * MS), record_of(NS_UNKNOWN, 1501 * MS) };
+    assert_int_equal(infer(same, 2).count, 1);
+    struct record apart[] = { record_of(NS_UNKNOWN, 1500 * MS), record_of(NS_UNKNOWN, 1530 * MS) };
+    assert_int_equal(infer(apart, 2).count, 0); /* within the tolerance, but so may chance be */
+    struct record beside[] = { record_of(NS_UNKNOWN, 1000 * MS), record_of(NS_UNKNOWN, 1000 * MS),
+                               record_of(NS_UNKNOWN, 400 * MS), record_of(NS_UNKNOWN, 400 * MS) };
+    assert_int_equal(infer(beside, 4).count, 2);
 }
 
 static void coarse_tickers(void **state)
@@ -98,15 +168,15 @@ static void coarse_tickers(void **state)
     for (int i = 0; i < 6; i++)
         r[i] = (struct record){ .since_open = NS_UNKNOWN, .since_request = 5000 * MS + i * 170 * MS,
                                 .since_response = NS_ABSENT, .since_activity = NS_ABSENT };
-    assert_false(infer(r, 6).found); /* of requests, people give up at any time */
+    assert_int_equal(infer(r, 6).count, 0); /* of requests, people give up at any time */
 }
 
 static void too_few(void **state)
 {
     (void)state;
-    struct record r[] = { record_of(2000 * MS, NS_ABSENT), record_of(2000 * MS, NS_UNKNOWN) };
-    assert_false(infer(r, 2).found);
-    assert_false(infer(r, 0).found);
+    struct record r[] = { record_of(2000 * MS, NS_ABSENT), record_of(NS_UNKNOWN, 2000 * MS) };
+    assert_int_equal(infer(r, 2).count, 0);
+    assert_int_equal(infer(r, 0).count, 0);
 }
 
 static void round_values(void **state)
@@ -149,9 +219,12 @@ static void bursts(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(clusters),     cmocka_unit_test(tightest_reference_wins),
+        cmocka_unit_test(fixed_or_not),     cmocka_unit_test(tightest_reference_wins),
         cmocka_unit_test(both_explain), cmocka_unit_test(too_few),
-        cmocka_unit_test(several_timers), cmocka_unit_test(coarse_tickers),
+        cmocka_unit_test(several_timers),
+        cmocka_unit_test(among_others),
+        cmocka_unit_test(by_chance),
+        cmocka_unit_test(two_are_enough), cmocka_unit_test(coarse_tickers),
         cmocka_unit_test(round_values), cmocka_unit_test(peaks),
         cmocka_unit_test(bursts),
     };

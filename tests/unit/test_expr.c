@@ -162,7 +162,7 @@ static double of_group(const char *source)
     const struct member members[] = { { &records[0], NULL }, { &records[1], NULL },
                                       { &records[2], NULL } };
     const struct deadline deadline = { 0 };
-    const struct group group = { members, 3, &deadline };
+    const struct group group = { .members = members, .count = 3, .deadline = &deadline };
     struct value v = expr_group_value(expr, &group);
     assert_int_equal(v.state, VALUE_KNOWN);
     arena_free(&arena);

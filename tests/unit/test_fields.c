@@ -52,11 +52,11 @@ static void on_exchange(void *context, struct connection *c, const struct http_e
             seen->values[i] = fields[i].get_integer(&subject);
 }
 
-static enum tracker_keep on_connection(void *context, struct connection *c, struct record *record)
+static void on_connection(void *context, struct connection *c, struct record *record)
 {
     struct seen *seen = context;
     if (seen->connection != c || seen->exchange != c->http.done || !c->http.done->settled)
-        return TRACKER_KEEP_NOTHING;
+        return;
     struct exchange_facts facts;
     connection_exchange(c, record, c->http.done, &facts);
     const struct subject subject = { record, &facts, NULL };
@@ -71,7 +71,6 @@ static enum tracker_keep on_connection(void *context, struct connection *c, stru
                      fields[i].name, (long long)seen->values[i], (long long)now);
         seen->compared++;
     }
-    return TRACKER_KEEP_NOTHING;
 }
 
 static void follow(struct seen *seen)

@@ -1,0 +1,98 @@
+/*
+ * groups - what rules flag, gathered by rule, server and, where the rule says so, client. Private to the floor.
+ *
+ * Groups are fed as connections close and found by their key. What one keeps is bounded: of many connections a
+ * sample, which is the same for every rule, order of closing and number of threads, since it is drawn by the number
+ * of the connection's first packet alone.
+ */
+#ifndef HANGUP_JUDGE_GROUPS_H
+#define HANGUP_JUDGE_GROUPS_H
+
+#include "base/arena.h"
+#include "base/siphash.h"
+#include "base/slab.h"
+#include "facts/record.h"
+#include "rules/rule.h"
+
+/* Up to so many hits of one group are kept, exactly; of more, those of every second connection, every fourth, and so
+ * on. Shares and quantiles are then estimates: with 4,096 or more of any number, a share is off by more than 2 % of all
+ * one time in a hundred. */
+#define GROUP_MOST_HITS 8192
+
+/* Of one connection, so many exchanges are kept in a group. */
+#define GROUP_MOST_OF_CONNECTION 1024
+
+/* A report shows one connection's timeline as the example: of each group the first ones keep theirs. */
+#define GROUP_EXAMPLES 64
+
+/* How far a hit of a group rule has come. */
+enum hit_state {
+    HIT_FREE,
+    HIT_CANDIDATE, /* follows a timer of its own group */
+    HIT_TOLD,      /* belongs to a finding */
+};
+
+struct hit {
+    struct record *record;
+    const struct exchange_facts *exchange; /* NULL in rules about connections */
+    uint32_t number;  /* order of judgement: of one connection's exchanges, ties are broken by it */
+    bool background;  /* of a group rule: counts for the group, but is not listed */
+    uint8_t timer;    /* of a group rule that is about one timer: which of its group's */
+    uint8_t state;    /* enum hit_state */
+};
+
+struct group_key {
+    struct ip_address server, client; /* client: zero in rules that do not tell them apart */
+    uint16_t server_port;
+    uint16_t rule;
+    bool ipv6;
+};
+
+struct hit_group {
+    struct group_key key;
+    struct hit *items; /* by record, once groups_sorted was called */
+    size_t count, capacity;
+    uint32_t numbers;  /* hits so far */
+    unsigned shift;    /* one connection of 2^shift is kept */
+    uint64_t *firsts;  /* numbers of the first connections, which keep their timelines */
+    size_t first_count, first_capacity;
+    bool had_timers;   /* judging: its hits follow some */
+    struct hit_group *next; /* in its bucket */
+};
+
+struct groups {
+    const struct rules *rules;
+    struct siphash_key key;
+    struct slab slab;       /* of groups */
+    struct slab exchanges;  /* of those that hits keep */
+    struct hit_group **buckets;
+    size_t bucket_count;    /* a power of two */
+    size_t count;
+    bool failed;            /* out of memory */
+};
+
+bool groups_init(struct groups *groups, const struct rules *rules) WARN_UNUSED;
+void groups_free(struct groups *groups);
+
+/* A rule flags the connection, or the exchange (copied; what its texts point to lives as long as the tracker, but for
+ * the target). Counts what it holds in record->held, and says in record->example whether its timeline is wanted. false: so many exchanges of the connection are kept already. */
+bool groups_add(struct groups *groups, size_t rule, struct record *record, const struct exchange_facts *exchange,
+                bool background);
+
+/* A copy of an exchange that outlives its connection, to be handed to groups_add_kept or given back; NULL: no
+ * memory. */
+const struct exchange_facts *groups_keep_exchange(struct groups *groups, const struct exchange_facts *exchange);
+bool groups_add_kept(struct groups *groups, size_t rule, struct record *record, const struct exchange_facts *kept);
+
+/* Takes over the hits of another part of the traffic; what they point to stays the other's. */
+void groups_merge(struct groups *groups, struct groups *other);
+
+/* All groups by rule, server and client, their hits by record; marks in record->example which connections a report
+ * may show. In the arena; NULL: no memory. */
+struct hit_group **groups_sorted(struct groups *groups, struct arena *arena);
+
+/* Negative, 0, positive. */
+int compare_servers(const struct group_key *a, const struct group_key *b);
+int compare_clients(const struct group_key *a, const struct group_key *b);
+
+#endif

@@ -1,0 +1,61 @@
+/*
+ * judge - what the engine's steps share: judging as connections close (engine.c), judging groups and finding their
+ * timers (judge_groups.c), one story for one incident (explain.c), telling (findings.c). Private to the floor.
+ */
+#ifndef HANGUP_JUDGE_JUDGE_H
+#define HANGUP_JUDGE_JUDGE_H
+
+#include "judge/engine.h"
+#include "judge/groups.h"
+#include "judge/guard.h"
+
+/* Hits that become one finding. */
+struct told {
+    const struct rule *rule;
+    size_t index;           /* of the rule */
+    struct hit *const *hits; /* by record */
+    size_t count;
+    unsigned shift;         /* as in struct hit_group */
+    struct deadlines deadlines;
+    const uint8_t *timer_of; /* by hit: which of them it follows, or DEADLINE_NO_TIMER */
+};
+
+struct engine {
+    const struct rules *rules;
+    struct guards guards;          /* by facts of the connection */
+    struct guards exchange_guards; /* by facts of the exchange */
+    struct rule_set_bits all;
+    struct rule_set_bits exchange_rules;
+    struct rule_set_bits early_rules; /* those about exchanges, whatever the close */
+    struct arena arena; /* texts, findings' arrays */
+    struct groups groups;
+    struct {
+        struct told *items;
+        size_t count, capacity;
+    } told;
+    struct {
+        struct finding *items;
+        size_t count, capacity;
+    } findings;
+    struct {
+        struct undecided *items;
+        size_t count, capacity;
+    } undecided;
+    struct record unfinished; /* what early_rules see of the connection: protocol, open_seen, rtt */
+    bool failed; /* out of memory while judging */
+};
+
+/* From what was flagged to what has to be told: engine->told. */
+void judge_groups(struct engine *engine);
+
+/* One incident is told once: notes which rules flag each connection, before the next two may be asked. */
+void explain_begin(struct engine *engine);
+/* Does another finding tell what this rule would tell of the connection? */
+bool is_explained(const struct record *record, size_t rule);
+/* The rules that this one explains there. */
+struct rule_set_bits explained_by(const struct engine *engine, const struct record *record, size_t rule);
+
+/* Makes a finding of each that has to be told, worst first. */
+void make_findings(struct engine *engine);
+
+#endif

@@ -15,9 +15,9 @@
 #include "rules/rule.h"
 
 /* Up to so many hits of one group are kept, exactly; of more, those of every second connection, every fourth, and so
- * on. Shares and quantiles are then estimates: with 4,096 or more of any number, a share is off by more than 2 % of all
+ * on. Shares and quantiles are then estimates: with 2,048 or more of any number, a share is off by more than 3 % of all
  * one time in a hundred. */
-#define GROUP_MOST_HITS 8192
+#define GROUP_MOST_HITS 4096
 
 /* Of one connection, so many exchanges are kept in a group. */
 #define GROUP_MOST_OF_CONNECTION 1024

@@ -55,6 +55,7 @@ struct text_list {
 
 struct rule {
     const char *id, *name;
+    const char *summary;          /* what it finds, as a part of a sentence; NULL: not told */
     const char *origin;           /* the file, "built in" for shipped ones */
     const char *source;           /* the whole text of its file */
     enum severity severity;

@@ -122,6 +122,11 @@ static bool load_id(struct loader *l, yaml_node_t *node)
     return source_text(l, node, &l->rule->id);
 }
 
+static bool load_summary(struct loader *l, yaml_node_t *node)
+{
+    return source_text(l, node, &l->rule->summary);
+}
+
 static bool load_name(struct loader *l, yaml_node_t *node)
 {
     const char *name = source_scalar(node);
@@ -402,6 +407,7 @@ static const struct key {
 } keys[] = {
     { "id", load_id, true },
     { "name", load_name, true },
+    { "summary", load_summary, false },
     { "severity", load_severity, true },
     { "scope", load_scope, true },
     { "per", load_per, false },

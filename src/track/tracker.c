@@ -164,7 +164,7 @@ static void count_connection(struct tracker *t, const struct connection *c, cons
     t->counts.retransmissions += c->tcp.end[0].retransmitted + c->tcp.end[1].retransmitted;
 }
 
-/* Gives back what nobody holds any more; next time when there are twice as many. */
+/* Gives back what nobody holds any more; next time when there are a quarter more. */
 static void sweep(struct tracker *t)
 {
     struct record **at = &t->kept;
@@ -180,7 +180,7 @@ static void sweep(struct tracker *t)
         connection_drop_timeline(r, &t->shared);
         slab_give(&t->records, r);
     }
-    t->sweep_at = 2 * t->kept_count + SWEEP_AT;
+    t->sweep_at = t->kept_count + t->kept_count / 4 + SWEEP_AT;
 }
 
 /* The rules' judgement. What nobody wants to hear of again is forgotten. */

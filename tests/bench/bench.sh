@@ -3,8 +3,8 @@
 #
 #     bench.sh HANGUP_BINARY BUILD_DIR [--profile NAME]... [--mb N] [--runs N] [--threads N]
 #
-# Builds its helpers and makes the captures in BUILD_DIR when missing (default: profiles web, conns and
-# bodies; `all` for every profile, see gen_profiles.h). The programs take turns within each round, so that
+# Builds its helpers and makes the captures in BUILD_DIR when missing (default: profiles web, conns,
+# incidents and bodies; `all` for every profile, see gen_profiles.h). The programs take turns within each round, so that
 # a slow minute of the machine hits all of them. hangup (with 1 and N threads, default one for each core)
 # and pcaploop run 5 times, the slow programs once and for at most SLOW_SECONDS (120); --runs N sets both.
 # Prints a table for each profile and writes all to BUILD_DIR/bench.json.
@@ -39,8 +39,8 @@ while (($#)); do
     esac
     shift 2
 done
-((${#profiles[@]})) || profiles=(web conns bodies)
-[[ ${profiles[*]} == all ]] && profiles=(web conns bodies opaque giant pipelined)
+((${#profiles[@]})) || profiles=(web conns incidents bodies)
+[[ ${profiles[*]} == all ]] && profiles=(web conns incidents bodies opaque giant pipelined)
 
 # Helpers: built each time, it takes a second and no stale one is ever measured.
 cc=${CC:-cc}
@@ -102,6 +102,7 @@ run_all() {
     for ((round = 1; round <= runs || round <= slow_runs; round++)); do
         if ((round <= runs)); then
             run hangup-1 "$hangup" --threads 1 -o json:/dev/null "$capture"
+            run hangup-1-text "$hangup" --threads 1 -o text:/dev/null "$capture"
             ((threads > 1)) && run "hangup-$threads" "$hangup" --threads "$threads" -o json:/dev/null "$capture"
             run pcaploop "$build/pcaploop" "$capture"
         fi
@@ -128,7 +129,7 @@ figures() {
     local base_cpu base_wall name
     base_cpu=$(column 2 pcaploop | awk "$median")
     base_wall=$(column 1 pcaploop | awk "$median")
-    for name in hangup-1 "hangup-$threads" pcaploop tshark tcptrace tcpflow nfpcapd; do
+    for name in hangup-1 hangup-1-text "hangup-$threads" pcaploop tshark tcptrace tcpflow nfpcapd; do
         [[ -e $name.figures && $name != "${last:-}" ]] || continue
         last=$name
         awk -v name="$name" -v runs="$(wc -l <"$name.figures")" -v packets="$packets" \
@@ -155,7 +156,7 @@ for profile in "${profiles[@]}"; do
     figures >table
     printf '\ncapture: %s, %d packets, %d MB; medians; x: times the bare libpcap loop\n\n' \
         "$profile" "$packets" "$((bytes / 1000000))"
-    awk 'BEGIN { f = "%-10s %5s %9s %9s %11s %7s %7s %9s\n"
+    awk 'BEGIN { f = "%-13s %5s %9s %9s %11s %7s %7s %9s\n"
                  printf f, "program", "runs", "CPU s", "wall s", "Mpackets/s", "x CPU", "x wall", "peak MB" }
          { printf f, $1, $2, $3, $4, $5, $6, $7, $8 }' table
     awk -v separator="$separator" -v profile="$profile" -v packets="$packets" -v bytes="$bytes" '

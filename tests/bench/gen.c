@@ -3,8 +3,8 @@
  *
  *     gen PROFILE [--mb N | --connections N] [--seed S] -o FILE      ("-" is standard output)
  *
- * The same arguments give the same bytes everywhere. Nothing in the traffic is wrong: every
- * connection ends as its ends agreed, so a reader that reports an error here is mistaken.
+ * The same arguments give the same bytes everywhere. Nothing in the traffic is wrong, but for the profile with
+ * incidents: every connection ends as its ends agreed, so a reader that reports an error here is mistaken.
  *
  * Model: the capture point is at the clients. A client acknowledges what it received at once, and a
  * server's packet shows at least one round trip after the client's packet that caused it, so an ACK
@@ -34,14 +34,26 @@ enum {
     DELAYED_ACK_US = 40000,
     PORTS = 28232 /* Linux's ephemeral ports: 32768 to 60999 */
 };
-enum { FIN = 1, SYN = 2, PSH = 8, ACK = 16 };
+enum { FIN = 1, SYN = 2, RST = 4, PSH = 8, ACK = 16 };
 enum side { CLIENT, SERVER };
 
 static const uint64_t CAPTURE_START_S = 1767571200; /* 2026-01-05T00:00:00Z */
 
 /* What a slot does at its next event. FREE: open a connection, if the limit allows. */
 enum step { FREE, SEND_SYN, SEND_SYNACK, ESTABLISH, REQUEST, RESPONSE, LATE_ACK, ALERT,
-            FIRST_FIN, FIN_ACK, OTHER_FIN, LAST_ACK };
+            FIRST_FIN, FIN_ACK, OTHER_FIN, LAST_ACK,
+            GIVE_UP, CROSS, CROSSING_FIN, CROSSING_RST };
+
+/* What becomes of the connection's last request. */
+enum fate {
+    ANSWERED,
+    GIVEN_UP, /* the client resets 2 s after it */
+    REFUSED,  /* the server closes without an answer */
+    CROSSED,  /* it meets the FIN of the server's idle timer on its way */
+    FATES
+};
+
+enum { GIVE_UP_US = 2000000, JITTER_US = 2000 };
 
 struct conn {
     uint64_t rng, turn_seed;              /* the turn's messages derive from the latter */
@@ -52,6 +64,8 @@ struct conn {
     uint32_t prefix, len, sent;           /* of the response on its way; prefix: what is rendered */
     uint16_t port[2], ip_id[2], message;  /* message: index in the batch */
     uint8_t step, then, acker, closer;    /* LATE_ACK: acker sends it, then comes what else is due */
+    uint8_t fate;                         /* enum fate */
+    bool idle_timer;                      /* the server's ends it */
     bool last;                            /* the connection's last turn */
 };
 
@@ -153,7 +167,7 @@ static struct exchange exchange_of(const struct profile *p, const struct conn *c
     x.host = c->ip[SERVER] & 0xff;
     x.turn = c->turn;
     x.body = draw(&x.rng, p->body.lo, p->body.hi);
-    x.close = c->last && c->closer == SERVER && n + 1 == p->batch;
+    x.close = c->last && c->closer == SERVER && !c->idle_timer && n + 1 == p->batch;
     x.close_both = x.close && p->turns.hi == 1; /* that client knows it has but one request */
     if (p->style == STYLE_FULL) {
         x.status = kind < 4 ? 304 : kind < 8 ? 404 : 200;
@@ -222,6 +236,13 @@ static bool conn_open(struct gen *g, struct conn *c)
     }
     c->rtt_us = draw_time(&c->rng, p->rtt_us);
     c->closer = draw(&c->rng, 0, 99) < p->announced_percent ? SERVER : CLIENT;
+    if (p->idle_percent) {
+        c->idle_timer = draw(&c->rng, 0, 99) < p->idle_percent;
+        c->fate = draw(&c->rng, 0, 999) < p->anomaly_permille ? (uint8_t)draw(&c->rng, 1, FATES - 1) : ANSWERED;
+        c->idle_timer |= c->fate == CROSSED;
+        if (c->idle_timer)
+            c->closer = SERVER;
+    }
     c->turns_left = draw(&c->rng, p->turns.lo, p->turns.hi) + (p->style == STYLE_TLS);
     plan_turn(g, c);
     return true;
@@ -239,6 +260,12 @@ static uint32_t run_request(struct gen *g, struct conn *c)
     if (++c->message < g->p->batch)
         return go(c, REQUEST, SEGMENT_GAP_US);
     c->message = 0;
+    if (c->last && c->fate == GIVEN_UP)
+        return go_acked(c, SERVER, ack_us, GIVE_UP, GIVE_UP_US + draw(&c->rng, 0, JITTER_US));
+    if (c->last && c->fate == REFUSED) {
+        c->closer = SERVER;
+        return go_acked(c, SERVER, ack_us, FIRST_FIN, c->rtt_us + draw_time(&c->rng, g->p->service_us));
+    }
     return go_acked(c, SERVER, ack_us, RESPONSE, c->rtt_us + draw_time(&c->rng, g->p->service_us));
 }
 
@@ -252,6 +279,9 @@ static uint32_t after_segment(struct gen *g, struct conn *c)
     c->sent = 0;
     if (++c->message < p->batch)
         return go(c, RESPONSE, SEGMENT_GAP_US);
+    if (c->last && c->idle_timer)
+        return go_acked(c, CLIENT, DELAYED_ACK_US, c->fate == CROSSED ? CROSS : FIRST_FIN,
+                        p->idle_timer_us + draw(&c->rng, 0, JITTER_US));
     if (c->last)
         return go_acked(c, CLIENT, DELAYED_ACK_US, tls ? ALERT : FIRST_FIN,
                         draw_time(&c->rng, c->closer == SERVER ? p->close_us : p->idle_us));
@@ -326,6 +356,25 @@ static uint32_t run_step(struct gen *g, struct conn *c)
         return go(c, LAST_ACK, by_client ? 20 : c->rtt_us);
     case LAST_ACK:
         emit(g, c, c->closer, ACK, 0);
+        return go(c, FREE, draw(&c->rng, 50, 3000));
+    case GIVE_UP:
+        emit(g, c, CLIENT, RST | ACK, 0);
+        return go(c, FREE, draw(&c->rng, 50, 3000));
+    case CROSS: { /* seen at the client: its request leaves before the FIN comes, which does not cover it */
+        plan_turn(g, c);
+        const uint32_t len = render_request(&g->text, exchange_of(g->p, c, 0));
+        memcpy(g->frame + HEADS, g->text.out, len);
+        emit(g, c, CLIENT, PSH | ACK, len);
+        c->len = len;
+        return go(c, CROSSING_FIN, c->rtt_us / 2);
+    }
+    case CROSSING_FIN:
+        c->seq[CLIENT] -= c->len;
+        emit(g, c, SERVER, FIN | ACK, 0);
+        c->seq[CLIENT] += c->len;
+        return go(c, CROSSING_RST, c->rtt_us / 2 + 50);
+    case CROSSING_RST: /* the answer of a kernel that has no such socket any more */
+        emit(g, c, SERVER, RST, 0);
         return go(c, FREE, draw(&c->rng, 50, 3000));
     }
     return die("impossible step"), 0;

@@ -37,8 +37,9 @@ static void list_interface(void *context, const char *name, const char *descript
     printf("%s%s%s\n", name, description[0] != '\0' ? "  " : "", description);
 }
 
-static int list_interfaces(void)
+int run_interfaces(const struct options *options, const struct cli_signals *signals)
 {
+    (void)options, (void)signals;
     struct err err = { "" };
     return live_interfaces(list_interface, NULL, &err) ? EXIT_ANALYSED : complain(&err);
 }
@@ -53,18 +54,11 @@ static int dispatch(const struct options *options, const struct cli_signals *sig
         printf("hangup %s\n", PACKAGE_VERSION);
         return EXIT_ANALYSED;
     }
-    if (options->list_interfaces)
-        return list_interfaces();
-    const char *first = options->argument_count > 0 ? options->arguments[0] : "";
-    if (strcmp(first, "rules") == 0)
-        return run_rules(options);
-    if (strcmp(first, "fields") == 0)
-        return run_fields();
-    if (options->interface == NULL && options->argument_count == 0) {
+    if (options->command->mode == MODE_FILES && options->argument_count == 0) {
         options_help(stderr);
         return EXIT_USAGE;
     }
-    return run_analysis(options, signals);
+    return options->command->run(options, signals);
 }
 
 int cli_main(int argc, char **argv, const struct cli_signals *signals)

@@ -8,16 +8,28 @@
 
 #include "report/report.h"
 
-enum output_format { OUTPUT_TEXT, OUTPUT_JSON };
-
 struct output {
-    enum output_format format;
+    const struct report_format *format;
     const char *path; /* NULL: standard output */
 };
 
 enum when { WHEN_AUTO, WHEN_ALWAYS, WHEN_NEVER };
 
 #define OPTIONS_MAX_OUTPUTS 8
+
+/* What a run can be; bits, so that options name those they are for. */
+enum mode {
+    MODE_FILES = 1 << 0,
+    MODE_LIVE = 1 << 1,
+    MODE_INTERFACES = 1 << 2,
+    MODE_LIST_RULES = 1 << 3,
+    MODE_CHECK_RULES = 1 << 4,
+    MODE_TEST_RULES = 1 << 5,
+    MODE_FIELDS = 1 << 6,
+    MODE_ANY = (1 << 7) - 1,
+};
+
+struct command; /* commands.h */
 
 /* Arrays hold as many as the command line can. Strings are argv's. */
 struct options {
@@ -39,8 +51,9 @@ struct options {
     long max_connections;        /* -1: default */
     size_t max_open, threads;    /* 0: default */
     enum when progress, color;
-    const char **arguments;      /* what is no option */
+    const char **arguments;      /* what is no option, and what -r names */
     size_t argument_count;
+    const struct command *command;
 };
 
 /* Parses argv; memory comes from the arena. */

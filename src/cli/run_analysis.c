@@ -86,10 +86,7 @@ static void write_reports(const struct options *options, const struct outputs *o
             .max_connections = options->max_connections,
             .color = wants_color(options, output),
         };
-        if (output->format == OUTPUT_JSON)
-            report_json(analysis, &report, outputs->file[i]);
-        else
-            report_text(analysis, &report, outputs->file[i]);
+        output->format->write(analysis, &report, outputs->file[i]);
     }
 }
 
@@ -194,7 +191,7 @@ int run_analysis(const struct options *given, const struct cli_signals *signals)
 {
     struct options options = *given;
     if (options.output_count == 0)
-        options.outputs[options.output_count++] = (struct output){ OUTPUT_TEXT, NULL };
+        options.outputs[options.output_count++] = (struct output){ report_formats(&(size_t){ 0 }), NULL };
     struct err err = { "" };
     struct rules rules;
     struct outputs outputs = { { NULL } };

@@ -19,8 +19,9 @@ static void print_wrapped(const char *text, int indent)
     putchar('\n');
 }
 
-int run_fields(void)
+int run_fields(const struct options *options, const struct cli_signals *signals)
 {
+    (void)options, (void)signals;
     size_t count;
     const struct field *fields = fields_all(&count);
     for (int scope = SCOPE_CONNECTION; scope <= SCOPE_GROUP; scope++) {

@@ -15,8 +15,9 @@ static void print_rule(const struct rule *rule)
     printf("%-7s  %-30s  %s\n", severity_name(rule->severity), rule->id, rule->name);
 }
 
-static int list_rules(const struct rules *rules)
+static int list_rules(const struct rules *rules, const struct options *options)
 {
+    (void)options;
     for (int severity = SEVERITY_ERROR; severity >= SEVERITY_INFO; severity--)
         for (size_t i = 0; i < rules->count; i++) {
             const struct rule *rule = rules->items[i];
@@ -29,14 +30,15 @@ static int list_rules(const struct rules *rules)
 static int show_rule(const struct rules *rules, const struct options *options)
 {
     struct err err = { "" };
-    if (options->argument_count != 3) {
+    size_t count;
+    const char *const *ids = command_arguments(options, &count);
+    if (count != 1) {
         err_set(&err, "rules show wants one ID (`hangup rules list` shows them)");
         return complain(&err);
     }
-    const struct rule *rule = rules_find(rules, options->arguments[2]);
+    const struct rule *rule = rules_find(rules, ids[0]);
     if (rule == NULL) {
-        err_set(&err, "there is no rule '%s' (`hangup rules list` shows them)",
-                options->arguments[2]);
+        err_set(&err, "there is no rule '%s' (`hangup rules list` shows them)", ids[0]);
         return complain(&err);
     }
     printf("# %s\n%s", rule->origin, rule->source);
@@ -46,17 +48,19 @@ static int show_rule(const struct rules *rules, const struct options *options)
 /* What was pasted: the arguments, or standard input where a line has quotes that a shell eats. */
 static bool search_text(const struct options *options, struct strbuf *text, struct err *err)
 {
-    if (options->argument_count < 3)
+    size_t count;
+    const char *const *words = command_arguments(options, &count);
+    if (count == 0)
         return err_set(err, "rules search wants a text: an error message, a line of a log, a proxy's flag "
                             "(- reads it from standard input)");
-    bool from_stdin = options->argument_count == 3 && strcmp(options->arguments[2], "-") == 0;
+    bool from_stdin = count == 1 && strcmp(words[0], "-") == 0;
     char block[4096];
     size_t n;
     while (from_stdin && text->length < SEARCH_MAX_BYTES &&
            (n = fread(block, 1, sizeof block, stdin)) > 0)
         strbuf_add(text, block, n);
-    for (size_t i = 2; i < options->argument_count && !from_stdin; i++) {
-        strbuf_adds(text, options->arguments[i]);
+    for (size_t i = 0; i < count && !from_stdin; i++) {
+        strbuf_adds(text, words[i]);
         strbuf_addc(text, ' ');
     }
     return !text->failed || err_no_memory(err);
@@ -88,25 +92,28 @@ static int search_rules(const struct rules *rules, const struct options *options
 }
 
 /* Each file is compiled by itself; all are tried, also after an error. */
-static int check_rules(const struct options *options)
+int run_check_rules(const struct options *options, const struct cli_signals *signals)
 {
+    (void)signals;
     int status = EXIT_ANALYSED;
-    if (options->argument_count < 3) {
+    size_t count;
+    const char *const *paths = command_arguments(options, &count);
+    if (count == 0) {
         struct err err = { "" };
         err_set(&err, "rules check wants rule files");
         return complain(&err);
     }
-    for (size_t i = 2; i < options->argument_count; i++) {
+    for (size_t i = 0; i < count; i++) {
         struct rules rules = { 0 };
         struct err err = { "" };
-        if (rules_add_path(&rules, options->arguments[i], &err)) {
+        if (rules_add_path(&rules, paths[i], &err)) {
             for (size_t r = 0; r < rules.count; r++)
                 printf("%s: ok, %s\n", rules.items[r]->origin, rules.items[r]->id);
             size_t timers = 0;
             for (const struct timer *t = rules.timers; t != NULL; t = t->next)
                 timers++;
             if (timers > 0)
-                printf("%s: ok, %zu timers\n", options->arguments[i], timers);
+                printf("%s: ok, %zu timers\n", paths[i], timers);
         } else {
             fprintf(stderr, "%s\n", err.text);
             status = EXIT_USAGE;
@@ -175,11 +182,13 @@ static int test_rules(const struct rules *rules, const struct options *options)
 {
     struct tally tally = { 0, 0 };
     struct err err = { "" };
-    if (options->argument_count == 2)
+    size_t count;
+    const char *const *names = command_arguments(options, &count);
+    if (count == 0)
         for (size_t i = 0; i < rules->count; i++)
             test_rule(rules, rules->items[i], &tally);
-    for (size_t i = 2; i < options->argument_count; i++) {
-        const char *what = options->arguments[i];
+    for (size_t i = 0; i < count; i++) {
+        const char *what = names[i];
         const struct rule *rule = rules_find(rules, what);
         if (rule != NULL)
             test_rule(rules, rule, &tally);
@@ -194,28 +203,36 @@ static int test_rules(const struct rules *rules, const struct options *options)
     return tally.failed > 0 ? EXIT_FOUND : EXIT_ANALYSED;
 }
 
-int run_rules(const struct options *options)
+/* The rules that the options ask for, and then what is to be done with them. */
+static int with_rules(const struct options *options, int (*run)(const struct rules *rules, const struct options *options))
 {
     struct err err = { "" };
-    const char *verb = options->argument_count > 1 ? options->arguments[1] : "";
-    if (strcmp(verb, "check") == 0)
-        return check_rules(options);
     struct rules rules;
-    int status;
-    if (!load_rules(options, true, &rules, &err)) {
-        status = complain(&err);
-    } else if (strcmp(verb, "list") == 0) {
-        status = list_rules(&rules);
-    } else if (strcmp(verb, "show") == 0) {
-        status = show_rule(&rules, options);
-    } else if (strcmp(verb, "search") == 0) {
-        status = search_rules(&rules, options);
-    } else if (strcmp(verb, "test") == 0) {
-        status = test_rules(&rules, options);
-    } else {
-        err_set(&err, "rules wants list, show ID, search TEXT, check FILE... or test [ID|FILE.conv...]");
-        status = complain(&err);
-    }
+    int status = load_rules(options, true, &rules, &err) ? run(&rules, options) : complain(&err);
     rules_free(&rules);
     return status;
+}
+
+int run_list_rules(const struct options *options, const struct cli_signals *signals)
+{
+    (void)signals;
+    return with_rules(options, list_rules);
+}
+
+int run_show_rule(const struct options *options, const struct cli_signals *signals)
+{
+    (void)signals;
+    return with_rules(options, show_rule);
+}
+
+int run_search_rules(const struct options *options, const struct cli_signals *signals)
+{
+    (void)signals;
+    return with_rules(options, search_rules);
+}
+
+int run_test_rules(const struct options *options, const struct cli_signals *signals)
+{
+    (void)signals;
+    return with_rules(options, test_rules);
 }

@@ -17,6 +17,15 @@ struct report_options {
     bool color;           /* text only */
 };
 
+/* A report is one file that writes it, and one row of the table. */
+struct report_format {
+    const char *name; /* what -o calls it */
+    void (*write)(const struct analysis *analysis, const struct report_options *options, FILE *out);
+};
+
+/* All of them; the first is what is printed where nobody asks for another. */
+const struct report_format *report_formats(size_t *count);
+
 void report_text(const struct analysis *analysis, const struct report_options *options,
                  FILE *out);
 void report_json(const struct analysis *analysis, const struct report_options *options,

@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "base/vec.h"
 #include "capture/conv_headers.h"
+#include "capture/conv_words.h"
 #include "capture/formats.h"
 
 #define LINKTYPE_RAW 101
@@ -26,7 +27,8 @@ enum flag { FIN = 1, SYN = 2, RST = 4, PSH = 8, ACK = 16 };
 
 struct conversation {
     char name[32];
-    uint8_t address[2][4];
+    bool ipv6;
+    uint8_t address[2][16];
     uint16_t port[2];
     uint32_t isn[2];
     uint32_t next[2]; /* relative to isn: next sequence number to send */
@@ -58,8 +60,6 @@ struct conv {
     struct err *err;
 };
 
-/* ---- words of a line ------------------------------------------------------------------------ */
-
 static bool fail(struct conv *conv, const char *format, ...) PRINTF_LIKE(2, 3);
 
 static bool fail(struct conv *conv, const char *format, ...)
@@ -72,72 +72,6 @@ static bool fail(struct conv *conv, const char *format, ...)
     return err_set(conv->err, "%s:%u: %s", conv->name, conv->line, message);
 }
 
-static void skip_space(const char **p)
-{
-    while (**p == ' ' || **p == '\t')
-        ++*p;
-}
-
-static bool at_end(const char **p)
-{
-    skip_space(p);
-    return **p == '\0' || **p == '#';
-}
-
-static bool take(const char **p, const char *word)
-{
-    skip_space(p);
-    size_t length = strlen(word);
-    if (strncmp(*p, word, length) != 0 || (isalnum((unsigned char)word[length - 1]) &&
-                                           (isalnum((unsigned char)(*p)[length]))))
-        return false;
-    *p += length;
-    return true;
-}
-
-static bool take_number(const char **p, uint64_t *number)
-{
-    if (!isdigit((unsigned char)**p))
-        return false;
-    *number = 0;
-    while (isdigit((unsigned char)**p))
-        *number = *number * 10 + (uint64_t)(*(*p)++ - '0');
-    return true;
-}
-
-/* Seconds with up to nine decimals. */
-static bool take_seconds(const char **p, int64_t *ns)
-{
-    uint64_t seconds;
-    skip_space(p);
-    if (!take_number(p, &seconds) || seconds > 1000000000)
-        return false;
-    *ns = (int64_t)seconds * NS_PER_S;
-    if (**p != '.')
-        return true;
-    ++*p;
-    for (int64_t unit = NS_PER_S / 10; isdigit((unsigned char)**p); unit /= 10)
-        *ns += unit * (*(*p)++ - '0');
-    return true;
-}
-
-static bool take_endpoint(const char **p, uint8_t address[4], uint16_t *port)
-{
-    uint64_t n;
-    skip_space(p);
-    for (int i = 0; i < 4; i++) {
-        if (!take_number(p, &n) || n > 255)
-            return false;
-        address[i] = (uint8_t)n;
-        if (*(*p)++ != (i < 3 ? '.' : ':'))
-            return false;
-    }
-    if (!take_number(p, &n) || n > UINT16_MAX)
-        return false;
-    *port = (uint16_t)n;
-    return true;
-}
-
 /* ---- packets -------------------------------------------------------------------------------- */
 
 struct packet_line {
@@ -145,14 +79,18 @@ struct packet_line {
     unsigned flags;
     bool has_seq, has_ack, captured, twice;
     uint64_t seq, ack, win, mss, wscale, ttl, id, snap;
-    bool has_mss, has_wscale, has_snap;
+    bool has_mss, has_wscale, has_snap, has_timestamps, sack_permitted;
+    uint64_t timestamp, timestamp_echo;
+    unsigned sack_blocks;
+    uint64_t sack[CONV_MOST_SACK_BLOCKS][2]; /* relative */
     struct strbuf payload;
 };
 
 static bool emit(struct conv *conv, const struct conversation *c, const struct packet_line *line,
                  uint32_t seq, uint32_t ack)
 {
-    const struct conv_headers headers = {
+    struct conv_headers headers = {
+        .ipv6 = c->ipv6,
         .source = c->address[line->from],
         .destination = c->address[!line->from],
         .source_port = c->port[line->from],
@@ -165,7 +103,15 @@ static bool emit(struct conv *conv, const struct conversation *c, const struct p
         .id = (uint16_t)line->id,
         .mss = line->has_mss ? (int)line->mss : -1,
         .window_scale = line->has_wscale ? (int)line->wscale : -1,
+        .sack_permitted = line->sack_permitted,
+        .has_timestamps = line->has_timestamps,
+        .timestamp = (uint32_t)line->timestamp,
+        .timestamp_echo = (uint32_t)line->timestamp_echo,
+        .sack_blocks = line->sack_blocks,
     };
+    for (unsigned i = 0; i < line->sack_blocks; i++)
+        for (int edge = 0; edge < 2; edge++)
+            headers.sack[i][edge] = c->isn[!line->from] + (uint32_t)line->sack[i][edge];
     uint8_t header[CONV_MAX_HEADER_BYTES];
     size_t length = conv_headers_write(&headers, strbuf_text(&line->payload),
                                        line->payload.length, header);
@@ -212,7 +158,7 @@ static bool send_packet(struct conv *conv, struct conversation *c, const struct 
 static bool take_payload(struct conv *conv, const char **p, struct strbuf *payload)
 {
     uint64_t times = 1;
-    if (isdigit((unsigned char)**p) && (!take_number(p, &times) || *(*p)++ != '*'))
+    if (isdigit((unsigned char)**p) && (!conv_take_number(p, &times) || *(*p)++ != '*'))
         return fail(conv, "a payload is written \"text\" or N*\"text\"");
     if (*(*p)++ != '"')
         return fail(conv, "a payload is written in double quotes");
@@ -262,15 +208,6 @@ static bool take_payload(struct conv *conv, const char **p, struct strbuf *paylo
     return ok;
 }
 
-static bool take_flags(const char **p, unsigned *flags)
-{
-    static const char letters[] = "FSRP.";
-    const char *start = *p;
-    while (**p != '\0' && strchr(letters, **p) != NULL)
-        *flags |= 1u << (strchr(letters, *(*p)++) - letters);
-    return *p > start && (at_end(p) || (*p)[-1] == ' ' || (*p)[-1] == '\t');
-}
-
 static bool take_word(struct conv *conv, const char **p, struct packet_line *line)
 {
     static const struct {
@@ -289,17 +226,30 @@ static bool take_word(struct conv *conv, const char **p, struct packet_line *lin
         { "snap=", VALUE(snap), VALUE(has_snap), UINT32_MAX },
 #undef VALUE
     };
-    if (take(p, "uncaptured")) {
+    if (conv_take(p, "uncaptured")) {
         line->captured = false;
         return true;
     }
-    if (take(p, "dup"))
+    if (conv_take(p, "dup"))
         return line->twice = true;
+    if (conv_take(p, "sackok"))
+        return line->sack_permitted = true;
+    if (conv_take(p, "ts=")) {
+        line->has_timestamps = true;
+        return conv_take_pair(p, '/', &line->timestamp, &line->timestamp_echo) ||
+               fail(conv, "write ts=VALUE/ECHO");
+    }
+    if (conv_take(p, "sack=")) {
+        if (line->sack_blocks == CONV_MOST_SACK_BLOCKS)
+            return fail(conv, "more than %d blocks of SACK", CONV_MOST_SACK_BLOCKS);
+        uint64_t *block = line->sack[line->sack_blocks++];
+        return conv_take_pair(p, '-', &block[0], &block[1]) || fail(conv, "write sack=LEFT-RIGHT");
+    }
     for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
-        if (!take(p, words[i].name))
+        if (!conv_take(p, words[i].name))
             continue;
         uint64_t number;
-        if (!take_number(p, &number) || number > words[i].most)
+        if (!conv_take_number(p, &number) || number > words[i].most)
             return fail(conv, "%s wants a number up to %" PRIu64, words[i].name, words[i].most);
         *(uint64_t *)((char *)line + words[i].value) = number;
         if (words[i].has != SIZE_MAX)
@@ -311,7 +261,7 @@ static bool take_word(struct conv *conv, const char **p, struct packet_line *lin
 
 static struct conversation *find_conversation(struct conv *conv, const char **p)
 {
-    skip_space(p);
+    conv_skip_space(p);
     size_t length = strcspn(*p, ": \t<>");
     if ((*p)[length] != ':' || length == 0)
         return conv->conn_count > 0 ? &conv->conns[conv->conn_count - 1] : NULL;
@@ -328,7 +278,7 @@ static struct conversation *find_conversation(struct conv *conv, const char **p)
 static bool packet_line(struct conv *conv, const char *p)
 {
     int64_t delay;
-    if (!take_seconds(&p, &delay))
+    if (!conv_take_seconds(&p, &delay))
         return fail(conv, "a packet line begins with +SECONDS");
     if (delay > CAPTURE_MAX_TIME_NS - conv->now_ns)
         return fail(conv, "the time is out of range");
@@ -339,17 +289,17 @@ static bool packet_line(struct conv *conv, const char *p)
     struct packet_line line = { .captured = true, .win = 64240, .ttl = 64,
                                 .id = conv->frames.count + 1 };
     line.id &= UINT16_MAX;
-    if (take(&p, ">"))
+    if (conv_take(&p, ">"))
         line.from = 0;
-    else if (take(&p, "<"))
+    else if (conv_take(&p, "<"))
         line.from = 1;
     else
         return fail(conv, "the direction is missing: > from the client, < from the server");
-    skip_space(&p);
+    conv_skip_space(&p);
     bool ok = true;
-    if (*p != '"' && !isdigit((unsigned char)*p) && !take_flags(&p, &line.flags))
+    if (*p != '"' && !isdigit((unsigned char)*p) && !conv_take_flags(&p, &line.flags))
         ok = fail(conv, "flags are made of S F R P and . (ACK)");
-    while (ok && !at_end(&p)) {
+    while (ok && !conv_at_end(&p)) {
         if (*p == '"' || isdigit((unsigned char)*p))
             ok = take_payload(conv, &p, &line.payload);
         else
@@ -372,7 +322,7 @@ static bool conn_line(struct conv *conv, const char *p)
         return fail(conv, "more than %d connections", MAX_CONNECTIONS);
     struct conversation *c = &conv->conns[conv->conn_count];
     *c = (struct conversation){ .name = "" };
-    skip_space(&p);
+    conv_skip_space(&p);
     if (isalpha((unsigned char)*p)) {
         size_t length = strcspn(p, " \t");
         if (length >= sizeof c->name)
@@ -380,15 +330,49 @@ static bool conn_line(struct conv *conv, const char *p)
         memcpy(c->name, p, length);
         p += length;
     }
-    if (!take_endpoint(&p, c->address[0], &c->port[0]) || !take(&p, ">") ||
-        !take_endpoint(&p, c->address[1], &c->port[1]) || !at_end(&p))
-        return fail(conv, "write: conn [NAME] ADDRESS:PORT > ADDRESS:PORT");
+    bool ipv6;
+    if (!conv_take_endpoint(&p, c->address[0], &c->ipv6, &c->port[0]) || !conv_take(&p, ">") ||
+        !conv_take_endpoint(&p, c->address[1], &ipv6, &c->port[1]) || ipv6 != c->ipv6 || !conv_at_end(&p))
+        return fail(conv, "write: conn [NAME] ADDRESS:PORT > ADDRESS:PORT (IPv6 addresses in brackets)");
     c->port[0] = (uint16_t)(c->port[0] + conv->iteration);
     c->isn[0] = 1000000 + 1000003 * (uint32_t)conv->conn_count + 65537 * conv->iteration;
     /* So close to 2^32 that every response wraps. */
     c->isn[1] = UINT32_MAX - 9 - (uint32_t)conv->conn_count - conv->iteration % 7;
     conv->conn_count++;
     return true;
+}
+
+/* Ids of rules have neither dots nor underscores, and nothing follows them but count=. */
+static bool is_about_facts(const char *p)
+{
+    size_t word = strcspn(p, " \t#");
+    return memchr(p, '.', word) != NULL || memchr(p, '_', word) != NULL || memchr(p, ':', word) != NULL ||
+           (p[word] != '\0' && p[word] != '#' && strncmp(p + word + strspn(p + word, " \t"), "count=", 6) != 0);
+}
+
+/* [NAME:] CONDITION [count=N] */
+static bool expect_fact(struct conv *conv, struct conv_expectation *e, const char *p)
+{
+    size_t name = strcspn(p, ": \t");
+    if (p[name] == ':') {
+        const struct conversation *c = find_conversation(conv, &p);
+        if (c == NULL)
+            return fail(conv, "there is no connection '%.*s'", (int)name, p);
+        e->of_connection = true;
+        e->client_port = c->port[0];
+    }
+    conv_skip_space(&p);
+    const char *count = strstr(p, " count=");
+    size_t length = count != NULL ? (size_t)(count - p) : strcspn(p, "#");
+    if (length == 0 || length >= sizeof e->fact)
+        return fail(conv, "expect names a rule, 'nothing', 'nothing-else' or a condition on facts");
+    memcpy(e->fact, p, length);
+    p += length;
+    uint64_t connections;
+    if (count != NULL && (!conv_take(&p, "count=") || !conv_take_number(&p, &connections)))
+        return fail(conv, "count= wants a number");
+    e->count = count != NULL ? (long)connections : -1;
+    return conv_at_end(&p) || fail(conv, "not understood: '%.40s'", p);
 }
 
 static bool expect_line(struct conv *conv, const char *p)
@@ -399,21 +383,23 @@ static bool expect_line(struct conv *conv, const char *p)
         return err_no_memory(conv->err);
     struct conv_expectation *e = &conv->expectations.items[conv->expectations.count++];
     *e = (struct conv_expectation){ .count = -1, .line = conv->line };
-    e->undecided = take(&p, "undecided");
-    e->also = !e->undecided && take(&p, "also");
-    skip_space(&p);
+    e->undecided = conv_take(&p, "undecided");
+    e->also = !e->undecided && conv_take(&p, "also");
+    conv_skip_space(&p);
+    if (!e->undecided && !e->also && is_about_facts(p))
+        return expect_fact(conv, e, p);
     size_t length = strcspn(p, " \t#");
     if (length == 0 || length >= sizeof e->rule)
         return fail(conv, "expect names a rule, 'nothing' or 'nothing-else'");
     memcpy(e->rule, p, length);
     p += length;
     uint64_t count;
-    if (take(&p, "count=")) {
-        if (!take_number(&p, &count))
+    if (conv_take(&p, "count=")) {
+        if (!conv_take_number(&p, &count))
             return fail(conv, "count= wants a number");
         e->count = (long)count;
     }
-    return at_end(&p) || fail(conv, "not understood: '%.40s'", p);
+    return conv_at_end(&p) || fail(conv, "not understood: '%.40s'", p);
 }
 
 static bool midstream_line(struct conv *conv)
@@ -430,9 +416,9 @@ static bool repeat_line(struct conv *conv, const char *p)
 {
     uint64_t times;
     int64_t every = 0;
-    skip_space(&p);
-    if (conv->repeating || !take_number(&p, &times) || times == 0 || times > MAX_REPEAT ||
-        (take(&p, "every") && !take_seconds(&p, &every)) || !take(&p, "{") || !at_end(&p))
+    conv_skip_space(&p);
+    if (conv->repeating || !conv_take_number(&p, &times) || times == 0 || times > MAX_REPEAT ||
+        (conv_take(&p, "every") && !conv_take_seconds(&p, &every)) || !conv_take(&p, "{") || !conv_at_end(&p))
         return fail(conv, "write: repeat N [every SECONDS] {");
     const char *start = conv->text;
     unsigned start_line = conv->line;
@@ -455,18 +441,18 @@ static bool repeat_line(struct conv *conv, const char *p)
 static bool run_line(struct conv *conv, const char *p)
 {
     int64_t ns;
-    skip_space(&p);
+    conv_skip_space(&p);
     if (*p == '+')
         return packet_line(conv, p + 1);
-    if (take(&p, "conn"))
+    if (conv_take(&p, "conn"))
         return conn_line(conv, p);
-    if (take(&p, "expect"))
+    if (conv_take(&p, "expect"))
         return expect_line(conv, p);
-    if (take(&p, "midstream"))
+    if (conv_take(&p, "midstream"))
         return midstream_line(conv);
-    if (take(&p, "repeat"))
+    if (conv_take(&p, "repeat"))
         return repeat_line(conv, p);
-    if (take(&p, "at") && take_seconds(&p, &ns)) {
+    if (conv_take(&p, "at") && conv_take_seconds(&p, &ns)) {
         conv->now_ns = START_S * NS_PER_S + ns;
         return true;
     }
@@ -487,8 +473,8 @@ static bool run_lines(struct conv *conv, const char *until)
             return err_no_memory(conv->err);
         line[strcspn(line, "\r")] = '\0';
         const char *p = line;
-        bool ends = until != NULL && take(&p, until);
-        bool ok = ends || at_end(&p) || run_line(conv, line);
+        bool ends = until != NULL && conv_take(&p, until);
+        bool ok = ends || conv_at_end(&p) || run_line(conv, line);
         free(line);
         if (!ok || ends)
             return ok;

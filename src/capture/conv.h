@@ -14,11 +14,15 @@
  *     +5     < F.                             FIN with ACK
  *     +0     < R seq=40                       reset without ACK
  *     expect RULE                             what must be found; see conv_expectations
+ *     expect close.since_open = 2s +- 5ms     what must be known of each connection
+ *
+ * Ends are IPv4 or [IPv6] addresses with a port.
  *
  * Flags as tcpdump writes them: S F R P and '.' for ACK. Sequence and ACK numbers are automatic:
  * the next byte to send, and everything sent by the other end in the lines above. Words after the
  * flags change that: seq=N ack=N (relative, as Wireshark shows them: the SYN is 0), win=N, mss=N,
- * wscale=N, ttl=N, id=N. A line with seq= moves nothing (it repeats, probes or crosses).
+ * wscale=N, ttl=N, id=N, sackok, ts=VALUE/ECHO, sack=LEFT-RIGHT (relative, up to three). A line with seq= moves
+ * nothing (it repeats, probes or crosses).
  *
  * `uncaptured`: sent, but not in the capture. `dup`: captured twice. `snap=N`: the capture kept only
  * N bytes of payload. `midstream` on a line of its own: lines above it are not in the capture.
@@ -35,8 +39,13 @@ struct conv_expectation {
     char rule[64];   /* a rule's id, "nothing-else" or "nothing" */
     bool undecided;  /* expect undecided RULE */
     bool also;       /* expect also RULE: explained by another finding */
-    long count;      /* count=N connections; -1: any number */
+    long count;      /* count=N connections; -1: any number, of a fact all */
     unsigned line;
+    /* A condition on facts instead of a rule, as rules have it, but that = is allowed for ==, and FACT = VALUE +-
+     * TOLERANCE for what lies near a value. "": it is about a rule. */
+    char fact[256];
+    bool of_connection;      /* of the one whose client has that port; else of every one */
+    uint16_t client_port;
 };
 
 struct conv_expectations {

@@ -213,6 +213,77 @@ static bool check_line(const struct analysis *analysis,
     return ok;
 }
 
+/* The condition as rules have it: == for =, and a range for a tolerance. */
+static void add_condition(struct strbuf *out, const char *fact)
+{
+    const char *tolerance = strstr(fact, "+-"), *equals = strchr(fact, '=');
+    if (tolerance != NULL && equals != NULL && equals < tolerance) {
+        int left = (int)(equals - fact), value = (int)(tolerance - equals - 1);
+        strbuf_addf(out, "%.*s >= %.*s - (%s) and %.*s <= %.*s + (%s)", left, fact, value, equals + 1, tolerance + 2, left,
+                    fact, value, equals + 1, tolerance + 2);
+        return;
+    }
+    for (const char *p = fact; *p != '\0'; p++) {
+        bool alone = *p == '=' && p[1] != '=' && (p == fact || strchr("<>!=", p[-1]) == NULL);
+        strbuf_adds(out, alone ? "==" : (char[]){ *p, '\0' });
+    }
+}
+
+/* A rule of which the condition is the expectation: about a connection, or about one of its exchanges. */
+static bool add_rule(struct rules *rules, const struct conv_expectation *e, struct err *err)
+{
+    static const char *const scopes[] = { "connection", "exchange" };
+    bool ok = false;
+    for (int i = 0; i < 2 && !ok; i++) {
+        struct strbuf text = { 0 };
+        strbuf_addf(&text, "id: expected\nname: expected\nseverity: info\nscope: %s\nper: server\nwhen: |\n  ", scopes[i]);
+        add_condition(&text, e->fact);
+        strbuf_adds(&text, "\nconfidence: certain\naccountable: unclear\nwhat: expected\nfix: [expected]\n");
+        ok = rules_add(rules, "the condition", strbuf_text(&text), text.length, err);
+        strbuf_free(&text);
+    }
+    return ok;
+}
+
+static bool flags_connection(const struct analysis *analysis, const struct conv_expectation *e)
+{
+    size_t count;
+    const struct finding *findings = engine_findings(analysis->engine, &count);
+    for (size_t i = 0; i < count; i++)
+        for (size_t j = 0; j < findings[i].entries; j++)
+            if (record_port(findings[i].connections[j].record, ROLE_CLIENT) == e->client_port)
+                return true;
+    return false;
+}
+
+static bool check_fact(const char *name, const char *text, size_t length, const struct conv_expectation *e,
+                       struct strbuf *why)
+{
+    struct err err = { "" };
+    struct rules rules = { 0 };
+    struct analysis *analysis = NULL;
+    if (add_rule(&rules, e, &err)) {
+        rules_link(&rules);
+        struct capture *capture = conv_open(name, text, length, &err);
+        struct capture_set *set = capture != NULL ? capture_set_of(capture, &err) : NULL;
+        const struct analysis_options options = { 0 };
+        analysis = set != NULL ? analysis_run(set, &rules, &options, NULL, &err) : NULL;
+    }
+    bool ok = false;
+    if (analysis == NULL) {
+        strbuf_addf(why, "  line %u: %s\n", e->line, err.text);
+    } else {
+        long all = (long)tracker_counts(analysis->tracker)->connections;
+        long found = count_connections(analysis, "expected");
+        ok = e->of_connection ? flags_connection(analysis, e) : found == (e->count >= 0 ? e->count : all);
+        if (!ok)
+            strbuf_addf(why, "  line %u: expected %s; it holds for %ld of %ld connections\n", e->line, e->fact, found, all);
+    }
+    analysis_free(analysis);
+    rules_free(&rules);
+    return ok;
+}
+
 static bool check_kind(const struct analysis *analysis, const struct case_expectation *expectation,
                        struct strbuf *why)
 {
@@ -249,7 +320,9 @@ bool case_test(const struct rules *rules, const char *name, const char *text, si
     }
     bool ok = check_kind(analysis, expectation, why);
     for (size_t i = 0; i < expectations->count; i++)
-        ok &= check_line(analysis, expectations, &expectations->items[i], why);
+        ok &= expectations->items[i].fact[0] != '\0'
+                  ? check_fact(name, text, length, &expectations->items[i], why)
+                  : check_line(analysis, expectations, &expectations->items[i], why);
     if (expectation->rule == NULL && expectations->count == 0) {
         strbuf_adds(why, "  it expects nothing: an 'expect' line is missing\n");
         ok = false;

@@ -27,7 +27,7 @@ for target in capture rule; do
         $(variable CAPNG_LIBS) $(variable LLHTTP_LIBS) -lm
     mkdir -p "$work/corpus_$target"
 done
-cp "$here"/samples/*.pcap "$here"/tests/cases/*.conv "$work/corpus_capture/"
+cp "$here"/samples/*.pcap "$here"/tests/cases/*/*.conv "$work/corpus_capture/"
 cp "$here"/rules/*.yaml "$work/corpus_rule/"
 cd "$work"
 for target in capture rule; do

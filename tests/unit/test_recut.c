@@ -42,6 +42,11 @@ static void memory_close(struct capture *capture)
 
 static const struct capture_ops memory_ops = { memory_read, memory_close, NULL };
 
+static size_t ip_bytes(const struct packet *packet)
+{
+    return packet->data[0] >> 4 == 6 ? 40 : 20;
+}
+
 static void add(struct memory *memory, const struct packet *packet, size_t from, size_t to,
                 size_t header)
 {
@@ -52,14 +57,17 @@ static void add(struct memory *memory, const struct packet *packet, size_t from,
     assert_non_null(data);
     memcpy(data, packet->data, header);
     memcpy(data + header, packet->data + header + from, to - from);
-    data[2] = (uint8_t)(length >> 8);
-    data[3] = (uint8_t)length;
-    uint32_t seq = (uint32_t)data[24] << 24 | (uint32_t)data[25] << 16 | (uint32_t)data[26] << 8 | data[27];
+    bool ipv6 = data[0] >> 4 == 6;
+    uint8_t *of_length = data + (ipv6 ? 4 : 2), *tcp = data + ip_bytes(packet);
+    size_t told = ipv6 ? length - 40 : length;
+    of_length[0] = (uint8_t)(told >> 8);
+    of_length[1] = (uint8_t)told;
+    uint32_t seq = (uint32_t)tcp[4] << 24 | (uint32_t)tcp[5] << 16 | (uint32_t)tcp[6] << 8 | tcp[7];
     seq += (uint32_t)from;
     for (int i = 0; i < 4; i++)
-        data[24 + i] = (uint8_t)(seq >> (24 - 8 * i));
+        tcp[4 + i] = (uint8_t)(seq >> (24 - 8 * i));
     if (header + to < packet->caplen)
-        data[33] &= (uint8_t)~0x01; /* the FIN stays on the last part */
+        tcp[13] &= (uint8_t)~0x01; /* the FIN stays on the last part */
     struct packet *out = &memory->packets[memory->count++];
     *out = *packet;
     out->data = data;
@@ -83,7 +91,7 @@ static struct capture *recut(const char *path, size_t cut)
     struct packet packet;
     size_t count;
     while (capture_read(original, &packet, 1, &count, &err) && count == 1) {
-        size_t header = 20 + (size_t)(packet.data[32] >> 4) * 4;
+        size_t ip = ip_bytes(&packet), header = ip + (size_t)(packet.data[ip + 12] >> 4) * 4;
         size_t payload = packet.caplen - header;
         bool whole = cut == 0 || cut >= payload || packet.caplen < packet.len;
         add(memory, &packet, 0, whole ? payload : cut, header);

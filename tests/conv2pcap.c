@@ -22,8 +22,8 @@ int main(int argc, char **argv)
         return 2;
     }
     struct packet packet;
-    size_t count;
-    while (capture_read(capture, &packet, 1, &count, &err) && count == 1) {
+    struct capture_batch batch = { .packets = &packet, .max = 1 };
+    while (capture_read(capture, &batch, &err) == CAPTURE_PACKETS) {
         struct pcap_pkthdr header = { .caplen = packet.caplen, .len = packet.len };
         header.ts.tv_sec = packet.ts_ns / 1000000000;
         header.ts.tv_usec = packet.ts_ns % 1000000000; /* nanoseconds, as asked for above */

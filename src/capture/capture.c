@@ -34,21 +34,29 @@ static bool not_a_capture(const char *name, const uint8_t *start, size_t length,
     return err_set(err, "%s: is not a capture file (neither pcap nor pcapng)", name);
 }
 
+/* The formats, told by the file's first bytes. */
+static const struct format {
+    bool (*recognises)(const uint8_t magic[4]);
+    bool (*open)(struct capture *capture, struct source *source, struct err *err);
+} formats[] = {
+    { pcap_file_recognises, pcap_file_open },
+    { pcapng_recognises, pcapng_open },
+};
+
 static bool open_format(struct capture *capture, struct source *source, struct err *err)
 {
     const char *name =
         strcmp(capture->info.file, "-") == 0 ? "standard input" : capture->info.file;
-    if (conv_recognises(capture->info.file))
+    if (conv_recognises(capture->info.file)) /* by its name: any text may be one */
         return conv_file_open(capture, source, err);
     const uint8_t *magic = source_need(source, 4);
     if (source->read_errno != 0)
         return err_set(err, "%s: cannot read: %s", name, strerror(source->read_errno));
     if (magic == NULL && source_left(source) == 0)
         return err_set(err, "%s: is empty", name);
-    if (magic != NULL && pcap_file_recognises(magic))
-        return pcap_file_open(capture, source, err);
-    if (magic != NULL && pcapng_recognises(magic))
-        return pcapng_open(capture, source, err);
+    for (size_t i = 0; magic != NULL && i < sizeof formats / sizeof *formats; i++)
+        if (formats[i].recognises(magic))
+            return formats[i].open(capture, source, err);
     source_need(source, 8);
     return not_a_capture(name, source->buffer + source->start, source_left(source), err);
 }
@@ -72,32 +80,32 @@ struct capture *capture_open(const char *path, struct err *err)
     return NULL;
 }
 
-bool capture_read(struct capture *capture, struct packet *batch, size_t max, size_t *count,
-                  struct err *err)
+static void account_for(struct capture_info *info, struct packet *p)
 {
-    *count = 0;
+    if (p->ts_ns > CAPTURE_MAX_TIME_NS)
+        p->ts_ns = CAPTURE_MAX_TIME_NS;
+    if (p->ts_ns < CAPTURE_MIN_TIME_NS)
+        p->ts_ns = CAPTURE_MIN_TIME_NS;
+    bool first = info->packets == info->untimed_packets;
+    if (!p->untimed && (first || p->ts_ns < info->first_ns))
+        info->first_ns = p->ts_ns;
+    if (!p->untimed && (first || p->ts_ns > info->last_ns))
+        info->last_ns = p->ts_ns;
+    info->packets++;
+    info->untimed_packets += p->untimed;
+    info->bytes += p->len;
+    info->truncated_packets += p->caplen < p->len;
+}
+
+enum capture_event capture_read(struct capture *capture, struct capture_batch *batch, struct err *err)
+{
+    batch->count = 0;
     if (capture->info.error[0] != '\0')
-        return true;
-    if (!capture->ops->read(capture, batch, max, count, err))
-        return false;
-    struct capture_info *info = &capture->info;
-    for (size_t i = 0; i < *count; i++) {
-        struct packet *p = &batch[i];
-        if (p->ts_ns > CAPTURE_MAX_TIME_NS)
-            p->ts_ns = CAPTURE_MAX_TIME_NS;
-        if (p->ts_ns < CAPTURE_MIN_TIME_NS)
-            p->ts_ns = CAPTURE_MIN_TIME_NS;
-        bool first = info->packets == info->untimed_packets;
-        if (!p->untimed && (first || p->ts_ns < info->first_ns))
-            info->first_ns = p->ts_ns;
-        if (!p->untimed && (first || p->ts_ns > info->last_ns))
-            info->last_ns = p->ts_ns;
-        info->packets++;
-        info->untimed_packets += p->untimed;
-        info->bytes += p->len;
-        info->truncated_packets += p->caplen < p->len;
-    }
-    return true;
+        return CAPTURE_END;
+    enum capture_event event = capture->ops->read(capture, batch, err);
+    for (size_t i = 0; event == CAPTURE_PACKETS && i < batch->count; i++)
+        account_for(&capture->info, &batch->packets[i]);
+    return event;
 }
 
 struct block *capture_block(struct capture *capture)

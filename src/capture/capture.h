@@ -55,12 +55,24 @@ struct capture_info {
 
 struct capture;
 
+/* What a read tells. */
+enum capture_event {
+    CAPTURE_FAILED,  /* err is set */
+    CAPTURE_PACKETS,
+    CAPTURE_IDLE,    /* no packet for a while; only of what is captured now */
+    CAPTURE_END,     /* no more; info.error tells if it broke off */
+};
+
+struct capture_batch {
+    struct packet *packets; /* the caller's room for `max` */
+    size_t max;
+    size_t count;           /* PACKETS: so many were put there */
+    int64_t now_ns;         /* IDLE: up to this time no packet has come; since 1970, UTC */
+};
+
 /* What a file format or an interface implements. */
 struct capture_ops {
-    /* Fills up to max packets; 0: no more (info.error tells if it broke off).
-     * false: failed, err is set. */
-    bool (*read)(struct capture *capture, struct packet *batch, size_t max, size_t *count,
-                 struct err *err);
+    enum capture_event (*read)(struct capture *capture, struct capture_batch *batch, struct err *err);
     void (*close)(struct capture *capture); /* frees what is its own, not `capture` */
     struct block *(*block)(struct capture *capture); /* see capture_block; NULL: there is none */
 };
@@ -76,8 +88,7 @@ struct capture {
 struct capture *capture_open(const char *path, struct err *err) WARN_UNUSED;
 
 /* Reads the next packets and keeps the counters of info. See capture_ops.read. */
-bool capture_read(struct capture *capture, struct packet *batch, size_t max, size_t *count,
-                  struct err *err) WARN_UNUSED;
+enum capture_event capture_read(struct capture *capture, struct capture_batch *batch, struct err *err) WARN_UNUSED;
 
 /* The block with the bytes of all packets that the last read gave: they stay valid while somebody holds
  * it. NULL: they are gone with the next read. */

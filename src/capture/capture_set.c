@@ -27,10 +27,13 @@ static bool refill(struct member *member, struct err *err)
 {
     if (member->finished || member->parked || member->next < member->count)
         return true;
-    member->next = 0;
-    if (!capture_read(member->capture, member->batch, MEMBER_BATCH, &member->count, err))
+    struct capture_batch batch = { .packets = member->batch, .max = MEMBER_BATCH };
+    enum capture_event event = capture_read(member->capture, &batch, err); /* files are never idle */
+    if (event == CAPTURE_FAILED)
         return false;
-    if (member->count > 0) {
+    member->next = 0;
+    member->count = batch.count;
+    if (event == CAPTURE_PACKETS) {
         member->next_ts_ns = member->batch[0].ts_ns;
         return true;
     }
@@ -117,14 +120,13 @@ struct capture_set *capture_set_of(struct capture *capture, struct err *err)
     return set;
 }
 
-bool capture_set_read(struct capture_set *set, struct packet *batch, size_t max, size_t *count,
-                      struct err *err)
+enum capture_event capture_set_read(struct capture_set *set, struct capture_batch *batch, struct err *err)
 {
-    *count = 0;
+    batch->count = 0;
     if (set->count == 1) {
         struct capture *capture = set->members[0].capture;
         set->last = &set->members[0];
-        return capture_read(capture, batch, max, count, err);
+        return capture_read(capture, batch, err);
     }
     struct member *best = NULL;
     int64_t limit = INT64_MAX; /* the earliest packet of the others */
@@ -132,7 +134,7 @@ bool capture_set_read(struct capture_set *set, struct packet *batch, size_t max,
     for (size_t i = 0; i < set->count; i++) {
         struct member *member = &set->members[i];
         if (!refill(member, err))
-            return false;
+            return CAPTURE_FAILED;
         if (member->finished)
             continue;
         if (best == NULL || member->next_ts_ns < best->next_ts_ns) {
@@ -145,21 +147,21 @@ bool capture_set_read(struct capture_set *set, struct packet *batch, size_t max,
         }
     }
     if (best == NULL)
-        return true;
+        return CAPTURE_END;
     if (!unpark(best, err))
-        return false;
+        return CAPTURE_FAILED;
     if (best->finished) /* it has become empty meanwhile */
-        return capture_set_read(set, batch, max, count, err);
+        return capture_set_read(set, batch, err);
     set->last = best;
-    while (*count < max && best->next < best->count &&
-           (*count == 0 || best->batch[best->next].ts_ns < limit)) {
-        batch[*count] = best->batch[best->next++];
-        batch[*count].capture = (uint16_t)best_index;
-        ++*count;
+    while (batch->count < batch->max && best->next < best->count &&
+           (batch->count == 0 || best->batch[best->next].ts_ns < limit)) {
+        struct packet *packet = &batch->packets[batch->count++];
+        *packet = best->batch[best->next++];
+        packet->capture = (uint16_t)best_index;
     }
     if (best->next < best->count)
         best->next_ts_ns = best->batch[best->next].ts_ns;
-    return true;
+    return CAPTURE_PACKETS;
 }
 
 struct block *capture_set_block(const struct capture_set *set)

@@ -21,9 +21,8 @@ struct capture_set *capture_set_open(const char *const *paths, size_t count,
 /* A set of one capture that is open already; takes it over. */
 struct capture_set *capture_set_of(struct capture *capture, struct err *err) WARN_UNUSED;
 
-/* The next packets, all with packet.capture set; *count 0: no more. Valid until the next call. */
-bool capture_set_read(struct capture_set *set, struct packet *batch, size_t max, size_t *count,
-                      struct err *err) WARN_UNUSED;
+/* The next packets, all with packet.capture set. Valid until the next call. See capture_ops.read. */
+enum capture_event capture_set_read(struct capture_set *set, struct capture_batch *batch, struct err *err) WARN_UNUSED;
 
 /* The block with the bytes of the packets that the last read gave, see capture_block. */
 struct block *capture_set_block(const struct capture_set *set);

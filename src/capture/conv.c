@@ -492,14 +492,13 @@ static int by_time(const void *a, const void *b)
 
 /* ---- as a capture ----------------------------------------------------------------------------- */
 
-static bool conv_read(struct capture *capture, struct packet *batch, size_t max, size_t *count,
-                      struct err *err)
+static enum capture_event conv_read(struct capture *capture, struct capture_batch *batch, struct err *err)
 {
     (void)err;
     struct conv *conv = capture->state;
-    for (; *count < max && conv->next < conv->frames.count; conv->next++) {
+    for (; batch->count < batch->max && conv->next < conv->frames.count; conv->next++) {
         const struct frame *frame = &conv->frames.items[conv->next];
-        batch[(*count)++] = (struct packet){
+        batch->packets[batch->count++] = (struct packet){
             .ts_ns = frame->ts_ns,
             .data = (const uint8_t *)conv->bytes.text + frame->offset,
             .caplen = frame->caplen,
@@ -508,7 +507,7 @@ static bool conv_read(struct capture *capture, struct packet *batch, size_t max,
             .link_type = LINKTYPE_RAW,
         };
     }
-    return true;
+    return batch->count > 0 ? CAPTURE_PACKETS : CAPTURE_END;
 }
 
 static void free_conv(struct conv *conv)

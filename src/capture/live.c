@@ -21,11 +21,16 @@ struct live {
     int64_t stop_ns;    /* monotonic: when reading ends; 0: nobody asked yet */
 };
 
-static int64_t monotonic_ns(void)
+static int64_t clock_ns(clockid_t clock)
 {
     struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
+    clock_gettime(clock, &now);
     return (int64_t)now.tv_sec * NS_PER_S + now.tv_nsec;
+}
+
+static int64_t monotonic_ns(void)
+{
+    return clock_ns(CLOCK_MONOTONIC);
 }
 
 static bool time_is_up(const struct live *live)
@@ -51,34 +56,35 @@ static void note_drops(struct capture *capture)
 }
 
 /* Waiting is done here: libpcap's own may go on without end while no packet comes, and would
- * neither see an interrupt nor the end of the time. */
-static void wait_for_packet(const struct live *live)
+ * neither see an interrupt nor the end of the time. false: none came. */
+static bool wait_for_packet(const struct live *live)
 {
     struct pollfd fd = { pcap_get_selectable_fd(live->pcap), POLLIN, 0 };
-    poll(&fd, fd.fd >= 0, LIVE_TIMEOUT_MS);
+    return poll(&fd, fd.fd >= 0, LIVE_TIMEOUT_MS) > 0;
 }
 
 /* One packet a call: libpcap's packet is valid only until it is asked again. */
-static bool live_read(struct capture *capture, struct packet *batch, size_t max, size_t *count,
-                      struct err *err)
+static enum capture_event live_read(struct capture *capture, struct capture_batch *batch, struct err *err)
 {
-    (void)max;
+    (void)err;
     struct live *live = capture->state;
     const struct live_options *o = &live->options;
     while (!is_over(live) && (o->max_packets == 0 || live->frame < o->max_packets)) {
         struct pcap_pkthdr *header;
         const u_char *data;
         int got = pcap_next_ex(live->pcap, &header, &data);
-        if (got == 0) {
-            wait_for_packet(live);
+        if (got == 0 && wait_for_packet(live))
             continue;
+        if (got == 0) {
+            batch->now_ns = clock_ns(CLOCK_REALTIME);
+            return CAPTURE_IDLE;
         }
         if (got < 0) {
             /* An interface that goes away ends the capture; what was seen still counts. */
             capture_break(capture, "%s: %s", o->interface, pcap_geterr(live->pcap));
             break;
         }
-        batch[0] = (struct packet){
+        batch->packets[0] = (struct packet){
             .ts_ns = (int64_t)header->ts.tv_sec * NS_PER_S +
                      (int64_t)header->ts.tv_usec * (live->nanoseconds ? 1 : 1000),
             .data = data,
@@ -87,12 +93,11 @@ static bool live_read(struct capture *capture, struct packet *batch, size_t max,
             .frame = ++live->frame,
             .link_type = live->link_type,
         };
-        *count = 1;
-        return true;
+        batch->count = 1;
+        return CAPTURE_PACKETS;
     }
-    (void)err;
     note_drops(capture);
-    return true;
+    return CAPTURE_END;
 }
 
 static void live_close(struct capture *capture)

@@ -68,14 +68,13 @@ static bool record_lengths(const struct pcap_file *file, const uint8_t *header, 
     return *caplen <= CAPTURE_MAX_PACKET_BYTES;
 }
 
-static bool pcap_read(struct capture *capture, struct packet *batch, size_t max, size_t *count,
-                      struct err *err)
+static enum capture_event pcap_read(struct capture *capture, struct capture_batch *batch, struct err *err)
 {
     (void)err;
     struct pcap_file *file = capture->state;
     struct source *source = &file->source;
     size_t n = 0;
-    while (n < max) {
+    while (n < batch->max) {
         /* Only the first packet of a batch may read: reading moves the others' bytes. */
         const uint8_t *header = n == 0 ? source_need(source, file->header_bytes)
                                        : source_have(source, file->header_bytes);
@@ -105,7 +104,7 @@ static bool pcap_read(struct capture *capture, struct packet *batch, size_t max,
                               file->frame + 1, source->offset, source_left(source), record);
             break;
         }
-        batch[n++] = (struct packet){
+        batch->packets[n++] = (struct packet){
             .ts_ns = (int64_t)bytes_u32(header, file->big_endian) * NS_PER_S +
                      (int64_t)bytes_u32(header + 4, file->big_endian) * file->ns_per_unit,
             .data = header + file->header_bytes,
@@ -119,8 +118,8 @@ static bool pcap_read(struct capture *capture, struct packet *batch, size_t max,
     if (n == 0 && source->read_errno != 0)
         capture_break(capture, "cannot read on after packet %" PRIu32 ": %s", file->frame,
                       strerror(source->read_errno));
-    *count = n;
-    return true;
+    batch->count = n;
+    return n > 0 ? CAPTURE_PACKETS : CAPTURE_END;
 }
 
 static void pcap_file_close(struct capture *capture)

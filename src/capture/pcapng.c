@@ -329,21 +329,20 @@ static bool read_block(struct capture *capture, bool may_read, struct packet *pa
     return true;
 }
 
-static bool pcapng_read(struct capture *capture, struct packet *batch, size_t max, size_t *count,
-                        struct err *err)
+static enum capture_event pcapng_read(struct capture *capture, struct capture_batch *batch, struct err *err)
 {
     (void)err;
     struct pcapng *file = capture->state;
     size_t n = 0;
     bool got = false;
     /* Only before the first packet of a batch may the buffer be refilled. */
-    while (n < max && read_block(capture, n == 0, &batch[n], &got))
+    while (n < batch->max && read_block(capture, n == 0, &batch->packets[n], &got))
         n += got;
     if (n == 0 && file->source.read_errno != 0)
         capture_break(capture, "cannot read on after packet %" PRIu32 ": %s", file->frame,
                       strerror(file->source.read_errno));
-    *count = n;
-    return true;
+    batch->count = n;
+    return n > 0 ? CAPTURE_PACKETS : CAPTURE_END;
 }
 
 static void pcapng_close(struct capture *capture)

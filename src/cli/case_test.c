@@ -12,7 +12,7 @@
 static const struct finding *find_finding(const struct analysis *analysis, const char *rule)
 {
     size_t count;
-    const struct finding *findings = engine_findings(analysis->engine, &count);
+    const struct finding *findings = engine_findings(analysis->run->engine, &count);
     for (size_t i = 0; i < count; i++)
         for (const struct finding *f = &findings[i]; f != NULL; f = f->behind)
             if (strcmp(f->rule->id, rule) == 0)
@@ -25,7 +25,7 @@ static long count_connections(const struct analysis *analysis, const char *rule)
 {
     size_t count;
     long connections = 0;
-    const struct finding *findings = engine_findings(analysis->engine, &count);
+    const struct finding *findings = engine_findings(analysis->run->engine, &count);
     for (size_t i = 0; i < count; i++)
         for (const struct finding *f = &findings[i]; f != NULL; f = f->behind)
             if (strcmp(f->rule->id, rule) == 0)
@@ -36,7 +36,7 @@ static long count_connections(const struct analysis *analysis, const char *rule)
 static bool is_explained(const struct analysis *analysis, const char *rule)
 {
     size_t count;
-    const struct finding *findings = engine_findings(analysis->engine, &count);
+    const struct finding *findings = engine_findings(analysis->run->engine, &count);
     for (size_t i = 0; i < count; i++)
         for (size_t r = 0; r < analysis->rules->count; r++)
             if (rule_bits_has(&findings[i].also, r) &&
@@ -48,7 +48,7 @@ static bool is_explained(const struct analysis *analysis, const char *rule)
 static bool is_undecided(const struct analysis *analysis, const char *rule)
 {
     size_t count;
-    const struct undecided *undecided = engine_undecided(analysis->engine, &count);
+    const struct undecided *undecided = engine_undecided(analysis->run->engine, &count);
     for (size_t i = 0; i < count; i++)
         if (strcmp(undecided[i].rule->id, rule) == 0)
             return true;
@@ -135,14 +135,15 @@ static void print_packets(const char *name, const char *text, size_t length, str
     struct err err = { "" };
     struct capture *capture = conv_open(name, text, length, &err);
     struct seen_ends seen = { .count = 0 };
+    struct decoder decoder;
+    decoder_init(&decoder);
     struct packet packet;
-    size_t count;
+    struct capture_batch batch = { .packets = &packet, .max = 1 };
     int64_t before = 0;
     uint32_t shown = 0;
-    while (capture != NULL && shown++ < 60 && capture_read(capture, &packet, 1, &count, &err) &&
-           count == 1) {
+    while (capture != NULL && shown++ < 60 && capture_read(capture, &batch, &err) == CAPTURE_PACKETS) {
         struct segment s;
-        if (decode_packet(&packet, &s) != DECODED_TCP)
+        if (decoder_packet(&decoder, &packet, &s) != DECODED_TCP)
             continue;
         print_packet(&seen, &s, before == 0 ? 0 : s.ts_ns - before, out);
         before = s.ts_ns;
@@ -153,7 +154,7 @@ static void print_packets(const char *name, const char *text, size_t length, str
 static void print_found(const struct analysis *analysis, struct strbuf *out)
 {
     size_t count;
-    const struct finding *findings = engine_findings(analysis->engine, &count);
+    const struct finding *findings = engine_findings(analysis->run->engine, &count);
     for (size_t i = 0; i < count; i++)
         for (const struct finding *f = &findings[i]; f != NULL; f = f->behind)
             strbuf_addf(out, "    found: expect %s count=%zu    # %s%s\n", f->rule->id, f->count,
@@ -161,7 +162,7 @@ static void print_found(const struct analysis *analysis, struct strbuf *out)
     for (size_t i = 0; i < analysis->rules->count; i++)
         if (is_explained(analysis, analysis->rules->items[i]->id))
             strbuf_addf(out, "    found: expect also %s\n", analysis->rules->items[i]->id);
-    const struct undecided *undecided = engine_undecided(analysis->engine, &count);
+    const struct undecided *undecided = engine_undecided(analysis->run->engine, &count);
     for (size_t i = 0; i < count; i++)
         strbuf_addf(out, "    found: expect undecided %s    # because %s\n",
                     undecided[i].rule->id, undecided[i].because);
@@ -185,7 +186,7 @@ static bool check_line(const struct analysis *analysis,
     bool ok = true;
     if (strcmp(e->rule, "nothing") == 0 || strcmp(e->rule, "nothing-else") == 0) {
         size_t count;
-        const struct finding *findings = engine_findings(analysis->engine, &count);
+        const struct finding *findings = engine_findings(analysis->run->engine, &count);
         for (size_t i = 0; i < count; i++)
             if (!is_expected(expectations, findings[i].rule->id)) {
                 strbuf_addf(why, "  line %u: nothing%s was expected, but %s was found\n", e->line,
@@ -248,7 +249,7 @@ static bool add_rule(struct rules *rules, const struct conv_expectation *e, stru
 static bool flags_connection(const struct analysis *analysis, const struct conv_expectation *e)
 {
     size_t count;
-    const struct finding *findings = engine_findings(analysis->engine, &count);
+    const struct finding *findings = engine_findings(analysis->run->engine, &count);
     for (size_t i = 0; i < count; i++)
         for (size_t j = 0; j < findings[i].entries; j++)
             if (record_port(findings[i].connections[j].record, ROLE_CLIENT) == e->client_port)
@@ -273,7 +274,7 @@ static bool check_fact(const char *name, const char *text, size_t length, const 
     if (analysis == NULL) {
         strbuf_addf(why, "  line %u: %s\n", e->line, err.text);
     } else {
-        long all = (long)tracker_counts(analysis->tracker)->connections;
+        long all = (long)tracker_counts(analysis->run->tracker)->connections;
         long found = count_connections(analysis, "expected");
         ok = e->of_connection ? flags_connection(analysis, e) : found == (e->count >= 0 ? e->count : all);
         if (!ok)

@@ -126,7 +126,7 @@ static bool take_max_open(struct options *o, const char *value, struct err *err)
 static bool take_threads(struct options *o, const char *value, struct err *err)
 {
     long number;
-    if (!parse_integer(value, "threads", 1, ANALYSIS_MAX_THREADS, &number, err))
+    if (!parse_integer(value, "threads", 1, RUN_MAX_THREADS, &number, err))
         return false;
     o->threads = (size_t)number;
     return true;

@@ -179,7 +179,7 @@ static int analyse(const struct options *options, const struct rules *rules,
         return EXIT_USAGE;
     write_reports(options, outputs, analysis);
     size_t count;
-    const struct finding *findings = engine_findings(analysis->engine, &count);
+    const struct finding *findings = engine_findings(analysis->run->engine, &count);
     /* Findings come worst first. */
     bool found = options->has_fail_on && count > 0 &&
                  findings[0].rule->severity >= options->fail_on;

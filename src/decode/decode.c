@@ -59,7 +59,7 @@ static bool decode_plain(const struct packet *packet, struct segment *segment)
     return true;
 }
 
-enum decoded decode_packet(const struct packet *packet, struct segment *segment)
+static enum decoded decode_packet(const struct packet *packet, struct segment *segment)
 {
     *segment = (struct segment){
         .ts_ns = packet->ts_ns,
@@ -75,4 +75,17 @@ enum decoded decode_packet(const struct packet *packet, struct segment *segment)
         return kind;
     size_t wire_left = packet->len - (packet->caplen - c.left);
     return decode_ip(&c, wire_left, ethertype, segment);
+}
+
+void decoder_init(struct decoder *decoder)
+{
+    *decoder = (struct decoder){ 0 };
+}
+
+enum decoded decoder_packet(struct decoder *decoder, const struct packet *packet, struct segment *segment)
+{
+    enum decoded kind = decode_packet(packet, segment);
+    decoder->packets++;
+    decoder->kinds[kind]++;
+    return kind;
 }

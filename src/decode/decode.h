@@ -1,7 +1,8 @@
 /*
  * decode - one packet -> one TCP segment, or the reason why there is none.
  *
- * Floor: decode; uses base and capture's struct packet. Keeps no state between packets.
+ * Floor: decode; uses base and capture's struct packet. What it counts, and what it will keep between packets
+ * (fragments) within limits, is the decoder's.
  * Does not: verify checksums (captures on the sending host have unfilled ones), put IP
  * fragments together, look into tunnels. Those packets are counted by kind.
  *
@@ -59,9 +60,16 @@ enum decoded {
 /* "IPv4 fragment", "GRE tunnel", ... as the report names them. */
 const char *decoded_name(enum decoded kind);
 
-/* Decodes one packet. *segment is filled for DECODED_TCP; for DECODED_ICMP_ABOUT_TCP it holds
+struct decoder {
+    uint64_t packets;
+    uint64_t kinds[DECODED_KINDS]; /* packets of each */
+};
+
+void decoder_init(struct decoder *decoder);
+
+/* Decodes one packet, and counts it. *segment is filled for DECODED_TCP; for DECODED_ICMP_ABOUT_TCP it holds
  * the addresses, ports and sequence number that the ICMP error quotes. */
-enum decoded decode_packet(const struct packet *packet, struct segment *segment);
+enum decoded decoder_packet(struct decoder *decoder, const struct packet *packet, struct segment *segment);
 
 /* Name of a link type as libpcap has it ("EN10MB"), or its number as text. `buffer` is used for
  * the latter. */

@@ -122,7 +122,7 @@ static json_t *capture_value(const struct analysis *analysis, size_t index)
 static json_t *undecided_value(const struct analysis *analysis)
 {
     size_t count;
-    const struct undecided *undecided = engine_undecided(analysis->engine, &count);
+    const struct undecided *undecided = engine_undecided(analysis->run->engine, &count);
     json_t *array = json_array();
     for (size_t i = 0; i < count; i++)
         json_array_append_new(
@@ -134,7 +134,7 @@ static json_t *undecided_value(const struct analysis *analysis)
 
 static json_t *summary_value(const struct analysis *analysis)
 {
-    const struct tracker_counts *counts = tracker_counts(analysis->tracker);
+    const struct tracker_counts *counts = tracker_counts(analysis->run->tracker);
     size_t found[SEVERITIES];
     view_count(analysis, found);
     json_t *protocols = json_object(), *passed_over = json_array();
@@ -143,17 +143,17 @@ static json_t *summary_value(const struct analysis *analysis)
             json_object_set_new(protocols, http_protocol_names[p],
                                 json_integer((json_int_t)counts->protocols[p]));
     for (int kind = DECODED_NOT_TCP + 1; kind < DECODED_KINDS; kind++)
-        if (analysis->intake.kinds[kind] > 0)
+        if (analysis->run->intake.decoder.kinds[kind] > 0)
             json_array_append_new(passed_over,
                                   json_pack("{s:s, s:I}", "kind",
                                             decoded_name((enum decoded)kind), "packets",
-                                            (json_int_t)analysis->intake.kinds[kind]));
+                                            (json_int_t)analysis->run->intake.decoder.kinds[kind]));
     json_t *value = json_object();
-    json_object_set_new(value, "packets", json_integer((json_int_t)analysis->intake.packets));
-    json_object_set_new(value, "tcp_packets", json_integer((json_int_t)analysis->intake.tcp_packets));
+    json_object_set_new(value, "packets", json_integer((json_int_t)analysis->run->intake.decoder.packets));
+    json_object_set_new(value, "tcp_packets", json_integer((json_int_t)analysis->run->intake.decoder.kinds[DECODED_TCP]));
     json_object_set_new(value, "connections", json_integer((json_int_t)counts->connections));
     json_object_set_new(value, "icmp_about_tcp_packets",
-                        json_integer((json_int_t)analysis->intake.kinds[DECODED_ICMP_ABOUT_TCP]));
+                        json_integer((json_int_t)analysis->run->intake.decoder.kinds[DECODED_ICMP_ABOUT_TCP]));
     json_object_set_new(value, "tcp_streams", json_integer((json_int_t)counts->tcp_streams));
     json_object_set_new(value, "unanswered_connections",
                         json_integer((json_int_t)counts->unanswered));

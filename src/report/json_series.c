@@ -103,8 +103,8 @@ static void write_left_out(const struct writer *w, enum series_kind kind, const 
 
 void json_series(const struct analysis *analysis, FILE *out)
 {
-    const struct series *series = tracker_series(analysis->tracker);
-    const struct writer w = { series, out, series_samples(series, analysis->intake.now_ns) };
+    const struct series *series = tracker_series(analysis->run->tracker);
+    const struct writer w = { series, out, series_samples(series, analysis->run->intake.now_ns) };
     int64_t ms = series_width_ns(series) / NS_PER_MS;
     fprintf(out, "{\"width_s\":%" PRId64 ".%03d,\"first\":", ms / 1000, (int)(ms % 1000));
     if (w.samples > 0) {

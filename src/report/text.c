@@ -105,11 +105,11 @@ static void print_capture(FILE *out, const struct analysis *analysis, size_t ind
 static void print_not_understood(FILE *out, const struct analysis *analysis)
 {
     for (int kind = DECODED_NOT_TCP + 1; kind < DECODED_KINDS; kind++) {
-        if (analysis->intake.kinds[kind] == 0)
+        if (analysis->run->intake.decoder.kinds[kind] == 0)
             continue;
         struct strbuf text = { 0 };
-        text_count(&text, analysis->intake.kinds[kind]);
-        strbuf_addf(&text, " packet%s not looked into: %s", analysis->intake.kinds[kind] == 1 ? "" : "s",
+        text_count(&text, analysis->run->intake.decoder.kinds[kind]);
+        strbuf_addf(&text, " packet%s not looked into: %s", analysis->run->intake.decoder.kinds[kind] == 1 ? "" : "s",
                     decoded_name((enum decoded)kind));
         text_paragraph(out, "    ! ", strbuf_text(&text));
         strbuf_free(&text);
@@ -118,13 +118,13 @@ static void print_not_understood(FILE *out, const struct analysis *analysis)
 
 static void print_head(FILE *out, const struct analysis *analysis)
 {
-    const struct tracker_counts *counts = tracker_counts(analysis->tracker);
+    const struct tracker_counts *counts = tracker_counts(analysis->run->tracker);
     size_t captures = capture_set_count(analysis->captures);
     fprintf(out, "hangup %s\n", PACKAGE_VERSION);
     for (size_t i = 0; i < captures; i++)
         print_capture(out, analysis, i);
     fputs("  ", out);
-    print_count(out, analysis->intake.tcp_packets, "TCP packet");
+    print_count(out, analysis->run->intake.decoder.kinds[DECODED_TCP], "TCP packet");
     fputs(", ", out);
     print_count(out, counts->connections, "connection");
     fputs(", ", out);
@@ -342,7 +342,7 @@ static bool told_before(const struct undecided *undecided, size_t i)
 static void print_undecided(FILE *out, const struct analysis *analysis)
 {
     size_t count;
-    const struct undecided *undecided = engine_undecided(analysis->engine, &count);
+    const struct undecided *undecided = engine_undecided(analysis->run->engine, &count);
     if (count == 0)
         return;
     fputs("\nCould not be judged\n", out);
@@ -364,7 +364,7 @@ static void print_undecided(FILE *out, const struct analysis *analysis)
 
 static void print_looked_at(FILE *out, const struct analysis *analysis, const char *first)
 {
-    const struct tracker_counts *counts = tracker_counts(analysis->tracker);
+    const struct tracker_counts *counts = tracker_counts(analysis->run->tracker);
     struct strbuf text = { 0 };
     strbuf_adds(&text, first);
     text_count(&text, analysis->rules->count);

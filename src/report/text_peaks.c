@@ -58,9 +58,9 @@ static void print_peak(FILE *out, const struct series *series, const char *name,
 
 void text_peaks(FILE *out, const struct analysis *analysis)
 {
-    const struct series *series = tracker_series(analysis->tracker);
+    const struct series *series = tracker_series(analysis->run->tracker);
     const struct series_entry *top[MOST_SERVERS];
-    unsigned samples = series_samples(series, analysis->intake.now_ns);
+    unsigned samples = series_samples(series, analysis->run->intake.now_ns);
     size_t count = series_top(series, SERIES_SERVERS, top, MOST_SERVERS);
     const struct series_entry *server = NULL; /* of the last line */
     bool any = false;

@@ -10,7 +10,7 @@ size_t view_findings(const struct analysis *analysis, const struct report_option
                      const struct finding **findings)
 {
     size_t count, shown = 0;
-    *findings = engine_findings(analysis->engine, &count);
+    *findings = engine_findings(analysis->run->engine, &count);
     while (shown < count && (*findings)[shown].rule->severity >= options->min_severity)
         shown++;
     return shown;
@@ -82,7 +82,7 @@ size_t view_evidence(const struct finding *finding, const struct finding_connect
 
 const char *view_vantage(const struct analysis *analysis, size_t capture)
 {
-    struct capture_counts c = tracker_capture_counts(analysis->tracker, capture);
+    struct capture_counts c = tracker_capture_counts(analysis->run->tracker, capture);
     uint64_t all = c.near_client + c.near_server + c.between;
     if (all == 0)
         return "unknown";
@@ -95,7 +95,7 @@ const char *view_vantage(const struct analysis *analysis, size_t capture)
 void view_limits(const struct analysis *analysis, size_t capture, struct view_limits *limits)
 {
     const struct capture_info *info = capture_set_info(analysis->captures, capture);
-    const struct tracker_counts *counts = tracker_counts(analysis->tracker);
+    const struct tracker_counts *counts = tracker_counts(analysis->run->tracker);
     *limits = (struct view_limits){ .count = 0 };
     struct strbuf text = { 0 };
 #define CLAUSE(n, format)                                                                        \
@@ -111,7 +111,7 @@ void view_limits(const struct analysis *analysis, size_t capture, struct view_li
         CLAUSE(info->truncated_packets, "%s packet%s cut by the snap length");
     if (info->untimed_packets > 0)
         CLAUSE(info->untimed_packets, "%s packet%s without a time of their own");
-    struct capture_counts of_file = tracker_capture_counts(analysis->tracker, capture);
+    struct capture_counts of_file = tracker_capture_counts(analysis->run->tracker, capture);
     if (of_file.lost_bytes > 0)
         CLAUSE(of_file.lost_bytes, "%s payload byte%s sent but not in the capture");
     if (of_file.lossy > 0)
@@ -234,7 +234,7 @@ size_t view_most_connections(const struct finding *f, const struct report_option
 void view_count(const struct analysis *analysis, size_t counts[SEVERITIES])
 {
     size_t count;
-    const struct finding *findings = engine_findings(analysis->engine, &count);
+    const struct finding *findings = engine_findings(analysis->run->engine, &count);
     memset(counts, 0, SEVERITIES * sizeof *counts);
     for (size_t i = 0; i < count; i++)
         counts[findings[i].rule->severity]++;

@@ -1,28 +1,21 @@
 /*
- * analysis - one run: captures -> connections -> findings. All state hangs on one object;
- * several may live side by side.
+ * analysis - one run over captures, from the first packet to the findings.
  */
 #ifndef HANGUP_RUN_ANALYSIS_H
 #define HANGUP_RUN_ANALYSIS_H
 
 #include "capture/capture_set.h"
-#include "judge/engine.h"
+#include "run/run.h"
 
 struct analysis {
     const struct rules *rules;
     struct capture_set *captures; /* owned by the analysis */
-    struct intake intake;         /* counts of packets */
-    struct shards *shards;        /* NULL: one thread */
-    struct tracker *tracker;      /* with all counts */
-    struct engine *engine;        /* with all findings */
+    struct run *run;              /* likewise */
 };
-
-#define ANALYSIS_MAX_THREADS 64
 
 struct analysis_options {
     struct tracker_options tracker;
-    size_t threads;      /* that follow connections, besides the one that reads; 0, 1: the reading
-                            one does all. The report is the same. */
+    size_t threads;      /* see run_new; the report is the same */
     bool threads_always; /* for small files too */
 };
 

@@ -8,10 +8,11 @@
 #define QUEUE_BATCHES 16
 
 struct batch {
-    struct block *block; /* that the segments point into */
+    struct block *block; /* that the segments point into; NULL: there are none, it is a tick */
     size_t count;
+    int64_t tick_ns;
     int64_t first_ns; /* of the capture */
-    struct intake_segment segments[SHARDS_BATCH];
+    struct intake_segment segments[RUN_BATCH];
 };
 
 /* Filled by the reading thread, emptied by the shard's. */
@@ -55,7 +56,8 @@ static struct batch *next_batch(struct queue *queue)
 
 static void batch_done(struct queue *queue, struct batch *batch)
 {
-    block_release(batch->block);
+    if (batch->block != NULL)
+        block_release(batch->block);
     pthread_mutex_lock(&queue->lock);
     queue->head++;
     pthread_cond_signal(&queue->changed);
@@ -69,8 +71,11 @@ static void *work(void *context)
     shard->ok = true;
     while ((batch = next_batch(&shard->queue)) != NULL) {
         if (shard->ok) {
-            tracker_begin(shard->tracker, batch->first_ns);
-            shard->ok = tracker_segments(shard->tracker, batch->segments, batch->count, &shard->err);
+            if (batch->block != NULL)
+                tracker_begin(shard->tracker, batch->first_ns);
+            shard->ok = batch->block == NULL
+                            ? tracker_tick(shard->tracker, batch->tick_ns, &shard->err)
+                            : tracker_segments(shard->tracker, batch->segments, batch->count, &shard->err);
             if (!shard->ok) {
                 pthread_mutex_lock(&shard->queue.lock);
                 shard->queue.abandoned = true;
@@ -124,7 +129,7 @@ static size_t shard_of(const struct shards *shards, uint32_t hash)
 bool shards_feed(struct shards *shards, const struct intake_segment *segments, size_t count,
                  struct block *block, int64_t first_ns)
 {
-    struct batch *open[ANALYSIS_MAX_THREADS] = { NULL };
+    struct batch *open[RUN_MAX_THREADS] = { NULL };
     for (size_t i = 0; i < count; i++) {
         size_t s = shard_of(shards, segments[i].hash);
         if (open[s] == NULL) {
@@ -142,6 +147,20 @@ bool shards_feed(struct shards *shards, const struct intake_segment *segments, s
             open[s]->block = block;
             put_batch(&shards->items[s]->queue);
         }
+    return true;
+}
+
+bool shards_tick(struct shards *shards, int64_t now_ns)
+{
+    for (size_t s = 0; s < shards->count; s++) {
+        struct batch *batch = free_batch(&shards->items[s]->queue);
+        if (batch == NULL)
+            return false;
+        batch->block = NULL;
+        batch->count = 0;
+        batch->tick_ns = now_ns;
+        put_batch(&shards->items[s]->queue);
+    }
     return true;
 }
 
@@ -204,10 +223,10 @@ static void join(struct shard *shard)
     shard->running = false;
 }
 
-enum shards_result shards_finish(struct shards *shards, int64_t first_ns, int64_t now_ns,
+enum run_result shards_finish(struct shards *shards, int64_t first_ns, int64_t now_ns,
                                  struct tracker **tracker, struct engine **engine, struct err *err)
 {
-    enum shards_result result = SHARDS_OK;
+    enum run_result result = RUN_OK;
     for (size_t i = 0; i < shards->count; i++) {
         shards->items[i]->first_ns = first_ns;
         shards->items[i]->now_ns = now_ns;
@@ -216,19 +235,19 @@ enum shards_result shards_finish(struct shards *shards, int64_t first_ns, int64_
     for (size_t i = 0; i < shards->count; i++) {
         struct shard *shard = shards->items[i];
         join(shard);
-        if (shard->ok || result == SHARDS_CROWDED)
+        if (shard->ok || result == RUN_CROWDED)
             continue;
         bool crowded = tracker_crowded(shard->tracker);
-        result = crowded ? SHARDS_CROWDED : SHARDS_FAILED;
+        result = crowded ? RUN_CROWDED : RUN_FAILED;
         *err = shard->err;
     }
     *tracker = shards->items[0]->tracker;
     *engine = shards->items[0]->engine;
-    for (size_t i = 1; i < shards->count && result == SHARDS_OK; i++)
+    for (size_t i = 1; i < shards->count && result == RUN_OK; i++)
         if (!tracker_merge(*tracker, shards->items[i]->tracker, err) ||
             !engine_merge(*engine, shards->items[i]->engine, err))
-            result = SHARDS_FAILED;
-    for (size_t i = 0; i < shards->count && result == SHARDS_OK; i++)
+            result = RUN_FAILED;
+    for (size_t i = 0; i < shards->count && result == RUN_OK; i++)
         tracker_number(*tracker, shards->items[i]->tracker);
     return result;
 }

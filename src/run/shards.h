@@ -8,14 +8,9 @@
 #ifndef HANGUP_RUN_SHARDS_H
 #define HANGUP_RUN_SHARDS_H
 
-#include "run/analysis.h"
+#include "run/run.h"
 
-/* Most segments that one call of shards_feed may bring. */
-#define SHARDS_BATCH 256
-
-struct shards;
-
-/* NULL: err tells. count: 2 to ANALYSIS_MAX_THREADS. */
+/* NULL: err tells. count: 2 to RUN_MAX_THREADS. */
 struct shards *shards_new(size_t count, const struct rules *rules,
                           const struct tracker_options *options, struct err *err) WARN_UNUSED;
 
@@ -24,11 +19,12 @@ struct shards *shards_new(size_t count, const struct rules *rules,
 bool shards_feed(struct shards *shards, const struct intake_segment *segments, size_t count,
                  struct block *block, int64_t first_ns);
 
-enum shards_result { SHARDS_OK, SHARDS_FAILED, SHARDS_CROWDED };
+/* See run_tick. Likewise. */
+bool shards_tick(struct shards *shards, int64_t now_ns);
 
 /* Waits for all shards, and puts their results together in the first one's tracker and engine, which
- * are valid as long as the shards are. CROWDED: a limit was met which only a single tracker can apply. */
-enum shards_result shards_finish(struct shards *shards, int64_t first_ns, int64_t now_ns,
+ * are valid as long as the shards are. */
+enum run_result shards_finish(struct shards *shards, int64_t first_ns, int64_t now_ns,
                                  struct tracker **tracker, struct engine **engine,
                                  struct err *err);
 

@@ -3,6 +3,7 @@
 void intake_init(struct intake *intake)
 {
     *intake = (struct intake){ .key = siphash_random_key(), .first_ns = INT64_MAX };
+    decoder_init(&intake->decoder);
 }
 
 size_t intake_packets(struct intake *intake, const struct packet *packets, size_t count,
@@ -14,14 +15,12 @@ size_t intake_packets(struct intake *intake, const struct packet *packets, size_
             intake->first_ns = packets[i].ts_ns;
     for (size_t i = 0; i < count; i++) {
         struct intake_segment *s = &segments[n];
-        enum decoded kind = decode_packet(&packets[i], &s->segment);
-        if (intake->packets++ == 0 || packets[i].ts_ns > intake->now_ns)
+        if (intake->decoder.packets == 0 || packets[i].ts_ns > intake->now_ns)
             intake->now_ns = packets[i].ts_ns;
-        intake->kinds[kind]++;
+        enum decoded kind = decoder_packet(&intake->decoder, &packets[i], &s->segment);
         if (kind != DECODED_TCP && kind != DECODED_ICMP_ABOUT_TCP && kind != DECODED_ICMP_SHORT)
             continue;
-        intake->tcp_packets += kind == DECODED_TCP;
-        s->number = intake->packets - 1;
+        s->number = intake->decoder.packets - 1;
         s->now_ns = intake->now_ns;
         s->hash = tcp_table_hash(&intake->key, &s->segment);
         s->quoted = kind != DECODED_TCP;

@@ -11,8 +11,7 @@
 
 struct intake {
     struct siphash_key key;
-    uint64_t packets, tcp_packets;
-    uint64_t kinds[DECODED_KINDS];
+    struct decoder decoder;
     int64_t first_ns; /* of the first packet with a time of its own; INT64_MAX: none yet */
     int64_t now_ns; /* latest packet time */
 };

@@ -476,6 +476,11 @@ bool tracker_segments(struct tracker *t, const struct intake_segment *segments, 
     return !t->crowded || err_no_memory(err);
 }
 
+bool tracker_tick(struct tracker *t, int64_t now_ns, struct err *err)
+{
+    return finalise_waiting(t, now_ns) || err_no_memory(err);
+}
+
 bool tracker_crowded(const struct tracker *tracker)
 {
     return tracker->crowded;

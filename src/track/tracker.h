@@ -75,6 +75,9 @@ void tracker_begin(struct tracker *tracker, int64_t first_ns);
 bool tracker_segments(struct tracker *tracker, const struct intake_segment *segments,
                       size_t count, struct err *err) WARN_UNUSED;
 
+/* No packet has come up to this time: connections that have waited long enough are judged. false: out of memory. */
+bool tracker_tick(struct tracker *tracker, int64_t now_ns, struct err *err) WARN_UNUSED;
+
 /* One of several trackers came to its part of a limit on all of them. What is given up then depends on
  * all connections: only a single tracker can tell. */
 bool tracker_crowded(const struct tracker *tracker);

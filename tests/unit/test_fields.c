@@ -84,12 +84,12 @@ static void follow(struct seen *seen)
     struct tracker *tracker = tracker_new(&(struct tracker_options){ 0 }, &sink, &err);
     assert_true(set != NULL && tracker != NULL);
     struct intake intake;
-    struct packet batch[64];
+    struct packet packets[64];
+    struct capture_batch batch = { .packets = packets, .max = 64 };
     struct intake_segment segments[64];
-    size_t count;
     intake_init(&intake);
-    while (capture_set_read(set, batch, 64, &count, &err) && count > 0) {
-        size_t n = intake_packets(&intake, batch, count, segments);
+    while (capture_set_read(set, &batch, &err) == CAPTURE_PACKETS) {
+        size_t n = intake_packets(&intake, packets, batch.count, segments);
         tracker_begin(tracker, intake.first_ns);
         assert_true(tracker_segments(tracker, segments, n, &err));
     }

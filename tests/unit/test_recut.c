@@ -22,14 +22,13 @@ struct memory {
     size_t count, next;
 };
 
-static bool memory_read(struct capture *capture, struct packet *batch, size_t max, size_t *count,
-                        struct err *err)
+static enum capture_event memory_read(struct capture *capture, struct capture_batch *batch, struct err *err)
 {
     (void)err;
     struct memory *memory = capture->state;
-    while (*count < max && memory->next < memory->count)
-        batch[(*count)++] = memory->packets[memory->next++];
-    return true;
+    while (batch->count < batch->max && memory->next < memory->count)
+        batch->packets[batch->count++] = memory->packets[memory->next++];
+    return batch->count > 0 ? CAPTURE_PACKETS : CAPTURE_END;
 }
 
 static void memory_close(struct capture *capture)
@@ -89,8 +88,8 @@ static struct capture *recut(const char *path, size_t cut)
     capture->state = memory;
     capture->info = (struct capture_info){ .file = path, .format = "conv", .dropped_packets = -1 };
     struct packet packet;
-    size_t count;
-    while (capture_read(original, &packet, 1, &count, &err) && count == 1) {
+    struct capture_batch batch = { .packets = &packet, .max = 1 };
+    while (capture_read(original, &batch, &err) == CAPTURE_PACKETS) {
         size_t ip = ip_bytes(&packet), header = ip + (size_t)(packet.data[ip + 12] >> 4) * 4;
         size_t payload = packet.caplen - header;
         bool whole = cut == 0 || cut >= payload || packet.caplen < packet.len;
@@ -111,7 +110,7 @@ static void findings(struct capture *capture, const struct rules *rules, char *t
     if (analysis == NULL)
         fail_msg("%s", err.text);
     size_t count, used = 0;
-    const struct finding *found = engine_findings(analysis->engine, &count);
+    const struct finding *found = engine_findings(analysis->run->engine, &count);
     text[0] = '\0';
     for (size_t i = 0; i < count; i++)
         used += (size_t)snprintf(text + used, size - used, "%s=%zu ", found[i].rule->id, found[i].count);

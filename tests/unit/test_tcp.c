@@ -116,6 +116,8 @@ static void short_decoding_agrees(void **state)
         0x9c, 0x40, 0, 80, 1, 2, 3, 4, 5, 6, 7, 8, 0x80, 0x18, 0x20, 0, 0, 0, 0, 0,
         1, 1, 8, 10, 0, 0, 0, 1, 0, 0, 0, 2, 'G', 'E', 'T',
     };
+    struct decoder decoder;
+    decoder_init(&decoder);
     for (unsigned flags = 0; flags < 64; flags++) {
         frame[14 + 20 + 13] = (uint8_t)flags;
         struct packet ethernet = { .data = frame, .caplen = sizeof frame, .len = sizeof frame,
@@ -125,8 +127,8 @@ static void short_decoding_agrees(void **state)
         raw.caplen = raw.len = raw.len - 14;
         raw.link_type = 101;
         struct segment a, b;
-        assert_int_equal(decode_packet(&ethernet, &a), DECODED_TCP);
-        assert_int_equal(decode_packet(&raw, &b), DECODED_TCP);
+        assert_int_equal(decoder_packet(&decoder, &ethernet, &a), DECODED_TCP);
+        assert_int_equal(decoder_packet(&decoder, &raw, &b), DECODED_TCP);
         assert_int_equal(a.payload_len, 90);
         assert_memory_equal(&a, &b, sizeof a);
     }

@@ -4,7 +4,7 @@
 #ifndef HANGUP_CONVERSATION_DETECT_H
 #define HANGUP_CONVERSATION_DETECT_H
 
-#include "conversation/http_conn.h"
+#include "conversation/conversation.h"
 
 /* May the bytes be the start of a request or of a response? Few bytes may be either. */
 bool detect_request(const uint8_t *bytes, size_t length);
@@ -21,6 +21,6 @@ enum detected detect_request_line(const uint8_t *bytes, size_t length);
 bool detect_is_token(uint8_t byte);
 
 /* What the first bytes of a connection say; HTTP1 for both of the above. */
-enum http_protocol detect_protocol(const uint8_t *bytes, size_t length);
+enum protocol detect_protocol(const uint8_t *bytes, size_t length);
 
 #endif

@@ -16,7 +16,7 @@ static bool closes_by_version(const struct http_framing *framing)
     return framing->http_1_0 && !(framing->flags & F_CONNECTION_KEEP_ALIVE);
 }
 
-static enum http_body request_head(const struct http_framing *framing, struct http_exchange *x,
+static enum http_body request_head(const struct http_framing *framing, struct exchange *x,
                                    const struct tcp_chunk *chunk)
 {
     x->request_head = true;
@@ -30,7 +30,7 @@ static enum http_body request_head(const struct http_framing *framing, struct ht
     return HTTP_BODY_AS_FRAMED;
 }
 
-static enum http_body response_head(const struct http_framing *framing, struct http_exchange *x)
+static enum http_body response_head(const struct http_framing *framing, struct exchange *x)
 {
     uint16_t status = framing->status;
     if (framing_is_interim(framing)) {
@@ -60,7 +60,7 @@ static enum http_body response_head(const struct http_framing *framing, struct h
 }
 
 enum http_body framing_head(const struct http_framing *framing, bool is_request,
-                            struct http_exchange *x, const struct tcp_chunk *chunk)
+                            struct exchange *x, const struct tcp_chunk *chunk)
 {
     return is_request ? request_head(framing, x, chunk) : response_head(framing, x);
 }
@@ -73,14 +73,14 @@ uint64_t framing_body_bytes(const struct http_framing *framing, bool is_request)
 }
 
 /* RFC 9110 section 10.1.1: the client waits for 100 (Continue), but not for ever. */
-static void begin_body(struct http_exchange *x, const struct tcp_chunk *chunk)
+static void begin_body(struct exchange *x, const struct tcp_chunk *chunk)
 {
     x->body_begun = true;
     x->body_answered = x->response_seen;
     x->body_wait_ns = chunk->bytes != NULL ? chunk->ts_ns - x->body_wait_ns : -1;
 }
 
-void framing_body(struct http_exchange *x, bool is_request, uint64_t length,
+void framing_body(struct exchange *x, bool is_request, uint64_t length,
                   const struct tcp_chunk *chunk)
 {
     if (!is_request)

@@ -5,7 +5,7 @@
 #ifndef HANGUP_CONVERSATION_FRAMING_H
 #define HANGUP_CONVERSATION_FRAMING_H
 
-#include "conversation/http_conn.h"
+#include "conversation/conversation.h"
 
 /* In llhttp's terms. */
 struct http_framing {
@@ -24,13 +24,13 @@ bool framing_is_interim(const struct http_framing *framing);
 
 /* The head is complete; its last bytes are in the chunk. */
 enum http_body framing_head(const struct http_framing *framing, bool is_request,
-                            struct http_exchange *exchange, const struct tcp_chunk *chunk);
+                            struct exchange *exchange, const struct tcp_chunk *chunk);
 
 /* Bytes of a body that has no Transfer-Encoding, as framed; UINT64_MAX: until the connection ends. */
 uint64_t framing_body_bytes(const struct http_framing *framing, bool is_request);
 
 /* The next bytes of the body, or a gap in it. */
-void framing_body(struct http_exchange *exchange, bool is_request, uint64_t length,
+void framing_body(struct exchange *exchange, bool is_request, uint64_t length,
                   const struct tcp_chunk *chunk);
 
 #endif

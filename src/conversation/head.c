@@ -133,7 +133,7 @@ static bool is_plain_authority(const char *authority, size_t length)
     return true;
 }
 
-static void set_text(const char **text, const char *value, struct http_memory *memory)
+static void set_text(const char **text, const char *value, struct conversation_memory *memory)
 {
     text_pool_give(&memory->texts, *text);
     *text = text_pool_take(&memory->texts, value);
@@ -145,8 +145,8 @@ static void set_text(const char **text, const char *value, struct http_memory *m
 
 /* Userinfo (RFC 9110 section 4.2.4) may be a password. It ends with the last @ of the authority; an
  * authority that is cut off or odd is not shown at all. */
-void head_take_target(const struct http_target *whole, struct http_exchange *exchange,
-                      struct http_memory *memory)
+void head_take_target(const struct http_target *whole, struct exchange *exchange,
+                      struct conversation_memory *memory)
 {
     const char *target = whole->text, *authority = find_authority(target);
     char shown[HTTP_TARGET_BYTES];
@@ -181,7 +181,7 @@ static size_t recent_place(const char *value, size_t length)
 /* Names of hosts and software come again and again; their start is enough. Most are found among the recent
  * ones, at less than what a keyed hash costs; who makes names meet there gains nothing. value: of
  * HEAD_VALUE_BYTES, which are zero behind its end. */
-static void set_shared(const char **shared, char *value, struct http_memory *memory)
+static void set_shared(const char **shared, char *value, struct conversation_memory *memory)
 {
     value[HTTP_TOKEN_BYTES - 1] = '\0';
     size_t length = strlen(value);
@@ -246,7 +246,7 @@ static struct via_element last_element(const char *value)
 
 /* The proxy that is named last is the one that sent the message: its software, where a comment tells that,
  * else its name. "...": that is too long to know. */
-static void take_via(const char **via, const char *value, struct http_memory *memory)
+static void take_via(const char **via, const char *value, struct conversation_memory *memory)
 {
     char text[HEAD_VALUE_BYTES + 1] = "";
     const struct via_element last = last_element(value);
@@ -268,13 +268,13 @@ static void take_via(const char **via, const char *value, struct http_memory *me
     set_shared(via, text, memory);
 }
 
-static void take_request_field(enum head_name field, char *value, struct http_exchange *x,
-                               struct http_conn *http, struct http_memory *memory)
+static void take_request_field(enum head_name field, char *value, struct exchange *x,
+                               struct conversation *talk, struct conversation_memory *memory)
 {
     if (field == HEAD_HOST)
         set_shared(&x->host, value, memory);
     else if (field == HEAD_USER_AGENT)
-        set_shared(&http->client_software, value, memory);
+        set_shared(&talk->client_software, value, memory);
     else if (field == HEAD_CONNECTION)
         x->request_close |= list_has(value, "close");
     else if (field == HEAD_EXPECT)
@@ -283,11 +283,11 @@ static void take_request_field(enum head_name field, char *value, struct http_ex
         take_via(&x->request_via, value, memory);
 }
 
-static void take_response_field(enum head_name field, char *value, struct http_exchange *x,
-                                struct http_conn *http, struct http_memory *memory)
+static void take_response_field(enum head_name field, char *value, struct exchange *x,
+                                struct conversation *talk, struct conversation_memory *memory)
 {
     if (field == HEAD_SERVER) {
-        set_shared(&http->server_software, value, memory);
+        set_shared(&talk->server_software, value, memory);
     } else if (field == HEAD_CONNECTION) {
         x->response_close |= list_has(value, "close");
     } else if (field == HEAD_CONTENT_TYPE) {
@@ -305,23 +305,23 @@ static void take_response_field(enum head_name field, char *value, struct http_e
     }
 }
 
-void head_take_field(const struct head_field *field, bool is_request, struct http_exchange *exchange,
-                     struct http_conn *http, struct http_memory *memory)
+void head_take_field(const struct head_field *field, bool is_request, struct exchange *exchange,
+                     struct conversation *talk, struct conversation_memory *memory)
 {
     char value[HEAD_VALUE_BYTES + 1] = "";
     size_t kept = field->length < HEAD_VALUE_BYTES ? field->length : HEAD_VALUE_BYTES;
     memcpy(value, field->value + (field->name == HEAD_VIA ? field->length - kept : 0), kept);
     if (is_request)
-        take_request_field(field->name, value, exchange, http, memory);
+        take_request_field(field->name, value, exchange, talk, memory);
     else
-        take_response_field(field->name, value, exchange, http, memory);
+        take_response_field(field->name, value, exchange, talk, memory);
 }
 
-void head_take_added(struct http_head *head, bool is_request, struct http_exchange *exchange,
-                     struct http_conn *http, struct http_memory *memory)
+void head_take_added(struct http_head *head, bool is_request, struct exchange *exchange,
+                     struct conversation *talk, struct conversation_memory *memory)
 {
     const struct head_field field = { head->field, head->value, head->value_length };
     if (field.name != HEAD_OTHER)
-        head_take_field(&field, is_request, exchange, http, memory);
+        head_take_field(&field, is_request, exchange, talk, memory);
     head->value_length = 0;
 }

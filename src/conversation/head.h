@@ -4,7 +4,7 @@
 #ifndef HANGUP_CONVERSATION_HEAD_H
 #define HANGUP_CONVERSATION_HEAD_H
 
-#include "conversation/http_conn.h"
+#include "conversation/conversation.h"
 
 /* Parts beyond these sizes are dropped: no name of interest is longer, and of a value the start is enough; of
  * Via it is the end. A value that fills its room may have been cut. */
@@ -65,17 +65,17 @@ void head_end_name(struct http_head *head);
 void head_add_value(struct http_head *head, const char *at, size_t length);
 
 /* The value is complete: takes what is of interest into the exchange and the connection. */
-void head_take_added(struct http_head *head, bool is_request, struct http_exchange *exchange,
-                     struct http_conn *http, struct http_memory *memory);
+void head_take_added(struct http_head *head, bool is_request, struct exchange *exchange,
+                     struct conversation *talk, struct conversation_memory *memory);
 
 /* The same with a field that is not HEAD_OTHER. */
-void head_take_field(const struct head_field *field, bool is_request, struct http_exchange *exchange,
-                     struct http_conn *http, struct http_memory *memory);
+void head_take_field(const struct head_field *field, bool is_request, struct exchange *exchange,
+                     struct conversation *talk, struct conversation_memory *memory);
 
 void head_add_target(struct http_target *target, const char *at, size_t length, bool show_query);
 
 /* The target is complete: takes it into the exchange, without userinfo. */
-void head_take_target(const struct http_target *target, struct http_exchange *exchange,
-                      struct http_memory *memory);
+void head_take_target(const struct http_target *target, struct exchange *exchange,
+                      struct conversation_memory *memory);
 
 #endif

@@ -49,9 +49,9 @@ static int on_field_value(llhttp_t *parser, const char *at, size_t length)
 static int on_field_complete(llhttp_t *parser)
 {
     const struct feeding *f = parser->data;
-    struct http_stream *stream = f->stream;
+    struct conversation_stream *stream = f->stream;
     if (stream->parse->head != NULL && stream->exchange != NULL)
-        head_take_added(stream->parse->head, stream->is_request, stream->exchange, f->http,
+        head_take_added(stream->parse->head, stream->is_request, stream->exchange, f->talk,
                         f->memory);
     return 0;
 }
@@ -59,7 +59,7 @@ static int on_field_complete(llhttp_t *parser)
 static int on_head_complete(llhttp_t *parser)
 {
     const struct feeding *f = parser->data;
-    struct http_stream *stream = f->stream;
+    struct conversation_stream *stream = f->stream;
     const struct http_framing framing = {
         .content_length = parser->content_length,
         .flags = parser->flags,
@@ -91,7 +91,7 @@ static int on_body(llhttp_t *parser, const char *at, size_t length)
 {
     (void)at;
     const struct feeding *f = parser->data;
-    const struct http_stream *stream = f->stream;
+    const struct conversation_stream *stream = f->stream;
     struct http_parse *parse = stream->parse;
     if (parse->in_chunk) {
         parse->chunk_left -= length < parse->chunk_left ? length : parse->chunk_left;
@@ -138,7 +138,7 @@ static void parser_init(llhttp_t *parser, llhttp_type_t type, const llhttp_setti
     llhttp_set_lenient_transfer_encoding(parser, 1);
 }
 
-void parse_memory_init(struct http_memory *memory)
+void parse_memory_init(struct conversation_memory *memory)
 {
     static const char *const starts[] = { "HTTP/1.1 200 OK\r\n", "POST / HTTP/1.1\r\n" };
     static const char rest[] = "Transfer-Encoding: chunked\r\n\r\n";
@@ -158,7 +158,7 @@ void parse_memory_init(struct http_memory *memory)
     }
 }
 
-static struct http_parse *new_parse(struct http_memory *memory, const llhttp_t *parser)
+static struct http_parse *new_parse(struct conversation_memory *memory, const llhttp_t *parser)
 {
     struct http_parse *parse = slab_take(&memory->parses);
     if (parse != NULL)
@@ -168,7 +168,7 @@ static struct http_parse *new_parse(struct http_memory *memory, const llhttp_t *
     return parse;
 }
 
-struct http_parse *parse_new(struct http_memory *memory, bool is_request)
+struct http_parse *parse_new(struct conversation_memory *memory, bool is_request)
 {
     struct http_parse *parse = new_parse(memory, &memory->fresh[is_request]);
     if (parse == NULL)
@@ -181,7 +181,7 @@ struct http_parse *parse_new(struct http_memory *memory, bool is_request)
     return NULL;
 }
 
-struct http_parse *parse_new_chunked(struct http_memory *memory, bool is_request)
+struct http_parse *parse_new_chunked(struct conversation_memory *memory, bool is_request)
 {
     struct http_parse *parse = new_parse(memory, &memory->chunked[is_request]);
     if (parse != NULL)
@@ -189,7 +189,7 @@ struct http_parse *parse_new_chunked(struct http_memory *memory, bool is_request
     return parse;
 }
 
-void parse_give(struct http_memory *memory, struct http_parse *parse)
+void parse_give(struct conversation_memory *memory, struct http_parse *parse)
 {
     if (parse->head != NULL)
         slab_give(&memory->heads, parse->head);
@@ -276,7 +276,7 @@ uint64_t parse_body_left(const struct http_parse *parse, bool until_close, uint3
  * which may end the message. */
 void parse_bridge(struct feeding *f, uint64_t length, bool until_close)
 {
-    struct http_stream *stream = f->stream;
+    struct conversation_stream *stream = f->stream;
     struct http_parse *parse = stream->parse;
     uint64_t skipped = length - 1;
     size_t last = 1;

@@ -9,9 +9,9 @@
 
 /* The bytes that one call hands in. */
 struct feeding {
-    struct http_conn *http;
-    struct http_memory *memory;
-    struct http_stream *stream;
+    struct conversation *talk;
+    struct conversation_memory *memory;
+    struct conversation_stream *stream;
     const struct tcp_chunk *chunk;
     unsigned from;
 };
@@ -28,13 +28,13 @@ struct http_parse {
     bool in_chunk;          /* within the data of a body chunk */
 };
 
-void parse_memory_init(struct http_memory *memory);
+void parse_memory_init(struct conversation_memory *memory);
 
 /* At the start of a message of the stream's kind. NULL: no memory. */
-struct http_parse *parse_new(struct http_memory *memory, bool is_request);
+struct http_parse *parse_new(struct conversation_memory *memory, bool is_request);
 /* At the start of a body in chunks; its head was read without it. */
-struct http_parse *parse_new_chunked(struct http_memory *memory, bool is_request);
-void parse_give(struct http_memory *memory, struct http_parse *parse);
+struct http_parse *parse_new_chunked(struct conversation_memory *memory, bool is_request);
+void parse_give(struct conversation_memory *memory, struct http_parse *parse);
 
 /* The next bytes of the stream's message. Takes off length those behind its end. false: llhttp refuses them. */
 bool parse_feed(struct feeding *feeding, const uint8_t *bytes, size_t *length);

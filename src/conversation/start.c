@@ -2,15 +2,15 @@
 
 #include <string.h>
 
-void start_drop(struct http_stream *stream, struct http_memory *memory)
+void start_drop(struct conversation_stream *stream, struct conversation_memory *memory)
 {
-    if (stream->mode != HTTP_MODE_START || stream->start == NULL)
+    if (stream->mode != MODE_START || stream->start == NULL)
         return;
     slab_give(&memory->starts, stream->start);
     stream->start = NULL;
 }
 
-enum detected start_add(struct http_stream *stream, struct http_memory *memory, const struct tcp_chunk *chunk)
+enum detected start_add(struct conversation_stream *stream, struct conversation_memory *memory, const struct tcp_chunk *chunk)
 {
     uint8_t line[2 * HTTP_START_BYTES];
     const struct http_start *before = stream->start;

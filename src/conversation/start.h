@@ -17,9 +17,9 @@ struct http_start {
 
 /* Could these bytes, with those before them, become a request? Keeps them then (PERHAPS). YES: they did, and the
  * start is to be fed to the stream, then the chunk. NO: nothing is kept. */
-enum detected start_add(struct http_stream *stream, struct http_memory *memory, const struct tcp_chunk *chunk);
+enum detected start_add(struct conversation_stream *stream, struct conversation_memory *memory, const struct tcp_chunk *chunk);
 
 /* Gives back what is kept, if anything is. */
-void start_drop(struct http_stream *stream, struct http_memory *memory);
+void start_drop(struct conversation_stream *stream, struct conversation_memory *memory);
 
 #endif

@@ -6,7 +6,7 @@
 #ifndef HANGUP_FACTS_RECORD_H
 #define HANGUP_FACTS_RECORD_H
 
-#include "conversation/http_conn.h"
+#include "conversation/conversation.h"
 #include "facts/timeline.h"
 #include "tcp/tcp_conn.h"
 
@@ -101,7 +101,7 @@ struct record {
     bool lost_thread;            /* HTTP could not be followed throughout */
     bool lost_requests;          /* nor the client's side of it */
     bool one_sided;              /* one direction has no packet at all */
-    uint8_t protocol;            /* enum http_protocol */
+    uint8_t protocol;            /* enum protocol */
     uint8_t close_by, close_how, close_phase;
     uint8_t state[2];            /* enum tcp_state, by role */
     uint8_t rst_kind[2];         /* enum tcp_reset_kind, by role */
@@ -172,7 +172,7 @@ const char *record_conn_state(const struct record *record);
 
 /* Facts on one exchange, complete or not, that exist only while its connection is at hand. */
 struct exchange_facts {
-    const struct http_exchange *exchange;
+    const struct exchange *exchange;
     /* How much of the request the ACK of the server's close covers; -1: the server did not close. */
     int8_t covered;              /* 0 nothing, 1 a part, 2 all */
     int64_t idle_before;         /* from the last response's end (or the handshake) to the request */

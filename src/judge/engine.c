@@ -116,7 +116,7 @@ static void drop_unusual(struct rule_set_bits *rules, const struct guards *guard
 
 /* Exchanges are judged when they are complete, by rules that ask for nothing that only their connection's
  * end tells. */
-static void on_exchange(void *context, struct connection *c, const struct http_exchange *x)
+static void on_exchange(void *context, struct connection *c, const struct exchange *x)
 {
     struct engine *engine = context;
     struct rule_set_bits rules = engine->early_rules;
@@ -125,7 +125,7 @@ static void on_exchange(void *context, struct connection *c, const struct http_e
     if (is_empty(&rules))
         return;
     struct record *open = &engine->unfinished;
-    int client = c->http.client;
+    int client = c->talk.client;
     open->client = (uint8_t)(client < 0 ? 0 : client);
     struct exchange_facts facts;
     connection_exchange(c, open, x, &facts);
@@ -136,7 +136,7 @@ static void on_exchange(void *context, struct connection *c, const struct http_e
             continue;
         left = guards_ask(&engine->exchange_guards.words[word], left, &subject).left;
         if (left != 0) {
-            open->protocol = c->http.protocol;
+            open->protocol = c->talk.protocol;
             open->open_seen = c->open_seen;
             open->rtt = connection_rtt(c, open->client);
         }
@@ -147,7 +147,7 @@ static void on_exchange(void *context, struct connection *c, const struct http_e
 
 /* The rules on one exchange of a connection that is over. */
 static void judge_exchange(struct engine *engine, const struct connection *c, struct record *record,
-                           const struct http_exchange *x, struct rule_set_bits rules)
+                           const struct exchange *x, struct rule_set_bits rules)
 {
     if (usual_exchange(c, x))
         drop_unusual(&rules, &engine->exchange_guards);
@@ -173,13 +173,13 @@ static void judge_exchanges(struct engine *engine, const struct connection *c, s
                             const struct rule_set_bits *rules)
 {
     /* A settled exchange was judged then, unless the rule is about the close as well. */
-    const struct http_exchange *done = c->http.done;
+    const struct exchange *done = c->talk.done;
     struct rule_set_bits late = *rules;
     for (size_t word = 0; done != NULL && done->settled && word < RULE_WORDS; word++)
         late.words[word] &= ~engine->early_rules.words[word];
     if (done != NULL && !is_empty(&late))
         judge_exchange(engine, c, record, done, late);
-    for (const struct http_exchange *x = c->http.first; x != NULL; x = x->next)
+    for (const struct exchange *x = c->talk.first; x != NULL; x = x->next)
         judge_exchange(engine, c, record, x, *rules);
 }
 

@@ -6,7 +6,7 @@
 /* An exchange goes with its connection; what a finding needs of it is copied. */
 struct kept_exchange {
     struct exchange_facts facts;
-    struct http_exchange exchange;
+    struct exchange exchange;
     char target[HTTP_TARGET_BYTES];
 };
 

@@ -28,14 +28,14 @@ bool usual_connection(const struct record *r)
 /* Nothing of the conversation was missed so far. */
 static bool is_followed(const struct connection *c)
 {
-    const struct http_stream *streams = c->http.stream;
+    const struct conversation_stream *streams = c->talk.stream;
     return c->open_seen && !streams[0].lost_bytes && !streams[1].lost_bytes &&
-           streams[0].mode != HTTP_MODE_LOST && streams[1].mode != HTTP_MODE_LOST;
+           streams[0].mode != MODE_LOST && streams[1].mode != MODE_LOST;
 }
 
-bool usual_exchange(const struct connection *c, const struct http_exchange *x)
+bool usual_exchange(const struct connection *c, const struct exchange *x)
 {
-    const struct http_exchange *done = c->http.done; /* the one before it, or itself */
+    const struct exchange *done = c->talk.done; /* the one before it, or itself */
     return x->request_complete && x->response_complete && x->request_seen && x->request_head &&
            x->response_seen && x->response_head && !x->expect_continue && x->interim == 0 &&
            x->keep_alive_timeout_s < 0 && is_followed(c) &&

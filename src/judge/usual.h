@@ -11,6 +11,6 @@
 
 /* What they promise of each fact stands in the registry (fields.def). */
 bool usual_connection(const struct record *record);
-bool usual_exchange(const struct connection *c, const struct http_exchange *exchange);
+bool usual_exchange(const struct connection *c, const struct exchange *exchange);
 
 #endif

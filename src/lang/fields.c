@@ -138,7 +138,7 @@ static struct value hops(int n)
     static inline struct value get_##name(const struct subject *s)      \
     {                                                                   \
         const struct exchange_facts *f = s->exchange;                   \
-        const struct http_exchange *x = f->exchange;                    \
+        const struct exchange *x = f->exchange;                    \
         (void)x;                                                        \
         return expression;                                              \
     }
@@ -149,7 +149,7 @@ static struct value hops(int n)
         return expression;                                              \
     }
 
-ON_RECORD(protocol, value_choice(http_protocol_names, r->protocol))
+ON_RECORD(protocol, value_choice(protocol_names, r->protocol))
 ON_RECORD(open_seen, value_bool(r->open_seen))
 ON_RECORD(opened, r->open_seen ? value_duration(r->first_ns) : value_unknown(no_handshake))
 ON_RECORD(established, value_bool(r->established))
@@ -305,7 +305,7 @@ ON_RECORD(foreign_reset_by, r->foreign_reset_by < 0 ? value_absent()
 ON_RECORD(foreign_reset_believed, value_bool(r->foreign_reset_believed))
 ON_RECORD(resets_apart, duration(r->resets_apart_ns, bytes_missing))
 
-ON_EXCHANGE(request_method, x->request_head ? value_text(http_exchange_method(x))
+ON_EXCHANGE(request_method, x->request_head ? value_text(exchange_method(x))
                                             : value_absent())
 ON_EXCHANGE(request_path, x->request_seen && x->target[0] ? value_text(x->target) : value_absent())
 ON_EXCHANGE(request_host, x->host[0] ? value_text(x->host) : value_absent())

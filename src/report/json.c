@@ -138,9 +138,9 @@ static json_t *summary_value(const struct analysis *analysis)
     size_t found[SEVERITIES];
     view_count(analysis, found);
     json_t *protocols = json_object(), *passed_over = json_array();
-    for (int p = 0; p <= HTTP_PROTOCOL_OPAQUE; p++)
+    for (int p = 0; p <= PROTOCOL_OPAQUE; p++)
         if (counts->protocols[p] > 0)
-            json_object_set_new(protocols, http_protocol_names[p],
+            json_object_set_new(protocols, protocol_names[p],
                                 json_integer((json_int_t)counts->protocols[p]));
     for (int kind = DECODED_NOT_TCP + 1; kind < DECODED_KINDS; kind++)
         if (analysis->run->intake.decoder.kinds[kind] > 0)
@@ -158,7 +158,7 @@ static json_t *summary_value(const struct analysis *analysis)
     json_object_set_new(value, "unanswered_connections",
                         json_integer((json_int_t)counts->unanswered));
     json_object_set_new(value, "http_requests", json_integer((json_int_t)counts->requests));
-    json_object_set_new(value, "http_exchanges", json_integer((json_int_t)counts->exchanges));
+    json_object_set_new(value, "exchanges", json_integer((json_int_t)counts->exchanges));
     json_object_set_new(value, "protocols", protocols);
     json_object_set_new(value, "not_understood", passed_over);
     json_object_set_new(value, "evicted_connections", json_integer((json_int_t)counts->evicted));
@@ -309,10 +309,10 @@ static json_t *lost_request(const struct finding *f, const struct finding_connec
     }
     if (c->exchange == NULL || retry == NULL || !c->exchange->exchange->request_seen)
         return json_null();
-    const struct http_exchange *x = c->exchange->exchange;
+    const struct exchange *x = c->exchange->exchange;
     json_t *value = json_object();
     json_object_set_new(value, "method",
-                        x->request_head ? json_string(http_exchange_method(x)) : json_null());
+                        x->request_head ? json_string(exchange_method(x)) : json_null());
     json_object_set_new(value, "path", x->target[0] != '\0' ? untrusted(x->target) : json_null());
     json_object_set_new(value, "retry", json_string(retry));
     return value;

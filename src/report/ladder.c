@@ -133,10 +133,10 @@ static void add_request(struct strbuf *out, const struct finding_connection *con
             text_untrusted(out, r->request, strlen(r->request));
         return;
     }
-    const struct http_exchange *x = connection->exchange->exchange;
+    const struct exchange *x = connection->exchange->exchange;
     if (!shows(e, x->request.first_frame) || !x->request_head)
         return;
-    strbuf_adds(out, http_exchange_method(x));
+    strbuf_adds(out, exchange_method(x));
     if (x->target[0] != '\0')
         strbuf_addc(out, ' ');
     text_untrusted(out, x->target, strlen(x->target));

@@ -274,7 +274,7 @@ static void print_connection(FILE *out, const struct analysis *analysis, const s
         strbuf_addc(&text, ';');
     }
     if (c->exchange != NULL && c->exchange->exchange->request_head) {
-        strbuf_addf(&text, " %s ", http_exchange_method(c->exchange->exchange));
+        strbuf_addf(&text, " %s ", exchange_method(c->exchange->exchange));
         text_untrusted(&text, c->exchange->exchange->target,
                        strlen(c->exchange->exchange->target));
         strbuf_addc(&text, ';');
@@ -372,13 +372,13 @@ static void print_looked_at(FILE *out, const struct analysis *analysis, const ch
     text_count(&text, counts->connections);
     strbuf_addf(&text, " connection%s", counts->connections == 1 ? "" : "s");
     const char *separator = ": ";
-    for (int p = 0; p <= HTTP_PROTOCOL_OPAQUE; p++)
+    for (int p = 0; p <= PROTOCOL_OPAQUE; p++)
         if (counts->protocols[p] > 0) {
             strbuf_adds(&text, separator);
             text_count(&text, counts->protocols[p]);
-            strbuf_addf(&text, " %s", p == HTTP_PROTOCOL_NONE
+            strbuf_addf(&text, " %s", p == PROTOCOL_NONE
                                           ? "without payload"
-                                          : http_protocol_names[p]);
+                                          : protocol_names[p]);
             separator = ", ";
         }
     strbuf_adds(&text, ".");
@@ -387,9 +387,9 @@ static void print_looked_at(FILE *out, const struct analysis *analysis, const ch
         text_count(&text, counts->unanswered);
         strbuf_addf(&text, " of them nothing came back: the SYN was never answered.");
     }
-    uint64_t closed_books = counts->protocols[HTTP_PROTOCOL_TLS] +
-                            counts->protocols[HTTP_PROTOCOL_HTTP2] +
-                            counts->protocols[HTTP_PROTOCOL_OPAQUE];
+    uint64_t closed_books = counts->protocols[PROTOCOL_TLS] +
+                            counts->protocols[PROTOCOL_HTTP2] +
+                            counts->protocols[PROTOCOL_OPAQUE];
     if (closed_books > 0)
         strbuf_adds(&text, " Of what is not HTTP/1 in the clear, only TCP was looked at.");
     text_paragraph(out, "", strbuf_text(&text));

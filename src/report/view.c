@@ -42,7 +42,7 @@ static struct mark evidence_mark(const struct finding_connection *connection, en
     const struct exchange_facts *facts = connection->exchange;
     if (facts == NULL)
         return connection->record->mark[id];
-    const struct http_span *q = &facts->exchange->request, *p = &facts->exchange->response;
+    const struct message_span *q = &facts->exchange->request, *p = &facts->exchange->response;
     switch (id) {
     case MARK_REQUEST:
         return (struct mark){ q->first_ns, q->first_frame, q->first_capture };

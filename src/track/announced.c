@@ -3,7 +3,7 @@
 #include "base/seq.h"
 
 /* Streams of events may rest for as long as they like. */
-static bool owes_close(const struct http_exchange *x)
+static bool owes_close(const struct exchange *x)
 {
     if (!x->response_head || x->upgraded || x->event_stream)
         return false;
@@ -17,12 +17,12 @@ static int64_t earlier(int64_t ns, const struct mark *mark)
 
 void fill_overdue(const struct connection *c, unsigned client, int64_t end_ns, struct record *r)
 {
-    const struct http_exchange *done = c->http.done, *first = c->http.first;
+    const struct exchange *done = c->talk.done, *first = c->talk.first;
     r->overdue = NS_ABSENT;
-    const struct http_exchange *x = done != NULL && owes_close(done)     ? done
+    const struct exchange *x = done != NULL && owes_close(done)     ? done
                                     : first != NULL && owes_close(first) ? first
                                                                          : NULL;
-    if (c->http.protocol != HTTP_PROTOCOL_HTTP1)
+    if (c->talk.protocol != PROTOCOL_HTTP1)
         return;
     int64_t until = end_ns;
     for (int e = 0; e < 2; e++)
@@ -43,9 +43,9 @@ void fill_overdue(const struct connection *c, unsigned client, int64_t end_ns, s
 }
 
 int8_t after_announced_close(const struct connection *c, bool answers_missing,
-                             const struct http_exchange *x)
+                             const struct exchange *x)
 {
-    const struct http_before before = http_before(&c->http, x);
+    const struct exchange_before before = exchange_before(&c->talk, x);
     if (before.seen && before.response_close && !before.upgraded && x->request.ack != 0)
         return seq_leq(before.end_seq, x->request.ack);
     return answers_missing || (!before.seen && !c->open_seen) ? -1 : 0;

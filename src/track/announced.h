@@ -13,6 +13,6 @@ void fill_overdue(const struct connection *c, unsigned client, int64_t end_ns, s
 /* Had the client received a whole response that announced the close when it sent this request? What is
  * missing in the capture may have announced it. */
 int8_t after_announced_close(const struct connection *c, bool answers_missing,
-                             const struct http_exchange *exchange);
+                             const struct exchange *exchange);
 
 #endif

@@ -39,7 +39,7 @@ struct view {
     bool ack_known;
 };
 
-static bool sees_request_start(const struct view *v, const struct http_exchange *x)
+static bool sees_request_start(const struct view *v, const struct exchange *x)
 {
     if (!x->request_seen)
         return x->response_seen; /* it answered something that was not captured */
@@ -47,19 +47,19 @@ static bool sees_request_start(const struct view *v, const struct http_exchange 
                      : seq_lt(x->request.seq, v->seq);
 }
 
-static bool sees_request_end(const struct view *v, const struct http_exchange *x)
+static bool sees_request_end(const struct view *v, const struct exchange *x)
 {
     return !x->request_seen || (x->request_complete && (!v->server || !v->ack_known ||
                                                         seq_leq(x->request.end_seq, v->ack)));
 }
 
-static bool sees_response_start(const struct view *v, const struct http_exchange *x)
+static bool sees_response_start(const struct view *v, const struct exchange *x)
 {
     return x->response_seen && (v->server || !v->ack_known ||
                                 seq_lt(x->response.seq, v->ack));
 }
 
-static bool sees_response_end(const struct view *v, const struct http_exchange *x)
+static bool sees_response_end(const struct view *v, const struct exchange *x)
 {
     return x->response_complete && (v->server || !v->ack_known ||
                                     seq_leq(x->response.end_seq, v->ack));
@@ -68,40 +68,40 @@ static bool sees_response_end(const struct view *v, const struct http_exchange *
 /* A response that no captured request had asked for was not there yet when the client closed. The
  * request may only be missing where the connection began before the capture. */
 static bool unasked_and_later(const struct connection *c, const struct view *v,
-                              const struct http_exchange *x)
+                              const struct exchange *x)
 {
     return !x->request_seen && c->open_seen && !sees_response_start(v, x);
 }
 
 static enum close_phase phase_of(const struct connection *c, const struct view *v)
 {
-    const struct http_conn *http = &c->http;
+    const struct conversation *talk = &c->talk;
     const struct tcp_end *end0 = &c->tcp.end[0], *end1 = &c->tcp.end[1];
-    if (http->protocol == HTTP_PROTOCOL_NONE) {
+    if (talk->protocol == PROTOCOL_NONE) {
         bool started = end0->syn_seen || end1->syn_seen;
         bool silent = end0->payload_bytes + end1->payload_bytes == 0;
         return started && silent ? PHASE_FRESH : PHASE_UNKNOWN;
     }
-    if (http->protocol != HTTP_PROTOCOL_HTTP1)
+    if (talk->protocol != PROTOCOL_HTTP1)
         return PHASE_UNKNOWN;
-    if (http->stream[0].mode == HTTP_MODE_TUNNEL)
+    if (talk->stream[0].mode == MODE_TUNNEL)
         return PHASE_TUNNEL;
-    const struct http_exchange *last = http->done, *open = NULL;
-    for (const struct http_exchange *x = http->first; x != NULL; x = x->next) {
+    const struct exchange *last = talk->done, *open = NULL;
+    for (const struct exchange *x = talk->first; x != NULL; x = x->next) {
         if (!sees_request_start(v, x) || unasked_and_later(c, v, x))
             continue;
         last = x;
         if (open == NULL && !sees_response_end(v, x))
             open = x;
     }
-    if (open == NULL && http->done != NULL && !sees_response_end(v, http->done) &&
-        !unasked_and_later(c, v, http->done))
-        open = http->done;
+    if (open == NULL && talk->done != NULL && !sees_response_end(v, talk->done) &&
+        !unasked_and_later(c, v, talk->done))
+        open = talk->done;
     if (open != NULL) {
         if (!sees_request_end(v, open))
             return PHASE_REQUEST;
         /* After an announced close nothing more is answered (RFC 9112 section 9.6). */
-        if (http->done != NULL && http->done != open && http->done->response_close)
+        if (talk->done != NULL && talk->done != open && talk->done->response_close)
             return PHASE_DONE;
         return sees_response_start(v, open) ? PHASE_RESPONSE : PHASE_WAITING;
     }
@@ -121,11 +121,11 @@ static enum close_phase phase_of(const struct connection *c, const struct view *
 static void durations(const struct connection *c, const struct view *v, int64_t at,
                       struct record *r)
 {
-    const struct http_conn *http = &c->http;
+    const struct conversation *talk = &c->talk;
     int64_t request = NS_ABSENT, response = NS_ABSENT, activity = NS_ABSENT;
     bool had_all = true; /* the closing end, of the activity */
-    for (const struct http_exchange *x = http->done != NULL ? http->done : http->first; x != NULL;
-         x = x == http->done ? http->first : x->next) {
+    for (const struct exchange *x = talk->done != NULL ? talk->done : talk->first; x != NULL;
+         x = x == talk->done ? talk->first : x->next) {
         if (!sees_request_start(v, x))
             continue;
         if (x->request_seen) {
@@ -143,7 +143,7 @@ static void durations(const struct connection *c, const struct view *v, int64_t 
             had_all = sees_response_end(v, x);
         }
     }
-    if (http->protocol != HTTP_PROTOCOL_HTTP1 && c->closing != NULL)
+    if (talk->protocol != PROTOCOL_HTTP1 && c->closing != NULL)
         for (int i = 0; i < 2; i++)
             if (c->closing->data_at_close[i] > activity)
                 activity = c->closing->data_at_close[i];
@@ -167,26 +167,26 @@ static void durations(const struct connection *c, const struct view *v, int64_t 
 
 static bool lost_thread(const struct connection *c)
 {
-    const struct http_conn *http = &c->http;
+    const struct conversation *talk = &c->talk;
     /* Its start was captured but for the SYN or the SYN-ACK: what that end sent until it was first seen
      * is missing, and nobody knows how much. */
     bool start_missing = c->open_seen && (!c->tcp.end[0].syn_seen || !c->tcp.end[1].syn_seen);
-    return http->protocol == HTTP_PROTOCOL_HTTP1 &&
-           (start_missing || http->stream[0].lost_bytes || http->stream[1].lost_bytes ||
-            http->stream[0].mode == HTTP_MODE_LOST || http->stream[1].mode == HTTP_MODE_LOST);
+    return talk->protocol == PROTOCOL_HTTP1 &&
+           (start_missing || talk->stream[0].lost_bytes || talk->stream[1].lost_bytes ||
+            talk->stream[0].mode == MODE_LOST || talk->stream[1].mode == MODE_LOST);
 }
 
 static bool lost_requests(const struct connection *c, unsigned client)
 {
-    const struct http_stream *asked = &c->http.stream[client];
-    return asked->lost_bytes || asked->mode == HTTP_MODE_LOST || !c->tcp.end[client].syn_seen;
+    const struct conversation_stream *asked = &c->talk.stream[client];
+    return asked->lost_bytes || asked->mode == MODE_LOST || !c->tcp.end[client].syn_seen;
 }
 
-static uint16_t unsolicited_status(const struct http_conn *http)
+static uint16_t unsolicited_status(const struct conversation *talk)
 {
     uint16_t status = 0;
-    for (const struct http_exchange *x = http->done != NULL ? http->done : http->first; x != NULL;
-         x = x == http->done ? http->first : x->next)
+    for (const struct exchange *x = talk->done != NULL ? talk->done : talk->first; x != NULL;
+         x = x == talk->done ? talk->first : x->next)
         if (!x->request_seen && x->response_head)
             status = x->status;
     return status;
@@ -197,10 +197,10 @@ static uint16_t unsolicited_status(const struct http_conn *http)
 static bool half_closed(const struct connection *c, unsigned client, const struct record *r)
 {
     const struct tcp_end *end = &c->tcp.end[client];
-    const struct http_exchange *x = c->http.done;
+    const struct exchange *x = c->talk.done;
     return (r->close_by == BY_CLIENT || r->close_by == BY_BOTH) && r->close_how == HOW_FIN &&
            end->resets == 0 && x != NULL &&
-           c->http.first == NULL && seq_lt(end->fin_ack, x->response.end_seq) &&
+           c->talk.first == NULL && seq_lt(end->fin_ack, x->response.end_seq) &&
            seq_lt(end->fin_ack, end->ack);
 }
 
@@ -297,7 +297,7 @@ static void fill_marks(const struct connection *c, unsigned client, struct recor
     if (c->closing != NULL)
         m[MARK_DATA_INTO_CLOSED] = c->closing->offender;
     /* The oldest request without complete response is the one that a close can have hurt. */
-    const struct http_exchange *x = c->http.first != NULL ? c->http.first : c->http.done;
+    const struct exchange *x = c->talk.first != NULL ? c->talk.first : c->talk.done;
     if (x != NULL && x->request_seen) {
         m[MARK_REQUEST] = (struct mark){ x->request.first_ns, x->request.first_frame,
                                          x->request.first_capture };
@@ -310,7 +310,7 @@ static void fill_marks(const struct connection *c, unsigned client, struct recor
         m[MARK_RESPONSE_END] = (struct mark){ x->response.last_ns, x->response.last_frame,
                                               x->response.last_capture };
     }
-    const struct http_exchange *done = c->http.done;
+    const struct exchange *done = c->talk.done;
     if (done != NULL)
         m[MARK_LAST_RESPONSE] = (struct mark){ done->response.last_ns, done->response.last_frame,
                                                done->response.last_capture };
@@ -332,9 +332,9 @@ static enum syn_answer syn_answer(const struct connection *c, unsigned client, i
 
 static void fill_tls(const struct connection *c, unsigned client, struct record *r)
 {
-    const struct http_stream *streams[] = { &c->http.stream[client], &c->http.stream[!client] };
+    const struct conversation_stream *streams[] = { &c->talk.stream[client], &c->talk.stream[!client] };
     r->tls_alert_by = -1;
-    if (c->http.protocol != HTTP_PROTOCOL_TLS)
+    if (c->talk.protocol != PROTOCOL_TLS)
         return;
     const struct tls_stream *server = &streams[ROLE_SERVER]->tls;
     /* Before a handshake in mid-stream something else went by: a proxy's CONNECT, STARTTLS. */
@@ -362,11 +362,11 @@ static void fill_tls(const struct connection *c, unsigned client, struct record 
 }
 
 /* From the newest request, and from the newest response whose head is there. */
-static void fill_via(const struct http_conn *http, struct record *r)
+static void fill_via(const struct conversation *talk, struct record *r)
 {
     r->server_via = r->client_via = "";
-    for (const struct http_exchange *x = http->done != NULL ? http->done : http->first; x != NULL;
-         x = x == http->done ? http->first : x->next) {
+    for (const struct exchange *x = talk->done != NULL ? talk->done : talk->first; x != NULL;
+         x = x == talk->done ? talk->first : x->next) {
         if (x->request_head)
             r->client_via = x->request_via;
         if (x->response_head)
@@ -412,16 +412,16 @@ void connection_record(const struct connection *c, int client_end, bool role_gue
     r->client = (uint8_t)client;
     r->role_guessed = role_guessed;
     r->open_seen = c->open_seen;
-    r->protocol = c->http.protocol;
+    r->protocol = c->talk.protocol;
     r->first_ns = c->tcp.first_ns;
     r->last_ns = c->tcp.last_ns;
     r->lost_thread = lost_thread(c);
     r->lost_requests = lost_requests(c, client);
-    r->upgraded = c->http.stream[0].mode == HTTP_MODE_TUNNEL;
-    r->exchanges = c->http.exchanges;
-    r->requests = c->http.requests;
-    r->unsolicited = c->http.unsolicited;
-    r->unsolicited_status = unsolicited_status(&c->http);
+    r->upgraded = c->talk.stream[0].mode == MODE_TUNNEL;
+    r->exchanges = c->talk.exchanges;
+    r->requests = c->talk.requests;
+    r->unsolicited = c->talk.unsolicited;
+    r->unsolicited_status = unsolicited_status(&c->talk);
     r->longest_reuse_idle = r->lost_thread ? NS_UNKNOWN : c->longest_reuse_idle;
     for (int role = 0; role < 2; role++) {
         r->state[role] = ends[role]->state;
@@ -463,9 +463,9 @@ void connection_record(const struct connection *c, int client_end, bool role_gue
         r->reset_on_data_after_fin = c->closing->reset_on_data_after_fin;
     }
     r->request = "";
-    r->server_software = c->http.server_software;
-    r->client_software = c->http.client_software;
-    fill_via(&c->http, r);
+    r->server_software = c->talk.server_software;
+    r->client_software = c->talk.client_software;
+    fill_via(&c->talk, r);
     r->syn_answer = (uint8_t)syn_answer(c, client, end_ns);
     fill_tls(c, client, r);
     r->challenged = c->challenged;

@@ -8,7 +8,7 @@
 
 void connection_shared_init(struct connection_shared *shared, bool show_query, size_t parts)
 {
-    http_memory_init(&shared->http, show_query, parts);
+    conversation_memory_init(&shared->talks, show_query, parts);
     shared->budget.max_bytes = TCP_MAX_PENDING_BYTES / parts;
     shared->budget.max_conn_bytes = TCP_MAX_CONN_PENDING_BYTES;
     slab_init(&shared->closings, sizeof(struct connection_closing));
@@ -18,7 +18,7 @@ void connection_shared_init(struct connection_shared *shared, bool show_query, s
 
 void connection_shared_free(struct connection_shared *shared)
 {
-    http_memory_free(&shared->http);
+    conversation_memory_free(&shared->talks);
     slab_free(&shared->closings);
     slab_free(&shared->timelines);
     slab_free(&shared->timeline_tails);
@@ -27,12 +27,12 @@ void connection_shared_free(struct connection_shared *shared)
 
 bool connection_shared_failed(const struct connection_shared *shared)
 {
-    return shared->failed || shared->http.failed;
+    return shared->failed || shared->talks.failed;
 }
 
 bool connection_shared_crowded(const struct connection_shared *shared)
 {
-    return shared->budget.exhausted || shared->http.names.full;
+    return shared->budget.exhausted || shared->talks.names.full;
 }
 
 /* ---- a connection -------------------------------------------------------------------------- */
@@ -42,7 +42,7 @@ void connection_init(struct connection *c, const struct segment *s, uint32_t has
     int client = s->flags & TCP_SYN ? (s->flags & TCP_ACK ? 1 : 0) : -1;
     tcp_conn_init(&c->tcp, s, hash);
     c->open_seen = s->flags & TCP_SYN;
-    http_conn_init(&c->http, client, !c->open_seen);
+    conversation_init(&c->talk, client, !c->open_seen);
     c->capture = c->last_capture = s->capture;
     c->stream_frame = s->frame;
     c->longest_reuse_idle = NS_ABSENT;
@@ -165,26 +165,26 @@ static void history_note(struct connection *c, unsigned from, const struct segme
 /* What a payload segment of this end carries, from the messages that it began or goes on with. */
 static enum timeline_kind payload_kind(const struct connection *c, unsigned from)
 {
-    const struct http_conn *http = &c->http;
-    if (http->protocol != HTTP_PROTOCOL_HTTP1 || http->stream[from].mode != HTTP_MODE_MESSAGES)
-        return http->notes & (HTTP_NOTE_UPGRADE | HTTP_NOTE_RESPONSE) && http->client != (int)from
+    const struct conversation *talk = &c->talk;
+    if (talk->protocol != PROTOCOL_HTTP1 || talk->stream[from].mode != MODE_MESSAGES)
+        return talk->notes & (NOTE_UPGRADE | NOTE_RESPONSE) && talk->client != (int)from
                    ? TIMELINE_RESPONSE
                    : TIMELINE_DATA;
-    return http->client == (int)from ? TIMELINE_REQUEST : TIMELINE_RESPONSE;
+    return talk->client == (int)from ? TIMELINE_REQUEST : TIMELINE_RESPONSE;
 }
 
 /* Method of the newest request, or status of the response that just began. */
 static uint16_t payload_info(const struct connection *c, enum timeline_kind kind)
 {
-    const struct http_conn *http = &c->http;
-    if (kind == TIMELINE_REQUEST && http->notes & HTTP_NOTE_REQUEST)
-        return (uint16_t)(1 + (http->last != NULL && http->last->request_head ? http->last->method
+    const struct conversation *talk = &c->talk;
+    if (kind == TIMELINE_REQUEST && talk->notes & NOTE_REQUEST)
+        return (uint16_t)(1 + (talk->last != NULL && talk->last->request_head ? talk->last->method
                                                                                : UINT8_MAX));
-    if (kind != TIMELINE_RESPONSE || !(http->notes & HTTP_NOTE_RESPONSE))
+    if (kind != TIMELINE_RESPONSE || !(talk->notes & NOTE_RESPONSE))
         return 0;
-    if (http->notes & HTTP_NOTE_RESPONSE_COMPLETE && http->done != NULL)
-        return http->done->status;
-    return http->first != NULL ? http->first->status : 0;
+    if (talk->notes & NOTE_RESPONSE_COMPLETE && talk->done != NULL)
+        return talk->done->status;
+    return talk->first != NULL ? talk->first->status : 0;
 }
 
 static void timeline_note(struct connection *c, unsigned from, const struct segment *s,
@@ -244,7 +244,7 @@ struct feeding {
 static void feed(struct feeding *feeding)
 {
     if (!feeding->fed)
-        feeding->connection->http.notes = 0;
+        feeding->connection->talk.notes = 0;
     feeding->fed = true;
 }
 
@@ -256,7 +256,7 @@ static void on_data(void *context, struct tcp_conn *conn, unsigned from,
     feed(feeding);
     if (chunk->bytes == NULL)
         history_add(feeding->connection, from, 'G');
-    http_input(&feeding->connection->http, &feeding->shared->http, from, chunk);
+    conversation_input(&feeding->connection->talk, &feeding->shared->talks, from, chunk);
 }
 
 /* Does this reset answer data? Without the ACK flag its number is the ACK number of the segment that
@@ -300,7 +300,7 @@ static void note_closing(struct connection *c, unsigned from, const struct segme
         if (c->tcp.end[!from].fin_received) /* its ACK was captured before it */
             mark_once(closing_mark(closing, from, END_FIN_ACKED), s);
         if (c->tcp.end[from].deliver_nxt == c->tcp.end[from].fin_seq)
-            http_finish(&c->http, &shared->http, from);
+            conversation_finish(&c->talk, &shared->talks, from);
     }
     if (notes & TCP_NOTE_ACK_OF_FIN)
         mark_once(closing_mark(closing, !from, END_FIN_ACKED), s);
@@ -313,7 +313,7 @@ static void note_closing(struct connection *c, unsigned from, const struct segme
         note_reset(c, from, s, notes, closing);
 }
 
-static bool in_one_segment(const struct http_span *a, const struct http_span *b)
+static bool in_one_segment(const struct message_span *a, const struct message_span *b)
 {
     return a->first_frame == b->first_frame && a->first_capture == b->first_capture;
 }
@@ -322,7 +322,7 @@ static bool in_one_segment(const struct http_span *a, const struct http_span *b)
  * response, there was no rest, or the part was not captured; of such a part nobody knows when it came. */
 static void note_reuse(struct connection *c, unsigned from)
 {
-    const struct http_exchange *first = c->http.first, *last = c->http.last, *done = c->http.done;
+    const struct exchange *first = c->talk.first, *last = c->talk.last, *done = c->talk.done;
     if (c->closing != NULL || last == NULL || c->longest_reuse_idle == NS_UNKNOWN)
         return;
     const struct tcp_end *peer = &c->tcp.end[!from];
@@ -337,18 +337,18 @@ static void note_reuse(struct connection *c, unsigned from)
 /* While this end receives nothing, does the other one have to wait with the rest of a message? */
 static bool blocks_message(const struct connection *c, unsigned from)
 {
-    const struct http_conn *http = &c->http;
-    if (http->client == (int)from)
-        return http->first != NULL && http->first->response_seen;
-    return http->client >= 0 && http->last != NULL && !http->last->request_complete;
+    const struct conversation *talk = &c->talk;
+    if (talk->client == (int)from)
+        return talk->first != NULL && talk->first->response_seen;
+    return talk->client >= 0 && talk->last != NULL && !talk->last->request_complete;
 }
 
 /* From the capture to that end and back, from the handshake; 0: not known. */
 static int64_t rtt_to(const struct connection *c, unsigned end)
 {
-    if (!c->open_seen || !c->handshake_timed || c->handshake_done.frame == 0 || c->http.client < 0)
+    if (!c->open_seen || !c->handshake_timed || c->handshake_done.frame == 0 || c->talk.client < 0)
         return 0;
-    unsigned client = (unsigned)c->http.client;
+    unsigned client = (unsigned)c->talk.client;
     int64_t syn_ack = c->end_mark[!client][END_SYN].ns;
     return end == client ? c->handshake_done.ns - syn_ack
                          : syn_ack - c->end_mark[client][END_SYN].ns;
@@ -385,8 +385,8 @@ static void note_handshake(struct connection *c, unsigned from, const struct seg
 {
     if (notes & TCP_NOTE_SYN) {
         mark_once(&c->end_mark[from][END_SYN], s);
-        if (c->http.client < 0)
-            c->http.client = (int8_t)(s->flags & TCP_ACK ? !from : from);
+        if (c->talk.client < 0)
+            c->talk.client = (int8_t)(s->flags & TCP_ACK ? !from : from);
     }
     if (notes & TCP_NOTE_HANDSHAKE_DONE) {
         mark_once(&c->handshake_done, s);
@@ -415,7 +415,7 @@ void connection_input(struct connection *c, unsigned from, const struct segment 
     note_waits(c, from, s, notes, &before);
     if (notes & TCP_NOTE_DATA)
         c->end_mark[from][END_DATA] = mark_of(s);
-    if (feeding.fed && c->http.notes & HTTP_NOTE_REQUEST)
+    if (feeding.fed && c->talk.notes & NOTE_REQUEST)
         note_reuse(c, from);
     if (s->flags & TCP_SYN || notes & TCP_NOTE_HANDSHAKE_DONE)
         note_handshake(c, from, s, notes);
@@ -444,16 +444,16 @@ void connection_finish(struct connection *c, struct connection_shared *shared)
     tcp_flush(&c->tcp, heard_ns, &shared->budget, &sink);
     for (unsigned end = 0; end < 2; end++)
         if (c->tcp.end[end].fin_seen)
-            http_finish(&c->http, &shared->http, end);
-    http_end(&c->http, &shared->http);
+            conversation_finish(&c->talk, &shared->talks, end);
+    conversation_end(&c->talk, &shared->talks);
 }
 
 bool connection_keep_request(const struct connection *c, struct record *r,
                              struct connection_shared *shared)
 {
-    const struct http_exchange *x = c->http.first != NULL ? c->http.first : c->http.done;
+    const struct exchange *x = c->talk.first != NULL ? c->talk.first : c->talk.done;
     if (x != NULL && x->request_head)
-        r->request = arena_printf(&shared->texts, "%s %s", http_exchange_method(x), x->target);
+        r->request = arena_printf(&shared->texts, "%s %s", exchange_method(x), x->target);
     return r->request != NULL;
 }
 
@@ -480,7 +480,7 @@ void connection_drop_timeline(struct record *r, struct connection_shared *shared
 
 void connection_free(struct connection *c, struct connection_shared *shared)
 {
-    http_conn_free(&c->http, &shared->http);
+    conversation_free(&c->talk, &shared->talks);
     if (c->timeline.last != NULL)
         slab_give(&shared->timeline_tails, c->timeline.last);
     if (c->closing != NULL)

@@ -53,7 +53,7 @@ struct connection {
     struct connection *older, *newer;   /* in the list of its stage */
     alignas(64)
     struct waits waits;
-    struct http_conn http;
+    struct conversation talk;
     struct mark handshake_done;
     int64_t longest_reuse_idle;
     uint64_t id;              /* number of its first packet in the whole run */
@@ -70,7 +70,7 @@ static_assert(sizeof(struct connection) <= 832, "an open connection takes less t
 
 /* Memory that the connections of one tracker share. */
 struct connection_shared {
-    struct http_memory http;
+    struct conversation_memory talks;
     struct tcp_budget budget;
     struct slab closings, timelines, timeline_tails;
     struct arena texts;
@@ -116,7 +116,7 @@ int64_t connection_rtt(const struct connection *c, unsigned client);
 
 /* Facts on one of the finished connection's exchanges. */
 void connection_exchange(const struct connection *c, const struct record *record,
-                         const struct http_exchange *exchange, struct exchange_facts *facts);
+                         const struct exchange *exchange, struct exchange_facts *facts);
 
 /* What a record that is kept needs of the connection that goes. false: no memory. */
 bool connection_keep_request(const struct connection *c, struct record *record,

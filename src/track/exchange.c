@@ -15,7 +15,7 @@
  * So the client had the FIN for (r - d) - (f + d) = r - f - 2d, and 2d is the time between SYN-ACK and ACK at the
  * same point. A path's delay varies; half of it is allowed for. */
 static int64_t fin_known_for(const struct tcp_end *server, const struct record *r,
-                             const struct http_exchange *x)
+                             const struct exchange *x)
 {
     if (!server->fin_seen)
         return NS_ABSENT;
@@ -36,7 +36,7 @@ static int64_t fin_known_for(const struct tcp_end *server, const struct record *
 
 /* Did the server answer before its kernel had the whole request? An interim response comes early by
  * design; behind one, only a close tells that does not cover the request either. */
-static void response_early(const struct http_exchange *x, struct exchange_facts *f)
+static void response_early(const struct exchange *x, struct exchange_facts *f)
 {
     f->early = -1;
     f->early_unknown = !x->response_seen && f->response_unknown;
@@ -54,7 +54,7 @@ static void response_early(const struct http_exchange *x, struct exchange_facts 
     f->early_unknown = x->request_lost || (!interim && x->response.ack == 0);
 }
 
-static int64_t response_to_reset(const struct http_exchange *x, const struct mark *reset,
+static int64_t response_to_reset(const struct exchange *x, const struct mark *reset,
                                  const struct exchange_facts *f)
 {
     if (reset->frame == 0)
@@ -65,7 +65,7 @@ static int64_t response_to_reset(const struct http_exchange *x, const struct mar
 }
 
 void connection_exchange(const struct connection *c, const struct record *r,
-                         const struct http_exchange *x, struct exchange_facts *f)
+                         const struct exchange *x, struct exchange_facts *f)
 {
     unsigned client = r->client;
     const struct tcp_end *server = &c->tcp.end[!client];
@@ -78,18 +78,18 @@ void connection_exchange(const struct connection *c, const struct record *r,
         .to_response = NS_ABSENT,
         .continue_wait = NS_ABSENT,
     };
-    const struct http_stream *answers = &c->http.stream[!client];
+    const struct conversation_stream *answers = &c->talk.stream[!client];
     f->response_unknown = x->response_seen ? x->response_lost
                                            : answers->lost_bytes || r->one_sided ||
                                                  (c->open_seen && !server->syn_seen) ||
-                                                 answers->mode == HTTP_MODE_LOST;
+                                                 answers->mode == MODE_LOST;
     f->response_duration = x->response_seen ? x->response.last_ns - x->response.first_ns : NS_ABSENT;
     f->response_to_reset = response_to_reset(x, connection_mark(c, !client, END_RST), f);
     if (!x->request_seen)
         return;
-    const struct http_before before = http_before(&c->http, x);
+    const struct exchange_before before = exchange_before(&c->talk, x);
     f->after_close = after_announced_close(
-        c, answers->lost_bytes || answers->mode == HTTP_MODE_LOST || r->one_sided, x);
+        c, answers->lost_bytes || answers->mode == MODE_LOST || r->one_sided, x);
     if (before.seen)
         f->idle_before = x->request.first_ns - before.last_ns;
     else if (c->handshake_done.frame != 0)

@@ -48,7 +48,7 @@ static void prefetch_details(const struct tcp_table *table, const struct intake_
         return;
     look_ahead_at(&c->tcp.end[0].payload_bytes);
     look_ahead_at(&c->tcp.end[1].payload_bytes);
-    prefetch(c, offsetof(struct connection, http), sizeof *c);
+    prefetch(c, offsetof(struct connection, talk), sizeof *c);
 }
 
 /* What hangs on the connection: it may be about to be judged. */
@@ -57,7 +57,7 @@ static void prefetch_others(const struct tcp_table *table, const struct intake_s
     const struct connection *c = eventful(table, in);
     if (c == NULL)
         return;
-    const struct http_exchange *x = c->http.first != NULL ? c->http.first : c->http.done;
+    const struct exchange *x = c->talk.first != NULL ? c->talk.first : c->talk.done;
     if (x != NULL)
         prefetch(x, 0, sizeof *x);
     if (c->closing != NULL)

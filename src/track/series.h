@@ -143,7 +143,7 @@ struct series_rest series_rest_of(const struct series *series, enum end_role rol
 /* The next two are in series_spans.c. An exchange is complete; its connection does not have it as `done`
  * yet. */
 bool series_exchange(struct series *series, const struct connection *connection,
-                     const struct http_exchange *exchange);
+                     const struct exchange *exchange);
 
 /* A connection is over, or the capture is. */
 bool series_connection(struct series *series, const struct connection *connection,

@@ -184,19 +184,19 @@ static int64_t later(int64_t a, int64_t b)
  * does not show. */
 static int64_t phases_begin(const struct connection *c)
 {
-    if (c->http.done != NULL)
-        return c->http.done->response.last_ns;
+    if (c->talk.done != NULL)
+        return c->talk.done->response.last_ns;
     return c->open_seen && c->handshake_done.frame != 0 ? c->handshake_done.ns : NS_ABSENT;
 }
 
 /* One exchange, up to end_ns at most. Phases follow each other: where requests are pipelined, the oldest
  * one counts. */
 static void exchange_spans(struct series *s, const struct connection *c,
-                           const struct http_exchange *x, int64_t end_ns, struct spans *spans)
+                           const struct exchange *x, int64_t end_ns, struct spans *spans)
 {
     int64_t first = x->request_seen ? x->request.first_ns : x->response.first_ns;
     int64_t begin = phases_begin(c);
-    bool lost = c->http.stream[0].lost_bytes || c->http.stream[1].lost_bytes;
+    bool lost = c->talk.stream[0].lost_bytes || c->talk.stream[1].lost_bytes;
     if (begin == NS_ABSENT || (lost && begin < first))
         begin = first;
     int64_t answered = x->response_seen ? x->response.first_ns : end_ns;
@@ -217,20 +217,20 @@ static void exchange_spans(struct series *s, const struct connection *c,
         reached = at[i] < end_ns ? at[i] : end_ns;
         unsigned to = series_at(s, reached);
         if (from < to)
-            span(spans, SERIES_PHASE(i == 0 && c->http.done == NULL ? SERIES_FRESH : phases[i]),
+            span(spans, SERIES_PHASE(i == 0 && c->talk.done == NULL ? SERIES_FRESH : phases[i]),
                  from, to);
         from = to;
     }
 }
 
-bool series_exchange(struct series *s, const struct connection *c, const struct http_exchange *x)
+bool series_exchange(struct series *s, const struct connection *c, const struct exchange *x)
 {
     struct spans spans;
     spans.count = 0;
-    if (c->http.client < 0 || !x->response_seen)
+    if (c->talk.client < 0 || !x->response_seen)
         return true;
     exchange_spans(s, c, x, INT64_MAX, &spans);
-    return series_add(s, &c->tcp.tuple, (unsigned)c->http.client, spans.items, spans.count, 0);
+    return series_add(s, &c->tcp.tuple, (unsigned)c->talk.client, spans.items, spans.count, 0);
 }
 
 /* When the connection ended for HTTP: with the server's FIN, or with a reset. */
@@ -260,12 +260,12 @@ static void phase_spans(struct series *s, const struct connection *c, const stru
     int64_t end = phases_end(r, now_ns), begin = phases_begin(c);
     const struct mark *client_fin = &r->mark[MARK_CLIENT_FIN];
     int64_t client_end = client_fin->frame != 0 && client_fin->ns < end ? client_fin->ns : end;
-    if (r->protocol == HTTP_PROTOCOL_NONE) {
+    if (r->protocol == PROTOCOL_NONE) {
         if (begin != NS_ABSENT && r->bytes[0] + r->bytes[1] == 0)
             phase_span(s, spans, SERIES_FRESH, begin, client_end);
         return;
     }
-    if (r->protocol != HTTP_PROTOCOL_HTTP1) {
+    if (r->protocol != PROTOCOL_HTTP1) {
         phase_span(s, spans, SERIES_OPAQUE, begin != NS_ABSENT ? begin : r->first_ns,
              client_end);
         return;
@@ -276,9 +276,9 @@ static void phase_spans(struct series *s, const struct connection *c, const stru
     }
     if (r->lost_thread || begin == NS_ABSENT)
         return;
-    const struct http_exchange *x = c->http.first;
+    const struct exchange *x = c->talk.first;
     if (x == NULL || !x->request_seen)
-        phase_span(s, spans, c->http.done != NULL ? SERIES_IDLE : SERIES_FRESH, begin,
+        phase_span(s, spans, c->talk.done != NULL ? SERIES_IDLE : SERIES_FRESH, begin,
              client_end);
     else
         exchange_spans(s, c, x, x->request_complete ? end : client_end, spans);

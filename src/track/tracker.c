@@ -50,18 +50,18 @@ struct tracker {
     bool crowded;
 };
 
-static void on_exchange(void *context, struct http_conn *http, struct http_exchange *exchange)
+static void on_exchange(void *context, struct conversation *talk, struct exchange *exchange)
 {
     struct tracker *t = context;
-    struct connection *c = (struct connection *)((char *)http - offsetof(struct connection, http));
+    struct connection *c = (struct connection *)((char *)talk - offsetof(struct connection, talk));
     t->counts.exchanges++;
     t->shared.failed |= !series_exchange(&t->series, c, exchange);
 }
 
-static void on_settled(void *context, struct http_conn *http, struct http_exchange *exchange)
+static void on_settled(void *context, struct conversation *talk, struct exchange *exchange)
 {
     struct tracker *t = context;
-    struct connection *c = (struct connection *)((char *)http - offsetof(struct connection, http));
+    struct connection *c = (struct connection *)((char *)talk - offsetof(struct connection, talk));
     t->sink.exchange(t->sink.context, c, exchange);
 }
 
@@ -79,9 +79,9 @@ struct tracker *tracker_new(const struct tracker_options *options,
     t->max_open = (options->max_open > 0 ? options->max_open : TRACKER_MAX_OPEN) / parts;
     t->sink = *sink;
     connection_shared_init(&t->shared, options->show_query, parts);
-    t->shared.http.complete = on_exchange;
-    t->shared.http.settled = on_settled;
-    t->shared.http.context = t;
+    t->shared.talks.complete = on_exchange;
+    t->shared.talks.settled = on_settled;
+    t->shared.talks.context = t;
     series_init(&t->series);
     slab_init(&t->connections, sizeof(struct connection));
     slab_init(&t->closed, sizeof(struct closed));
@@ -189,8 +189,8 @@ static bool judge(struct tracker *t, struct connection *c, int64_t now_ns, struc
     struct record *r = slab_take(&t->records);
     if (r == NULL)
         return false;
-    int client = c->http.client >= 0 ? c->http.client : role_guessed_client(&c->tcp.tuple);
-    connection_record(c, client, c->http.client < 0, now_ns, r);
+    int client = c->talk.client >= 0 ? c->talk.client : role_guessed_client(&c->tcp.tuple);
+    connection_record(c, client, c->talk.client < 0, now_ns, r);
     count_connection(t, c, r);
     closed->left_open = r->close_how == HOW_OPEN;
     if (!count_for_capture(t, r, c->interleaved) ||
@@ -214,8 +214,8 @@ static bool judge(struct tracker *t, struct connection *c, int64_t now_ns, struc
 static struct closed *finalise(struct tracker *t, struct connection *c, int64_t now_ns)
 {
     list_remove(&t->lists[c->stage], c);
-    if (c->http.done != NULL)
-        look_ahead_at(c->http.done->target); /* to be given back when all is judged */
+    if (c->talk.done != NULL)
+        look_ahead_at(c->talk.done->target); /* to be given back when all is judged */
     connection_finish(c, &t->shared);
     if (connection_shared_failed(&t->shared))
         return NULL;
@@ -267,8 +267,8 @@ static struct connection *open_connection(struct tracker *t, const struct intake
     if (before != NULL && !series_reuse(&t->series, &before->tuple, before->rest, before->last_ns,
                                         s->ts_ns))
         return NULL;
-    if (c->http.client < 0)
-        c->http.client = (int8_t)role_hinted_client(t->options.servers, t->options.server_count,
+    if (c->talk.client < 0)
+        c->talk.client = (int8_t)role_hinted_client(t->options.servers, t->options.server_count,
                                                     &c->tcp.tuple);
     /* Wireshark opens a new stream for a SYN only. */
     if (before != NULL && (before->ghost || (s->flags & (TCP_SYN | TCP_ACK)) != TCP_SYN))

@@ -33,7 +33,7 @@ struct tracker_options {
 struct tracker_sink {
     /* An exchange is complete, and settled (http_conn.h); its connection still runs. */
     void (*exchange)(void *context, struct connection *connection,
-                     const struct http_exchange *exchange);
+                     const struct exchange *exchange);
     /* A connection is over. */
     void (*connection)(void *context, struct connection *connection, struct record *record);
     void *context;
@@ -47,7 +47,7 @@ struct tracker_counts {
     uint64_t evicted;           /* connections given up: too many at once */
     uint64_t late_packets;      /* of connections that were judged already */
     uint64_t limited_segments;  /* out-of-order bytes given up */
-    uint64_t protocols[HTTP_PROTOCOL_OPAQUE + 1]; /* connections */
+    uint64_t protocols[PROTOCOL_OPAQUE + 1]; /* connections */
     uint64_t duplicates;        /* packets captured twice */
     uint64_t retransmissions;
 };

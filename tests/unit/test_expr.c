@@ -19,7 +19,7 @@ static struct value evaluate(const char *source)
     const struct expr *expr = expr_compile(&arena, source, &context, &error);
     if (expr == NULL)
         fail_msg("%s: %s", source, error.text);
-    struct http_exchange x = { .request_seen = true, .request_head = true, .method = HTTP_POST,
+    struct exchange x = { .request_seen = true, .request_head = true, .method = HTTP_POST,
                                .status = 404, .target = "/login" };
     struct exchange_facts facts = { .exchange = &x, .covered = -1, .idle_before = 2 * NS_PER_S,
                                     .fin_known_for = NS_ABSENT };

@@ -21,7 +21,7 @@
 /* Of the exchange that was completed last, and its connection. */
 struct seen {
     const struct connection *connection;
-    const struct http_exchange *exchange;
+    const struct exchange *exchange;
     int64_t values[MAX_FIELDS];
     size_t compared;
     const char *path;
@@ -32,12 +32,12 @@ static bool is_asked(const struct field *field)
     return field->known == KNOWN_EARLY && field->scope != SCOPE_GROUP;
 }
 
-static void on_exchange(void *context, struct connection *c, const struct http_exchange *x)
+static void on_exchange(void *context, struct connection *c, const struct exchange *x)
 {
     struct seen *seen = context;
-    struct record open = { .client = (uint8_t)(c->http.client < 0 ? 0 : c->http.client) };
+    struct record open = { .client = (uint8_t)(c->talk.client < 0 ? 0 : c->talk.client) };
     struct exchange_facts facts;
-    open.protocol = c->http.protocol;
+    open.protocol = c->talk.protocol;
     open.open_seen = c->open_seen;
     open.rtt = connection_rtt(c, open.client);
     connection_exchange(c, &open, x, &facts);
@@ -55,10 +55,10 @@ static void on_exchange(void *context, struct connection *c, const struct http_e
 static void on_connection(void *context, struct connection *c, struct record *record)
 {
     struct seen *seen = context;
-    if (seen->connection != c || seen->exchange != c->http.done || !c->http.done->settled)
+    if (seen->connection != c || seen->exchange != c->talk.done || !c->talk.done->settled)
         return;
     struct exchange_facts facts;
-    connection_exchange(c, record, c->http.done, &facts);
+    connection_exchange(c, record, c->talk.done, &facts);
     const struct subject subject = { record, &facts, NULL };
     size_t count;
     const struct field *fields = fields_all(&count);

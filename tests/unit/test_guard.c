@@ -59,7 +59,7 @@ static const struct knob knobs[] = {
     FLAG(upgraded), FLAG(lost_thread), FLAG(lost_requests), FLAG(one_sided), FLAG(overdue_body),
     FLAG(reset_on_data_after_fin), FLAG(challenged), FLAG(unreachable), FLAG(acked_unseen),
     FLAG(foreign_reset_believed), FLAG(tls_alert_encrypted), BOTH(fin_seen, 0, 1),
-    NUMBER(protocol, 0, HTTP_PROTOCOL_OPAQUE), NUMBER(close_by, 0, BY_UNKNOWN),
+    NUMBER(protocol, 0, PROTOCOL_OPAQUE), NUMBER(close_by, 0, BY_UNKNOWN),
     NUMBER(close_how, 0, HOW_TIMEOUT), NUMBER(close_phase, 0, PHASE_UNKNOWN),
     BOTH(state, 0, TCP_STATES - 1), BOTH(rst_kind, 0, TCP_RESET_FOREIGN),
     NUMBER(fin_wait_2_by, -1, 1), NUMBER(reset_on_data_by, -1, 1), NUMBER(tls_alert_by, -1, 1),
@@ -98,7 +98,7 @@ static void turn(struct record *record, const struct knob *knob)
 static struct record make_record(unsigned changes)
 {
     struct record r = {
-        .open_seen = true, .established = true, .protocol = HTTP_PROTOCOL_HTTP1, .close_by = BY_SERVER,
+        .open_seen = true, .established = true, .protocol = PROTOCOL_HTTP1, .close_by = BY_SERVER,
         .close_how = HOW_FIN, .close_phase = PHASE_IDLE, .syn_answer = SYN_ANSWERED, .syns = { 1, 1 },
         .fin_wait_2_by = -1, .reset_on_data_by = -1, .tls_alert_by = -1, .silent_by = -1,
         .foreign_reset_by = -1, .overdue = NS_ABSENT, .longest_reuse_idle = NS_ABSENT,
@@ -117,7 +117,7 @@ static struct record make_record(unsigned changes)
 
 struct conversation {
     struct connection connection;
-    struct http_exchange before, exchange;
+    struct exchange before, exchange;
     struct exchange_facts facts;
 };
 
@@ -130,7 +130,7 @@ static void make_exchange(struct conversation *t, const struct record *record)
 {
     memset(t, 0, sizeof *t);
     unsigned one_in = 2 + below(20); /* from wild to nearly usual */
-    struct http_exchange *x = &t->exchange;
+    struct exchange *x = &t->exchange;
     x->request_seen = flipped(true, one_in);
     x->request_head = flipped(true, one_in);
     x->request_complete = flipped(true, one_in);
@@ -153,9 +153,9 @@ static void make_exchange(struct conversation *t, const struct record *record)
     x->request.first_ns = 2 * NS_PER_S;
     struct connection *c = &t->connection;
     c->open_seen = flipped(true, one_in);
-    c->http.stream[0].lost_bytes = flipped(false, one_in);
-    c->http.stream[1].mode = flipped(false, one_in) ? HTTP_MODE_LOST : HTTP_MODE_MESSAGES;
-    c->http.done = below(3) == 0 ? NULL : below(2) ? x : &t->before;
+    c->talk.stream[0].lost_bytes = flipped(false, one_in);
+    c->talk.stream[1].mode = flipped(false, one_in) ? MODE_LOST : MODE_MESSAGES;
+    c->talk.done = below(3) == 0 ? NULL : below(2) ? x : &t->before;
     c->tcp.end[0].syn_seen = c->tcp.end[1].syn_seen = true;
     connection_exchange(c, record, x, &t->facts);
 }

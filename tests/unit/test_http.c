@@ -22,8 +22,8 @@
 /* ---- one conversation, and what was understood of it --------------------------------------- */
 
 struct talk {
-    struct http_memory memory;
-    struct http_conn http;
+    struct conversation_memory memory;
+    struct conversation http;
     struct strbuf heard;
     size_t piece;      /* what an end sends is cut into pieces of that size */
     uint32_t seq[2];
@@ -31,7 +31,7 @@ struct talk {
     bool over[2];      /* the thread is lost: where it is found again depends on the pieces */
 };
 
-static void hear_span(struct talk *talk, const char *name, const struct http_span *span)
+static void hear_span(struct talk *talk, const char *name, const struct message_span *span)
 {
     strbuf_addf(&talk->heard, ", %s %u-%u ack %u frames %u-%u ns %lld-%lld\n", name, span->seq,
                 span->end_seq, span->ack, span->first_frame, span->last_frame,
@@ -39,12 +39,12 @@ static void hear_span(struct talk *talk, const char *name, const struct http_spa
 }
 
 /* How far a lost message was read depends on the pieces. */
-static void hear_exchange(struct talk *talk, const struct http_exchange *x)
+static void hear_exchange(struct talk *talk, const struct exchange *x)
 {
     strbuf_addf(&talk->heard, "%s host %s: method %u, status %u, %d interim, keep-alive %d;", x->target, x->host,
                 x->method, x->status, x->interim, x->keep_alive_timeout_s);
     if (x->request_head)
-        strbuf_addf(&talk->heard, " method %s;", http_exchange_method(x));
+        strbuf_addf(&talk->heard, " method %s;", exchange_method(x));
     strbuf_addf(&talk->heard, " via %s, %s;", x->request_via, x->response_via);
     strbuf_addf(&talk->heard, " seen %d%d, heads %d%d, complete %d%d, close %d%d, lost %d%d, upgraded %d\n",
                 x->request_seen, x->response_seen, x->request_head, x->response_head, x->request_complete,
@@ -64,7 +64,7 @@ static void hear_exchange(struct talk *talk, const struct http_exchange *x)
     }
 }
 
-static void on_exchange(void *context, struct http_conn *http, struct http_exchange *exchange)
+static void on_exchange(void *context, struct conversation *http, struct exchange *exchange)
 {
     (void)http;
     hear_exchange(context, exchange);
@@ -73,10 +73,10 @@ static void on_exchange(void *context, struct http_conn *http, struct http_excha
 static void talk_begin(struct talk *talk, size_t piece)
 {
     *talk = (struct talk){ .piece = piece, .seq = { 1000, 5000 } };
-    http_memory_init(&talk->memory, false, 1);
+    conversation_memory_init(&talk->memory, false, 1);
     talk->memory.complete = on_exchange;
     talk->memory.context = talk;
-    http_conn_init(&talk->http, CLIENT, false);
+    conversation_init(&talk->http, CLIENT, false);
 }
 
 /* bytes: NULL for a gap, which is one piece. */
@@ -88,7 +88,7 @@ static void say(struct talk *talk, unsigned from, const char *bytes, size_t leng
         .frame = ++talk->frame,
     };
     const uint8_t mode = talk->http.stream[from].mode;
-    talk->over[from] |= mode != HTTP_MODE_START && mode != HTTP_MODE_MESSAGES;
+    talk->over[from] |= mode != MODE_START && mode != MODE_MESSAGES;
     for (size_t at = 0; at < length && !talk->over[from]; at += chunk.length) {
         size_t piece = bytes != NULL && talk->piece < length - at ? talk->piece : length - at;
         /* A copy of its own, so that valgrind and ASan see what is read behind it. */
@@ -98,10 +98,10 @@ static void say(struct talk *talk, unsigned from, const char *bytes, size_t leng
         chunk.bytes = copy;
         chunk.length = (uint32_t)piece;
         chunk.seq = talk->seq[from] + (uint32_t)at;
-        http_input(&talk->http, &talk->memory, from, &chunk);
+        conversation_input(&talk->http, &talk->memory, from, &chunk);
         free(copy);
         const uint8_t now = talk->http.stream[from].mode;
-        talk->over[from] |= now != HTTP_MODE_MESSAGES && now != HTTP_MODE_START;
+        talk->over[from] |= now != MODE_MESSAGES && now != MODE_START;
     }
     talk->seq[from] += (uint32_t)length;
     strbuf_addf(&talk->heard, "%u: notes %u mode %u\n", from, talk->http.notes,
@@ -110,16 +110,16 @@ static void say(struct talk *talk, unsigned from, const char *bytes, size_t leng
 
 static void talk_end(struct talk *talk)
 {
-    struct http_conn *http = &talk->http;
+    struct conversation *http = &talk->http;
     for (unsigned from = 0; from < 2; from++)
-        http_finish(http, &talk->memory, from);
-    for (const struct http_exchange *x = http->first; x != NULL && http->protocol == HTTP_PROTOCOL_HTTP1; x = x->next)
+        conversation_finish(http, &talk->memory, from);
+    for (const struct exchange *x = http->first; x != NULL && http->protocol == PROTOCOL_HTTP1; x = x->next)
         hear_exchange(talk, x);
     strbuf_addf(&talk->heard, "%s %s: %u exchanges, %u requests, %u unsolicited, %u errors, %u outstanding\n",
                 http->server_software, http->client_software, http->exchanges, http->requests,
                 http->unsolicited, http->errors, http->outstanding);
-    http_conn_free(http, &talk->memory);
-    http_memory_free(&talk->memory);
+    conversation_free(http, &talk->memory);
+    conversation_memory_free(&talk->memory);
 }
 
 /* What the ends say, one after the other. */

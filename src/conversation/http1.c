@@ -1,4 +1,4 @@
-#include "conversation/http_conn.h"
+#include "conversation/conversation.h"
 
 #include <string.h>
 
@@ -9,9 +9,9 @@
 #include "conversation/plain_head.h"
 #include "conversation/start.h"
 
-void http_memory_init(struct http_memory *memory, bool show_query, size_t parts)
+void conversation_memory_init(struct conversation_memory *memory, bool show_query, size_t parts)
 {
-    slab_init(&memory->exchanges, sizeof(struct http_exchange));
+    slab_init(&memory->exchanges, sizeof(struct exchange));
     slab_init(&memory->starts, sizeof(struct http_start));
     parse_memory_init(memory);
     text_pool_init(&memory->texts);
@@ -19,7 +19,7 @@ void http_memory_init(struct http_memory *memory, bool show_query, size_t parts)
     memory->show_query = show_query;
 }
 
-void http_memory_free(struct http_memory *memory)
+void conversation_memory_free(struct conversation_memory *memory)
 {
     slab_free(&memory->exchanges);
     slab_free(&memory->parses);
@@ -29,25 +29,25 @@ void http_memory_free(struct http_memory *memory)
     intern_free(&memory->names);
 }
 
-void http_conn_init(struct http_conn *http, int client, bool mid_stream)
+void conversation_init(struct conversation *talk, int client, bool mid_stream)
 {
-    http->client = (int8_t)client;
-    http->mid_stream = mid_stream;
-    http->server_software = http->client_software = "";
+    talk->client = (int8_t)client;
+    talk->mid_stream = mid_stream;
+    talk->server_software = talk->client_software = "";
 }
 
 /* ---- where messages lie ---------------------------------------------------------------- */
 
-static struct http_span *span_of(struct http_stream *stream)
+static struct message_span *span_of(struct conversation_stream *stream)
 {
     if (stream->exchange == NULL)
         return NULL;
     return stream->is_request ? &stream->exchange->request : &stream->exchange->response;
 }
 
-static void span_begin(struct http_span *span, const struct tcp_chunk *chunk, uint32_t seq)
+static void span_begin(struct message_span *span, const struct tcp_chunk *chunk, uint32_t seq)
 {
-    *span = (struct http_span){
+    *span = (struct message_span){
         .seq = seq,
         .end_seq = seq,
         .ack = chunk->ack,
@@ -59,7 +59,7 @@ static void span_begin(struct http_span *span, const struct tcp_chunk *chunk, ui
 
 static void span_extend(const struct feeding *f, uint32_t end_seq)
 {
-    struct http_span *span = span_of(f->stream);
+    struct message_span *span = span_of(f->stream);
     if (span == NULL)
         return;
     span->end_seq = end_seq;
@@ -77,10 +77,10 @@ static void span_extend(const struct feeding *f, uint32_t end_seq)
 
 static void begin_request(const struct feeding *f, uint32_t seq)
 {
-    struct http_exchange *x = exchange_answered_already(f->http, seq);
-    f->stream->exchange = x != NULL ? x : exchange_new(f->http, f->memory);
-    f->http->requests++;
-    f->http->notes |= HTTP_NOTE_REQUEST;
+    struct exchange *x = exchange_answered_already(f->talk, seq);
+    f->stream->exchange = x != NULL ? x : exchange_new(f->talk, f->memory);
+    f->talk->requests++;
+    f->talk->notes |= NOTE_REQUEST;
     if (f->stream->exchange != NULL) {
         f->stream->exchange->request_seen = true;
         span_begin(&f->stream->exchange->request, f->chunk, seq);
@@ -90,20 +90,20 @@ static void begin_request(const struct feeding *f, uint32_t seq)
 /* After an interim response the final one belongs to the same exchange. */
 static void begin_response(const struct feeding *f, uint32_t seq)
 {
-    f->stream->exchange = exchange_answered_by(f->http, f->memory, f->chunk);
-    f->http->notes |= HTTP_NOTE_RESPONSE;
+    f->stream->exchange = exchange_answered_by(f->talk, f->memory, f->chunk);
+    f->talk->notes |= NOTE_RESPONSE;
     if (f->stream->exchange != NULL && !f->stream->exchange->response_seen) {
         f->stream->exchange->response_seen = true;
         span_begin(&f->stream->exchange->response, f->chunk, seq);
     }
 }
 
-static bool in_message(const struct http_stream *stream)
+static bool in_message(const struct conversation_stream *stream)
 {
     return stream->parse != NULL || stream->plain;
 }
 
-static bool message_ended(const struct http_stream *stream)
+static bool message_ended(const struct conversation_stream *stream)
 {
     return stream->plain ? stream->body_left == 0 : parse_ended(stream->parse);
 }
@@ -111,7 +111,7 @@ static bool message_ended(const struct http_stream *stream)
 /* What llhttp's callbacks do. Is there a body as framed? */
 static bool take_head(const struct feeding *f, const struct plain_head *head)
 {
-    struct http_exchange *x = f->stream->exchange;
+    struct exchange *x = f->stream->exchange;
     bool is_request = f->stream->is_request;
     if (x == NULL)
         return true;
@@ -121,7 +121,7 @@ static bool take_head(const struct feeding *f, const struct plain_head *head)
         head_take_target(&target, x, f->memory);
     }
     for (size_t i = 0; i < head->count; i++)
-        head_take_field(&head->fields[i], is_request, x, f->http, f->memory);
+        head_take_field(&head->fields[i], is_request, x, f->talk, f->memory);
     return framing_head(&head->framing, is_request, x, f->chunk) == HTTP_BODY_AS_FRAMED;
 }
 
@@ -129,9 +129,9 @@ static bool take_head(const struct feeding *f, const struct plain_head *head)
  * where llhttp has to read it, or there is no memory. */
 static size_t begin(const struct feeding *f, const uint8_t *bytes, size_t length, uint32_t seq)
 {
-    struct http_stream *stream = f->stream;
+    struct conversation_stream *stream = f->stream;
     struct plain_head head;
-    stream->is_request = f->http->client == (int)f->from;
+    stream->is_request = f->talk->client == (int)f->from;
     size_t read = plain_head_read(&head, bytes, length, stream->is_request);
     if (read == 0 && (stream->parse = parse_new(f->memory, stream->is_request)) == NULL)
         return 0;
@@ -152,7 +152,7 @@ static size_t begin(const struct feeding *f, const uint8_t *bytes, size_t length
 }
 
 /* The message is over, or nothing is known of it any more. */
-static void drop_message(struct http_stream *stream, struct http_memory *memory)
+static void drop_message(struct conversation_stream *stream, struct conversation_memory *memory)
 {
     if (stream->parse != NULL)
         parse_give(memory, stream->parse);
@@ -160,10 +160,10 @@ static void drop_message(struct http_stream *stream, struct http_memory *memory)
     stream->plain = false;
 }
 
-static void end_message(struct http_conn *http, struct http_memory *memory, unsigned from)
+static void end_message(struct conversation *talk, struct conversation_memory *memory, unsigned from)
 {
-    struct http_stream *stream = &http->stream[from];
-    struct http_exchange *x = stream->exchange;
+    struct conversation_stream *stream = &talk->stream[from];
+    struct exchange *x = stream->exchange;
     bool interim = stream->parse != NULL && stream->parse->interim;
     drop_message(stream, memory);
     stream->exchange = NULL;
@@ -176,18 +176,18 @@ static void end_message(struct http_conn *http, struct http_memory *memory, unsi
     if (interim)
         return;
     x->response_complete = true;
-    http->notes |= HTTP_NOTE_RESPONSE_COMPLETE;
+    talk->notes |= NOTE_RESPONSE_COMPLETE;
     if (x->upgraded) {
-        http->notes |= HTTP_NOTE_UPGRADE;
-        http->stream[0].mode = http->stream[1].mode = HTTP_MODE_TUNNEL;
+        talk->notes |= NOTE_UPGRADE;
+        talk->stream[0].mode = talk->stream[1].mode = MODE_TUNNEL;
     }
-    exchange_retire(http, memory, x);
+    exchange_retire(talk, memory, x);
 }
 
 static void lose_thread(const struct feeding *f)
 {
-    struct http_stream *stream = f->stream;
-    stream->mode = HTTP_MODE_LOST;
+    struct conversation_stream *stream = f->stream;
+    stream->mode = MODE_LOST;
     stream->lost_bytes = true;
     drop_message(stream, f->memory);
     if (stream->exchange == NULL)
@@ -199,24 +199,24 @@ static void lose_thread(const struct feeding *f)
     stream->exchange = NULL;
 }
 
-static void become_opaque(struct http_conn *http, struct http_memory *memory, enum http_protocol protocol)
+static void become_opaque(struct conversation *talk, struct conversation_memory *memory, enum protocol protocol)
 {
     for (int i = 0; i < 2; i++)
-        start_drop(&http->stream[i], memory);
-    http->protocol = (uint8_t)protocol;
-    http->stream[0].mode = http->stream[1].mode = HTTP_MODE_OPAQUE;
+        start_drop(&talk->stream[i], memory);
+    talk->protocol = (uint8_t)protocol;
+    talk->stream[0].mode = talk->stream[1].mode = MODE_OPAQUE;
 }
 
 /* llhttp refuses the bytes. Before the first message is read, this is not HTTP at all. */
 static void refuse(const struct feeding *f)
 {
-    struct http_conn *http = f->http;
-    http->errors++;
-    bool http_seen = http->exchanges > 0 || http->mid_stream || f->stream->parse->head_done ||
-                     (http->first != NULL && (http->first->request_head ||
-                                              http->first->response_head));
+    struct conversation *talk = f->talk;
+    talk->errors++;
+    bool http_seen = talk->exchanges > 0 || talk->mid_stream || f->stream->parse->head_done ||
+                     (talk->first != NULL && (talk->first->request_head ||
+                                              talk->first->response_head));
     if (!http_seen) {
-        become_opaque(http, f->memory, HTTP_PROTOCOL_OPAQUE);
+        become_opaque(talk, f->memory, PROTOCOL_OPAQUE);
         return;
     }
     lose_thread(f);
@@ -225,7 +225,7 @@ static void refuse(const struct feeding *f)
 /* Body bytes, or a gap of that length, of a message whose head was plain. */
 static void step_over(const struct feeding *f, uint64_t length)
 {
-    struct http_stream *stream = f->stream;
+    struct conversation_stream *stream = f->stream;
     stream->body_left -= length;
     if (length > 0 && stream->exchange != NULL)
         framing_body(stream->exchange, stream->is_request, length, f->chunk);
@@ -234,7 +234,7 @@ static void step_over(const struct feeding *f, uint64_t length)
 /* Feeds bytes of the current message; returns how many were used: fewer when it ended. */
 static size_t feed(struct feeding *f, const uint8_t *bytes, size_t length)
 {
-    struct http_stream *stream = f->stream;
+    struct conversation_stream *stream = f->stream;
     if (!stream->plain) {
         if (!parse_feed(f, bytes, &length))
             refuse(f);
@@ -249,17 +249,17 @@ static size_t feed(struct feeding *f, const uint8_t *bytes, size_t length)
 static void feed_messages(struct feeding *f)
 {
     const struct tcp_chunk *chunk = f->chunk;
-    struct http_stream *stream = f->stream;
+    struct conversation_stream *stream = f->stream;
     size_t at = 0;
-    while (at < chunk->length && stream->mode == HTTP_MODE_MESSAGES) {
+    while (at < chunk->length && stream->mode == MODE_MESSAGES) {
         if (!in_message(stream)) {
             /* RFC 9112 section 2.2: empty lines before a message are ignored. */
             while (at < chunk->length && (chunk->bytes[at] == '\r' || chunk->bytes[at] == '\n'))
                 at++;
             if (at == chunk->length)
                 return;
-            if (f->http->client == (int)f->from && f->http->outstanding >= HTTP_MAX_OUTSTANDING) {
-                f->http->errors++;
+            if (f->talk->client == (int)f->from && f->talk->outstanding >= HTTP_MAX_OUTSTANDING) {
+                f->talk->errors++;
                 lose_thread(f);
                 return;
             }
@@ -268,19 +268,19 @@ static void feed_messages(struct feeding *f)
                 return;
         }
         at += feed(f, chunk->bytes + at, chunk->length - at);
-        if (stream->mode != HTTP_MODE_MESSAGES)
+        if (stream->mode != MODE_MESSAGES)
             return;
         span_extend(f, chunk->seq + (uint32_t)at);
         if (message_ended(stream))
-            end_message(f->http, f->memory, f->from);
+            end_message(f->talk, f->memory, f->from);
     }
 }
 
 static void feed_gap(struct feeding *f)
 {
-    struct http_stream *stream = f->stream;
+    struct conversation_stream *stream = f->stream;
     const struct tcp_chunk *chunk = f->chunk;
-    const struct http_exchange *x = stream->exchange;
+    const struct exchange *x = stream->exchange;
     if (!in_message(stream) || x == NULL) {
         lose_thread(f);
         return;
@@ -301,7 +301,7 @@ static void feed_gap(struct feeding *f)
     span_extend(f, chunk->seq + (uint32_t)within);
     if (!message_ended(stream))
         return;
-    end_message(f->http, f->memory, f->from);
+    end_message(f->talk, f->memory, f->from);
     if (within < chunk->length)
         lose_thread(f); /* the next message began within the gap */
 }
@@ -309,10 +309,10 @@ static void feed_gap(struct feeding *f)
 /* ---- the connection -------------------------------------------------------------------- */
 
 /* The first bytes of a direction, or the first after the thread was lost. */
-static void start(struct http_conn *http, struct http_memory *memory, unsigned from, const struct tcp_chunk *chunk)
+static void start(struct conversation *talk, struct conversation_memory *memory, unsigned from, const struct tcp_chunk *chunk)
 {
-    struct http_stream *stream = &http->stream[from];
-    bool begun = stream->mode == HTTP_MODE_START && stream->start != NULL;
+    struct conversation_stream *stream = &talk->stream[from];
+    bool begun = stream->mode == MODE_START && stream->start != NULL;
     uint32_t empty = 0; /* empty lines before a message, RFC 9112 section 2.2 */
     while (!begun && empty < chunk->length && (chunk->bytes[empty] == '\r' || chunk->bytes[empty] == '\n'))
         empty++;
@@ -320,35 +320,35 @@ static void start(struct http_conn *http, struct http_memory *memory, unsigned f
         return;
     const uint8_t *bytes = chunk->bytes + empty;
     uint32_t length = chunk->length - empty;
-    if (http->client < 0) {
+    if (talk->client < 0) {
         bool request = detect_request(bytes, length), response = detect_response(bytes, length);
         if (request != response)
-            http->client = (int8_t)(request ? from : !from);
+            talk->client = (int8_t)(request ? from : !from);
     }
-    bool fits = http->client == (int)from ? detect_request(bytes, length) : detect_response(bytes, length);
-    bool lost = stream->mode == HTTP_MODE_LOST || http->mid_stream || stream->lost_bytes;
-    if (!fits && !lost && empty == 0 && http->client == (int)from) {
+    bool fits = talk->client == (int)from ? detect_request(bytes, length) : detect_response(bytes, length);
+    bool lost = stream->mode == MODE_LOST || talk->mid_stream || stream->lost_bytes;
+    if (!fits && !lost && empty == 0 && talk->client == (int)from) {
         enum detected detected = start_add(stream, memory, chunk);
         if (detected == DETECTED_PERHAPS)
             return;
         fits = detected == DETECTED_YES;
     }
-    if (http->client >= 0 && fits && (http->protocol == HTTP_PROTOCOL_NONE ||
-                                      http->protocol == HTTP_PROTOCOL_HTTP1)) {
-        http->protocol = HTTP_PROTOCOL_HTTP1;
-        stream->mode = HTTP_MODE_MESSAGES;
+    if (talk->client >= 0 && fits && (talk->protocol == PROTOCOL_NONE ||
+                                      talk->protocol == PROTOCOL_HTTP1)) {
+        talk->protocol = PROTOCOL_HTTP1;
+        stream->mode = MODE_MESSAGES;
         return;
     }
     start_drop(stream, memory);
-    enum http_protocol protocol = detect_protocol(chunk->bytes, chunk->length);
-    if (http->protocol == HTTP_PROTOCOL_NONE && protocol != HTTP_PROTOCOL_HTTP1 &&
-        (!lost || protocol != HTTP_PROTOCOL_OPAQUE)) {
-        become_opaque(http, memory, protocol);
+    enum protocol protocol = detect_protocol(chunk->bytes, chunk->length);
+    if (talk->protocol == PROTOCOL_NONE && protocol != PROTOCOL_HTTP1 &&
+        (!lost || protocol != PROTOCOL_OPAQUE)) {
+        become_opaque(talk, memory, protocol);
         return;
     }
-    if (!lost && http->protocol == HTTP_PROTOCOL_HTTP1)
-        http->errors++; /* the other end speaks HTTP, this one something else */
-    stream->mode = HTTP_MODE_LOST;
+    if (!lost && talk->protocol == PROTOCOL_HTTP1)
+        talk->errors++; /* the other end speaks HTTP, this one something else */
+    stream->mode = MODE_LOST;
 }
 
 /* What was kept of a request line that came in pieces. */
@@ -364,65 +364,65 @@ static void feed_start(const struct feeding *f)
     slab_give(&f->memory->starts, start);
 }
 
-void http_input(struct http_conn *http, struct http_memory *memory, unsigned from,
+void conversation_input(struct conversation *talk, struct conversation_memory *memory, unsigned from,
                 const struct tcp_chunk *chunk)
 {
-    struct http_stream *stream = &http->stream[from];
-    struct feeding feeding = { http, memory, stream, chunk, from };
-    if (http->protocol == HTTP_PROTOCOL_TLS) {
+    struct conversation_stream *stream = &talk->stream[from];
+    struct feeding feeding = { talk, memory, stream, chunk, from };
+    if (talk->protocol == PROTOCOL_TLS) {
         tls_input(&stream->tls, chunk);
     } else if (chunk->bytes == NULL) {
-        if (stream->mode == HTTP_MODE_MESSAGES) {
+        if (stream->mode == MODE_MESSAGES) {
             feed_gap(&feeding);
-        } else if (stream->mode == HTTP_MODE_START) {
+        } else if (stream->mode == MODE_START) {
             start_drop(stream, memory);
-            stream->mode = HTTP_MODE_LOST;
+            stream->mode = MODE_LOST;
             stream->lost_bytes = true;
         }
     } else {
-        if (stream->mode == HTTP_MODE_START || stream->mode == HTTP_MODE_LOST) {
-            bool begins = stream->mode == HTTP_MODE_START;
-            start(http, memory, from, chunk);
-            if (begins && stream->mode == HTTP_MODE_MESSAGES)
+        if (stream->mode == MODE_START || stream->mode == MODE_LOST) {
+            bool begins = stream->mode == MODE_START;
+            start(talk, memory, from, chunk);
+            if (begins && stream->mode == MODE_MESSAGES)
                 feed_start(&feeding);
         }
-        if (stream->mode == HTTP_MODE_MESSAGES)
+        if (stream->mode == MODE_MESSAGES)
             feed_messages(&feeding);
-        else if (http->protocol == HTTP_PROTOCOL_TLS)
+        else if (talk->protocol == PROTOCOL_TLS)
             tls_input(&stream->tls, chunk);
     }
 }
 
-void http_finish(struct http_conn *http, struct http_memory *memory, unsigned from)
+void conversation_finish(struct conversation *talk, struct conversation_memory *memory, unsigned from)
 {
-    struct http_stream *stream = &http->stream[from];
-    struct http_exchange *x = stream->exchange;
-    if (http->protocol == HTTP_PROTOCOL_TLS || !in_message(stream) || stream->is_request || x == NULL ||
+    struct conversation_stream *stream = &talk->stream[from];
+    struct exchange *x = stream->exchange;
+    if (talk->protocol == PROTOCOL_TLS || !in_message(stream) || stream->is_request || x == NULL ||
         !x->response_head ||
         !x->close_delimited)
         return;
-    end_message(http, memory, from);
+    end_message(talk, memory, from);
 }
 
-void http_end(struct http_conn *http, struct http_memory *memory)
+void conversation_end(struct conversation *talk, struct conversation_memory *memory)
 {
-    for (int i = 0; i < 2 && http->protocol == HTTP_PROTOCOL_NONE; i++)
-        if (http->stream[i].mode == HTTP_MODE_START && http->stream[i].start != NULL)
-            become_opaque(http, memory, HTTP_PROTOCOL_OPAQUE);
+    for (int i = 0; i < 2 && talk->protocol == PROTOCOL_NONE; i++)
+        if (talk->stream[i].mode == MODE_START && talk->stream[i].start != NULL)
+            become_opaque(talk, memory, PROTOCOL_OPAQUE);
 }
 
-void http_conn_free(struct http_conn *http, struct http_memory *memory)
+void conversation_free(struct conversation *talk, struct conversation_memory *memory)
 {
-    while (http->first != NULL) {
-        struct http_exchange *next = http->first->next;
-        exchange_give(memory, http->first);
-        http->first = next;
+    while (talk->first != NULL) {
+        struct exchange *next = talk->first->next;
+        exchange_give(memory, talk->first);
+        talk->first = next;
     }
-    if (http->done != NULL)
-        exchange_give(memory, http->done);
-    for (int i = 0; i < 2 && http->protocol != HTTP_PROTOCOL_TLS; i++) {
-        start_drop(&http->stream[i], memory);
-        drop_message(&http->stream[i], memory);
+    if (talk->done != NULL)
+        exchange_give(memory, talk->done);
+    for (int i = 0; i < 2 && talk->protocol != PROTOCOL_TLS; i++) {
+        start_drop(&talk->stream[i], memory);
+        drop_message(&talk->stream[i], memory);
     }
 }
 
@@ -431,7 +431,7 @@ const char *http_method_name(uint8_t method)
     return method == HTTP_METHOD_OWN ? NULL : llhttp_method_name((llhttp_method_t)method);
 }
 
-const char *http_exchange_method(const struct http_exchange *x)
+const char *exchange_method(const struct exchange *x)
 {
     return x->method == HTTP_METHOD_OWN ? x->own_method : http_method_name(x->method);
 }
@@ -450,7 +450,7 @@ bool http_method_is_idempotent(uint8_t method)
     return false;
 }
 
-const char *const http_protocol_names[] = {
+const char *const protocol_names[] = {
 #define VALUE(id, name) [id] = name,
 #include "conversation/protocols.def"
 #undef VALUE

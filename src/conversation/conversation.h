@@ -1,5 +1,5 @@
 /*
- * http_conn - the HTTP conversation on one connection: messages, and exchanges made of them.
+ * conversation - the HTTP conversation on one connection: messages, and exchanges made of them.
  *
  * Floor: http; uses base, decode and tcp (struct tcp_chunk). Messages (RFC 9112) whose head is plain
  * and comes in one piece are read at once, all others by llhttp; here they are paired, located (sequence
@@ -22,13 +22,13 @@
 #include "tcp/tcp_conn.h"
 
 /* What is spoken on the connection, from its first bytes. */
-enum http_protocol {
+enum protocol {
 #define VALUE(id, name) id,
 #include "conversation/protocols.def"
 #undef VALUE
 };
 
-extern const char *const http_protocol_names[]; /* NULL at the end */
+extern const char *const protocol_names[]; /* NULL at the end */
 
 /* Longer ones are cut; RFC 9110 section 4.1 recommends to support 8000 octets, a report needs
  * what tells requests apart. */
@@ -49,7 +49,7 @@ extern const char *const http_protocol_names[]; /* NULL at the end */
 #define HTTP_SPAN_BYTES (UINT32_C(1) << 30)
 
 /* Where a message lies. */
-struct http_span {
+struct message_span {
     uint32_t seq, end_seq;          /* first byte, and after the last byte seen so far */
     uint32_t ack;                   /* ACK number in its first segment; 0: unknown */
     uint32_t first_frame, last_frame;
@@ -58,7 +58,7 @@ struct http_span {
 };
 
 /* What stays of the complete exchange before another. */
-struct http_before {
+struct exchange_before {
     int64_t last_ns;     /* of its response */
     uint32_t end_seq;    /* likewise */
     bool seen;           /* there was one */
@@ -66,9 +66,9 @@ struct http_before {
     bool upgraded;
 };
 
-struct http_exchange {
-    struct http_exchange *next;     /* in order of the requests */
-    struct http_span request, response; /* valid if request_seen, response_seen */
+struct exchange {
+    struct exchange *next;     /* in order of the requests */
+    struct message_span request, response; /* valid if request_seen, response_seen */
     int64_t request_body;           /* Content-Length, -1: none */
     int64_t response_body;          /* Content-Length, -1: chunked, close-delimited or none */
     uint64_t response_body_seen;    /* body bytes, gaps included */
@@ -89,11 +89,11 @@ struct http_exchange {
     bool body_begun : 1;            /* valid with expect_continue, as is the next */
     bool body_answered : 1;         /* a response, interim or not, began before it */
     bool upgraded : 1;              /* 101, or 2xx to CONNECT */
-    bool settled : 1;               /* it was said to be (struct http_memory) */
+    bool settled : 1;               /* it was said to be (struct conversation_memory) */
     /* Bytes of it are missing in the capture, and where it ends is not known any more. (A gap
      * within a body of known length is bridged and does no harm.) */
     bool request_lost : 1, response_lost : 1;
-    struct http_before before;      /* valid if response_complete; else see http_before() */
+    struct exchange_before before;      /* valid if response_complete; else see exchange_before() */
     const char *target;             /* query and userinfo removed unless shown; "" if not known */
     const char *host;               /* "" if not known; kept as long as the memory */
     const char *own_method;         /* HTTP_METHOD_OWN: its name as sent; kept like host */
@@ -101,54 +101,54 @@ struct http_exchange {
                                                any; kept like host */
 };
 
-enum http_mode {
-    HTTP_MODE_START,    /* no byte yet */
-    HTTP_MODE_MESSAGES, /* read one after the other */
-    HTTP_MODE_LOST,     /* until a segment begins with a message */
-    HTTP_MODE_TUNNEL,   /* upgraded: not HTTP any more */
-    HTTP_MODE_OPAQUE,   /* never was */
+enum stream_mode {
+    MODE_START,    /* no byte yet */
+    MODE_MESSAGES, /* read one after the other */
+    MODE_LOST,     /* until a segment begins with a message */
+    MODE_TUNNEL,   /* upgraded: not HTTP any more */
+    MODE_OPAQUE,   /* never was */
 };
 
 struct http_parse; /* a message while llhttp reads it */
 struct http_start; /* first bytes that may become a request line (start.h) */
 
 /* One direction. */
-struct http_stream {
+struct conversation_stream {
     union { /* which one: the connection's protocol */
         struct {
             struct http_parse *parse;       /* of the current message; NULL: none, or it is plain */
-            struct http_exchange *exchange; /* that the current message belongs to, or NULL */
+            struct exchange *exchange; /* that the current message belongs to, or NULL */
             union {
                 uint64_t body_left;         /* of a plain message; UINT64_MAX: until the connection ends */
-                struct http_start *start;   /* HTTP_MODE_START: what came so far; NULL: nothing */
+                struct http_start *start;   /* MODE_START: what came so far; NULL: nothing */
             };
         };
         struct tls_stream tls;
     };
-    uint8_t mode;                   /* enum http_mode */
+    uint8_t mode;                   /* enum stream_mode */
     bool is_request;                /* the current message */
     bool plain;                     /* likewise: its head was read at once, and its body is only counted */
     bool lost_bytes;                /* a gap cost this direction the thread at least once */
 };
 
 /* What happened while the last segment was fed; the user clears it. */
-enum http_note {
-    HTTP_NOTE_REQUEST = 1 << 0,          /* its first byte */
-    HTTP_NOTE_RESPONSE = 1 << 1,
-    HTTP_NOTE_RESPONSE_COMPLETE = 1 << 2,
-    HTTP_NOTE_UPGRADE = 1 << 3,
+enum note {
+    NOTE_REQUEST = 1 << 0,          /* its first byte */
+    NOTE_RESPONSE = 1 << 1,
+    NOTE_RESPONSE_COMPLETE = 1 << 2,
+    NOTE_UPGRADE = 1 << 3,
 };
 
-struct http_conn {
-    struct http_stream stream[2];   /* by end of the TCP connection */
-    struct http_exchange *first, *last; /* without complete response, oldest first */
-    struct http_exchange *done;     /* the last complete one, or NULL */
+struct conversation {
+    struct conversation_stream stream[2];   /* by end of the TCP connection */
+    struct exchange *first, *last; /* without complete response, oldest first */
+    struct exchange *done;     /* the last complete one, or NULL */
     const char *server_software;    /* Server: of the last response; "" if not told */
     const char *client_software;    /* User-Agent: of the last request; "" if not told */
-    uint8_t protocol;               /* enum http_protocol */
+    uint8_t protocol;               /* enum protocol */
     int8_t client;                  /* which end sends requests; -1: not known */
     bool mid_stream;                /* the connection began before the capture */
-    uint16_t notes;                 /* enum http_note */
+    uint16_t notes;                 /* enum note */
     uint32_t exchanges;             /* with a complete final response */
     uint32_t requests;              /* begun */
     uint32_t unsolicited;           /* responses with no request outstanding */
@@ -159,7 +159,7 @@ struct http_conn {
 #define HTTP_RECENT_NAMES 64
 
 /* Shared by the connections of one analysis. */
-struct http_memory {
+struct conversation_memory {
     struct slab exchanges, parses, heads, starts;
     struct text_pool texts;  /* targets */
     struct intern names;     /* of hosts and software */
@@ -170,41 +170,41 @@ struct http_memory {
     bool show_query;
     bool failed;             /* memory ran out */
     /* Called for each exchange whose final response is complete; NULL: nobody asks. */
-    void (*complete)(void *context, struct http_conn *http, struct http_exchange *exchange);
+    void (*complete)(void *context, struct conversation *talk, struct exchange *exchange);
     /* Nothing of the exchange will change any more: its request, too, is complete or lost, or another exchange takes its
      * place. A last one that never came to this stays `done`, not settled. NULL: nobody asks. */
-    void (*settled)(void *context, struct http_conn *http, struct http_exchange *exchange);
+    void (*settled)(void *context, struct conversation *talk, struct exchange *exchange);
     void *context;
 };
 
 /* parts: this many share the limit on names. */
-void http_memory_init(struct http_memory *memory, bool show_query, size_t parts);
-void http_memory_free(struct http_memory *memory);
+void conversation_memory_init(struct conversation_memory *memory, bool show_query, size_t parts);
+void conversation_memory_free(struct conversation_memory *memory);
 
 /* client: the end that sent the SYN, or -1. */
-void http_conn_init(struct http_conn *http, int client, bool mid_stream);
+void conversation_init(struct conversation *talk, int client, bool mid_stream);
 
 /* The complete exchange before this one: when it is complete, and later. */
-struct http_before http_before(const struct http_conn *http, const struct http_exchange *exchange);
+struct exchange_before exchange_before(const struct conversation *talk, const struct exchange *exchange);
 
 /* The next payload bytes, or gap, of one end. */
-void http_input(struct http_conn *http, struct http_memory *memory, unsigned from,
+void conversation_input(struct conversation *talk, struct conversation_memory *memory, unsigned from,
                 const struct tcp_chunk *chunk);
 
 /* The end has sent its FIN, or nothing more will come: ends close-delimited bodies. */
-void http_finish(struct http_conn *http, struct http_memory *memory, unsigned from);
+void conversation_finish(struct conversation *talk, struct conversation_memory *memory, unsigned from);
 
 /* Nothing more will come of either end: what did not become a message was none. */
-void http_end(struct http_conn *http, struct http_memory *memory);
+void conversation_end(struct conversation *talk, struct conversation_memory *memory);
 
 /* Gives everything back to the memory. */
-void http_conn_free(struct http_conn *http, struct http_memory *memory);
+void conversation_free(struct conversation *talk, struct conversation_memory *memory);
 
 /* GET, POST, ...; NULL: a method of somebody's own, whose name only its exchange has */
 const char *http_method_name(uint8_t method);
 
 /* The method as it was sent; valid if request_head. */
-const char *http_exchange_method(const struct http_exchange *exchange);
+const char *exchange_method(const struct exchange *exchange);
 
 /* RFC 9110 section 9.2.2: repeating the request does no harm by definition. */
 bool http_method_is_idempotent(uint8_t method);

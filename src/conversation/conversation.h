@@ -1,24 +1,24 @@
 /*
- * conversation - the HTTP conversation on one connection: messages, and exchanges made of them.
+ * conversation - what is spoken on one connection, whatever it is: one interface.
  *
- * Floor: http; uses base, decode and tcp (struct tcp_chunk). Messages (RFC 9112) whose head is plain
- * and comes in one piece are read at once, all others by llhttp; here they are paired, located (sequence
- * numbers, frames, times) and kept while they matter: every exchange without a complete response, and the
- * last complete one.
+ * A conversation recognises its protocol from the first bytes of either end, in the middle of a connection too, takes chunks
+ * of both directions, and yields exchanges. Where they are framed, messages were read: paired, located (sequence numbers,
+ * frames, times), and kept while they matter: every exchange without a complete response, and the last complete one.
  *
- * Bodies are stepped over. A gap within a body is bridged; a gap in a head, or one that
- * swallowed a message's end, loses the thread until a segment begins with a message again.
+ * A protocol is a file with a struct protocol_ops (protocol.h) and a row in its table. Nobody outside of this folder looks
+ * into a conversation's streams and lists, or asks which protocol it is where a fact is meant.
+ *
  * Cookies, credentials and bodies are never stored.
  */
-#ifndef HANGUP_CONVERSATION_HTTP_CONN_H
-#define HANGUP_CONVERSATION_HTTP_CONN_H
+#ifndef HANGUP_CONVERSATION_CONVERSATION_H
+#define HANGUP_CONVERSATION_CONVERSATION_H
 
 #include <llhttp.h>
 
 #include "base/intern.h"
 #include "base/slab.h"
+#include "conversation/stream.h"
 #include "conversation/text_pool.h"
-#include "conversation/tls.h"
 #include "tcp/tcp_conn.h"
 
 /* What is spoken on the connection, from its first bytes. */
@@ -30,106 +30,8 @@ enum protocol {
 
 extern const char *const protocol_names[]; /* NULL at the end */
 
-/* Longer ones are cut; RFC 9110 section 4.1 recommends to support 8000 octets, a report needs
- * what tells requests apart. */
-#define HTTP_TARGET_BYTES 128
-#define HTTP_TOKEN_BYTES 48
-
-/* A method is any token (RFC 9110 section 9.1). The longest registered one has 17 letters; what is longer than
- * this is no method. */
-#define HTTP_METHOD_BYTES 32
-
-/* A method that llhttp does not list. */
-#define HTTP_METHOD_OWN UINT8_MAX
-
 /* More requests than this without a response are an attack; the thread is lost then. */
 #define HTTP_MAX_OUTSTANDING 1000
-
-/* Of a longer message, the begin is moved: what is asked is whether it lies before another number. */
-#define HTTP_SPAN_BYTES (UINT32_C(1) << 30)
-
-/* Where a message lies. */
-struct message_span {
-    uint32_t seq, end_seq;          /* first byte, and after the last byte seen so far */
-    uint32_t ack;                   /* ACK number in its first segment; 0: unknown */
-    uint32_t first_frame, last_frame;
-    uint16_t first_capture, last_capture;
-    int64_t first_ns, last_ns;
-};
-
-/* What stays of the complete exchange before another. */
-struct exchange_before {
-    int64_t last_ns;     /* of its response */
-    uint32_t end_seq;    /* likewise */
-    bool seen;           /* there was one */
-    bool response_close; /* it announced the close */
-    bool upgraded;
-};
-
-struct exchange {
-    struct exchange *next;     /* in order of the requests */
-    struct message_span request, response; /* valid if request_seen, response_seen */
-    int64_t request_body;           /* Content-Length, -1: none */
-    int64_t response_body;          /* Content-Length, -1: chunked, close-delimited or none */
-    uint64_t response_body_seen;    /* body bytes, gaps included */
-    int64_t body_wait_ns;           /* from the head's end to the body's first byte; the head's end until
-                                       then; negative: its first bytes were not captured */
-    uint16_t status;                /* of the final response; 0: none yet */
-    uint16_t interim;               /* number of 1xx responses */
-    uint8_t method;                 /* llhttp_method_t, or HTTP_METHOD_OWN */
-    int32_t keep_alive_timeout_s;   /* Keep-Alive: timeout= of the response; -1: none */
-    bool request_seen : 1, request_head : 1, request_complete : 1;
-    bool response_seen : 1;         /* first byte of any response, interim ones too */
-    bool response_head : 1, response_complete : 1; /* of the final response */
-    bool request_close : 1;         /* the request forbids reuse (RFC 9112 section 9.3) */
-    bool response_close : 1;        /* the response announces the close */
-    bool chunked : 1, close_delimited : 1; /* the response's framing */
-    bool event_stream : 1;          /* the response's media type is one that goes on for ever */
-    bool expect_continue : 1;
-    bool body_begun : 1;            /* valid with expect_continue, as is the next */
-    bool body_answered : 1;         /* a response, interim or not, began before it */
-    bool upgraded : 1;              /* 101, or 2xx to CONNECT */
-    bool settled : 1;               /* it was said to be (struct conversation_memory) */
-    /* Bytes of it are missing in the capture, and where it ends is not known any more. (A gap
-     * within a body of known length is bridged and does no harm.) */
-    bool request_lost : 1, response_lost : 1;
-    struct exchange_before before;      /* valid if response_complete; else see exchange_before() */
-    const char *target;             /* query and userinfo removed unless shown; "" if not known */
-    const char *host;               /* "" if not known; kept as long as the memory */
-    const char *own_method;         /* HTTP_METHOD_OWN: its name as sent; kept like host */
-    const char *request_via, *response_via; /* the proxy that sent it, as Via tells; "": it did not pass
-                                               any; kept like host */
-};
-
-enum stream_mode {
-    MODE_START,    /* no byte yet */
-    MODE_MESSAGES, /* read one after the other */
-    MODE_LOST,     /* until a segment begins with a message */
-    MODE_TUNNEL,   /* upgraded: not HTTP any more */
-    MODE_OPAQUE,   /* never was */
-};
-
-struct http_parse; /* a message while llhttp reads it */
-struct http_start; /* first bytes that may become a request line (start.h) */
-
-/* One direction. */
-struct conversation_stream {
-    union { /* which one: the connection's protocol */
-        struct {
-            struct http_parse *parse;       /* of the current message; NULL: none, or it is plain */
-            struct exchange *exchange; /* that the current message belongs to, or NULL */
-            union {
-                uint64_t body_left;         /* of a plain message; UINT64_MAX: until the connection ends */
-                struct http_start *start;   /* MODE_START: what came so far; NULL: nothing */
-            };
-        };
-        struct tls_stream tls;
-    };
-    uint8_t mode;                   /* enum stream_mode */
-    bool is_request;                /* the current message */
-    bool plain;                     /* likewise: its head was read at once, and its body is only counted */
-    bool lost_bytes;                /* a gap cost this direction the thread at least once */
-};
 
 /* What happened while the last segment was fed; the user clears it. */
 enum note {
@@ -140,9 +42,11 @@ enum note {
 };
 
 struct conversation {
-    struct conversation_stream stream[2];   /* by end of the TCP connection */
+    /* Private: see the functions below. */
+    struct conversation_stream stream[2]; /* by end of the TCP connection */
     struct exchange *first, *last; /* without complete response, oldest first */
-    struct exchange *done;     /* the last complete one, or NULL */
+    struct exchange *done;         /* the last complete one, or NULL */
+    /* Public. */
     const char *server_software;    /* Server: of the last response; "" if not told */
     const char *client_software;    /* User-Agent: of the last request; "" if not told */
     uint8_t protocol;               /* enum protocol */
@@ -184,6 +88,49 @@ void conversation_memory_free(struct conversation_memory *memory);
 /* client: the end that sent the SYN, or -1. */
 void conversation_init(struct conversation *talk, int client, bool mid_stream);
 
+/* The last exchange with a complete response; NULL: none. */
+static inline const struct exchange *conversation_done(const struct conversation *talk)
+{
+    return talk->done;
+}
+
+/* Of those without complete response, the oldest and the newest; NULL: none. */
+static inline const struct exchange *conversation_oldest(const struct conversation *talk)
+{
+    return talk->first;
+}
+
+static inline const struct exchange *conversation_newest(const struct conversation *talk)
+{
+    return talk->last;
+}
+
+/* All that are kept, one after the other: the last complete one, then those without complete response, oldest first.
+ * Begins with NULL, and ends so. */
+static inline const struct exchange *conversation_next(const struct conversation *talk, const struct exchange *exchange)
+{
+    if (exchange == NULL && talk->done != NULL)
+        return talk->done;
+    return exchange == NULL || exchange == talk->done ? talk->first : exchange->next;
+}
+
+/* Are its exchanges read, and not inferred, and is there anything to read? */
+bool conversation_is_framed(const struct conversation *talk);
+
+/* Did it become something else: 101 Switching Protocols, CONNECT? */
+bool conversation_is_tunnel(const struct conversation *talk);
+
+/* Does it read messages of this end right now? */
+bool conversation_reads(const struct conversation *talk, unsigned end);
+
+/* Has a gap cost this direction the thread at least once? And is it lost, now or once? */
+bool conversation_had_gap(const struct conversation *talk, unsigned end);
+bool conversation_is_lost(const struct conversation *talk, unsigned end);
+
+/* What is known of a TLS handshake; client: the end that began it. missing: the capture does not show all of the
+ * connection. */
+struct tls_outcome conversation_tls(const struct conversation *talk, unsigned client, bool missing);
+
 /* The complete exchange before this one: when it is complete, and later. */
 struct exchange_before exchange_before(const struct conversation *talk, const struct exchange *exchange);
 
@@ -199,14 +146,5 @@ void conversation_end(struct conversation *talk, struct conversation_memory *mem
 
 /* Gives everything back to the memory. */
 void conversation_free(struct conversation *talk, struct conversation_memory *memory);
-
-/* GET, POST, ...; NULL: a method of somebody's own, whose name only its exchange has */
-const char *http_method_name(uint8_t method);
-
-/* The method as it was sent; valid if request_head. */
-const char *exchange_method(const struct exchange *exchange);
-
-/* RFC 9110 section 9.2.2: repeating the request does no harm by definition. */
-bool http_method_is_idempotent(uint8_t method);
 
 #endif

@@ -2,8 +2,6 @@
 
 #include <string.h>
 
-#define HTTP2_PREFACE "PRI * HTTP/2.0\r\n" /* RFC 9113 section 3.4 */
-
 static const char *const methods[] = {
 #define METHOD(number, name, string) #string,
     HTTP_METHOD_MAP(METHOD)
@@ -79,17 +77,4 @@ bool detect_request(const uint8_t *bytes, size_t length)
 bool detect_response(const uint8_t *bytes, size_t length)
 {
     return length > 0 && common_prefix(bytes, length, "HTTP/1.", 7);
-}
-
-enum protocol detect_protocol(const uint8_t *bytes, size_t length)
-{
-    /* A TLS record: handshake (22), version 3.x (RFC 8446 section 5.1); as far as it is there. */
-    if (length >= 1 && bytes[0] == 22 && (length < 2 || bytes[1] == 3) &&
-        (length < 3 || bytes[2] <= 4))
-        return PROTOCOL_TLS;
-    if (length >= 4 && common_prefix(bytes, length, HTTP2_PREFACE, strlen(HTTP2_PREFACE)))
-        return PROTOCOL_HTTP2;
-    if (detect_request(bytes, length) || detect_response(bytes, length))
-        return PROTOCOL_HTTP1;
-    return PROTOCOL_OPAQUE;
 }

@@ -20,7 +20,4 @@ enum detected detect_request_line(const uint8_t *bytes, size_t length);
 /* May the byte be part of a method: a token (RFC 9110 section 5.6.2)? */
 bool detect_is_token(uint8_t byte);
 
-/* What the first bytes of a connection say; HTTP1 for both of the above. */
-enum protocol detect_protocol(const uint8_t *bytes, size_t length);
-
 #endif

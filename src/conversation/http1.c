@@ -1,5 +1,8 @@
-#include "conversation/conversation.h"
-
+/*
+ * http1 - HTTP/1.0 and 1.1 (RFC 9112). Messages whose head is plain and comes in one piece are read at once, all others by
+ * llhttp. Bodies are stepped over. A gap within a body is bridged; a gap in a head, or one that swallowed a message's end,
+ * loses the thread until a segment begins with a message again.
+ */
 #include <string.h>
 
 #include "base/seq.h"
@@ -7,34 +10,8 @@
 #include "conversation/exchanges.h"
 #include "conversation/parse.h"
 #include "conversation/plain_head.h"
+#include "conversation/protocol.h"
 #include "conversation/start.h"
-
-void conversation_memory_init(struct conversation_memory *memory, bool show_query, size_t parts)
-{
-    slab_init(&memory->exchanges, sizeof(struct exchange));
-    slab_init(&memory->starts, sizeof(struct http_start));
-    parse_memory_init(memory);
-    text_pool_init(&memory->texts);
-    intern_init(&memory->names, INTERN_MAX_TEXTS / parts);
-    memory->show_query = show_query;
-}
-
-void conversation_memory_free(struct conversation_memory *memory)
-{
-    slab_free(&memory->exchanges);
-    slab_free(&memory->parses);
-    slab_free(&memory->heads);
-    slab_free(&memory->starts);
-    text_pool_free(&memory->texts);
-    intern_free(&memory->names);
-}
-
-void conversation_init(struct conversation *talk, int client, bool mid_stream)
-{
-    talk->client = (int8_t)client;
-    talk->mid_stream = mid_stream;
-    talk->server_software = talk->client_software = "";
-}
 
 /* ---- where messages lie ---------------------------------------------------------------- */
 
@@ -199,14 +176,6 @@ static void lose_thread(const struct feeding *f)
     stream->exchange = NULL;
 }
 
-static void become_opaque(struct conversation *talk, struct conversation_memory *memory, enum protocol protocol)
-{
-    for (int i = 0; i < 2; i++)
-        start_drop(&talk->stream[i], memory);
-    talk->protocol = (uint8_t)protocol;
-    talk->stream[0].mode = talk->stream[1].mode = MODE_OPAQUE;
-}
-
 /* llhttp refuses the bytes. Before the first message is read, this is not HTTP at all. */
 static void refuse(const struct feeding *f)
 {
@@ -216,7 +185,7 @@ static void refuse(const struct feeding *f)
                      (talk->first != NULL && (talk->first->request_head ||
                                               talk->first->response_head));
     if (!http_seen) {
-        become_opaque(talk, f->memory, PROTOCOL_OPAQUE);
+        conversation_become(talk, f->memory, PROTOCOL_OPAQUE);
         return;
     }
     lose_thread(f);
@@ -340,10 +309,10 @@ static void start(struct conversation *talk, struct conversation_memory *memory,
         return;
     }
     start_drop(stream, memory);
-    enum protocol protocol = detect_protocol(chunk->bytes, chunk->length);
+    enum protocol protocol = protocol_recognise(chunk->bytes, chunk->length);
     if (talk->protocol == PROTOCOL_NONE && protocol != PROTOCOL_HTTP1 &&
         (!lost || protocol != PROTOCOL_OPAQUE)) {
-        become_opaque(talk, memory, protocol);
+        conversation_become(talk, memory, protocol);
         return;
     }
     if (!lost && talk->protocol == PROTOCOL_HTTP1)
@@ -364,14 +333,12 @@ static void feed_start(const struct feeding *f)
     slab_give(&f->memory->starts, start);
 }
 
-void conversation_input(struct conversation *talk, struct conversation_memory *memory, unsigned from,
-                const struct tcp_chunk *chunk)
+static void input(struct conversation *talk, struct conversation_memory *memory, unsigned from,
+                  const struct tcp_chunk *chunk)
 {
     struct conversation_stream *stream = &talk->stream[from];
     struct feeding feeding = { talk, memory, stream, chunk, from };
-    if (talk->protocol == PROTOCOL_TLS) {
-        tls_input(&stream->tls, chunk);
-    } else if (chunk->bytes == NULL) {
+    if (chunk->bytes == NULL) {
         if (stream->mode == MODE_MESSAGES) {
             feed_gap(&feeding);
         } else if (stream->mode == MODE_START) {
@@ -379,80 +346,43 @@ void conversation_input(struct conversation *talk, struct conversation_memory *m
             stream->mode = MODE_LOST;
             stream->lost_bytes = true;
         }
-    } else {
-        if (stream->mode == MODE_START || stream->mode == MODE_LOST) {
-            bool begins = stream->mode == MODE_START;
-            start(talk, memory, from, chunk);
-            if (begins && stream->mode == MODE_MESSAGES)
-                feed_start(&feeding);
-        }
-        if (stream->mode == MODE_MESSAGES)
-            feed_messages(&feeding);
-        else if (talk->protocol == PROTOCOL_TLS)
-            tls_input(&stream->tls, chunk);
+        return;
     }
+    if (stream->mode == MODE_START || stream->mode == MODE_LOST) {
+        bool begins = stream->mode == MODE_START;
+        start(talk, memory, from, chunk);
+        if (begins && stream->mode == MODE_MESSAGES)
+            feed_start(&feeding);
+    }
+    if (stream->mode == MODE_MESSAGES)
+        feed_messages(&feeding);
 }
 
-void conversation_finish(struct conversation *talk, struct conversation_memory *memory, unsigned from)
+static void finish(struct conversation *talk, struct conversation_memory *memory, unsigned from)
 {
     struct conversation_stream *stream = &talk->stream[from];
     struct exchange *x = stream->exchange;
-    if (talk->protocol == PROTOCOL_TLS || !in_message(stream) || stream->is_request || x == NULL ||
+    if (!in_message(stream) || stream->is_request || x == NULL ||
         !x->response_head ||
         !x->close_delimited)
         return;
     end_message(talk, memory, from);
 }
 
-void conversation_end(struct conversation *talk, struct conversation_memory *memory)
+static void drop(struct conversation *talk, struct conversation_memory *memory)
 {
-    for (int i = 0; i < 2 && talk->protocol == PROTOCOL_NONE; i++)
-        if (talk->stream[i].mode == MODE_START && talk->stream[i].start != NULL)
-            become_opaque(talk, memory, PROTOCOL_OPAQUE);
-}
-
-void conversation_free(struct conversation *talk, struct conversation_memory *memory)
-{
-    while (talk->first != NULL) {
-        struct exchange *next = talk->first->next;
-        exchange_give(memory, talk->first);
-        talk->first = next;
-    }
-    if (talk->done != NULL)
-        exchange_give(memory, talk->done);
-    for (int i = 0; i < 2 && talk->protocol != PROTOCOL_TLS; i++) {
+    for (int i = 0; i < 2; i++) {
         start_drop(&talk->stream[i], memory);
         drop_message(&talk->stream[i], memory);
     }
 }
 
-const char *http_method_name(uint8_t method)
+static bool recognises(const uint8_t *bytes, size_t length)
 {
-    return method == HTTP_METHOD_OWN ? NULL : llhttp_method_name((llhttp_method_t)method);
+    return detect_request(bytes, length) || detect_response(bytes, length);
 }
 
-const char *exchange_method(const struct exchange *x)
-{
-    return x->method == HTTP_METHOD_OWN ? x->own_method : http_method_name(x->method);
-}
+const struct protocol_ops http1_ops = { recognises, input, finish, drop, true };
 
-bool http_method_is_idempotent(uint8_t method)
-{
-    switch (method) {
-    case HTTP_GET:
-    case HTTP_HEAD:
-    case HTTP_PUT:
-    case HTTP_DELETE:
-    case HTTP_OPTIONS:
-    case HTTP_TRACE:
-        return true;
-    }
-    return false;
-}
-
-const char *const protocol_names[] = {
-#define VALUE(id, name) [id] = name,
-#include "conversation/protocols.def"
-#undef VALUE
-    NULL,
-};
+/* HTTP/1 is looked for first: it tells who is the client, and may have to wait for the rest of a line. */
+const struct protocol_ops http1_undecided_ops = { NULL, input, NULL, drop, false };

@@ -1,4 +1,4 @@
-#include "conversation/tls.h"
+#include "conversation/protocol.h"
 
 #include <stddef.h>
 
@@ -93,12 +93,12 @@ void tls_input(struct tls_stream *s, const struct tcp_chunk *chunk)
     }
 }
 
-bool tls_encrypted_alert(const struct tls_stream *s)
+static bool tls_encrypted_alert(const struct tls_stream *s)
 {
     return s->has_encrypted_alert || (s->data && !s->more_than_alert);
 }
 
-enum tls_handshake tls_handshake(const struct tls_stream *client, const struct tls_stream *server)
+static enum tls_handshake tls_handshake(const struct tls_stream *client, const struct tls_stream *server)
 {
     /* TLS 1.2: both Finished. TLS 1.3: the client's Finished, or early data. */
     if ((client->finished && server->finished) || client->more_than_alert)
@@ -107,6 +107,43 @@ enum tls_handshake tls_handshake(const struct tls_stream *client, const struct t
         return TLS_HANDSHAKE_UNKNOWN;
     return TLS_HANDSHAKE_INCOMPLETE;
 }
+
+struct tls_outcome tls_outcome(const struct tls_stream *client, const struct tls_stream *server, bool missing)
+{
+    struct tls_outcome o = { .handshake = tls_handshake(client, server), .alert_by = -1 };
+    if (missing && o.handshake == TLS_HANDSHAKE_INCOMPLETE)
+        o.handshake = TLS_HANDSHAKE_UNKNOWN;
+    o.answer = server->foreign                      ? TLS_ANSWER_OTHER
+               : server->hello || server->has_alert ? TLS_ANSWER_TLS
+               : missing || server->lost            ? TLS_ANSWER_UNKNOWN
+                                                    : TLS_ANSWER_NONE;
+    if (o.handshake != TLS_HANDSHAKE_INCOMPLETE)
+        return o;
+    /* In the clear before encrypted: an end may answer the other's alert with a close_notify. */
+    if (server->has_alert || client->has_alert) {
+        o.alert_by = server->has_alert;
+        o.alert = server->has_alert ? server->alert : client->alert;
+    } else if (server->hello && tls_encrypted_alert(client)) {
+        o.alert_by = 0;
+        o.alert_encrypted = true;
+    }
+    return o;
+}
+
+static void input(struct conversation *talk, struct conversation_memory *memory, unsigned from,
+                  const struct tcp_chunk *chunk)
+{
+    (void)memory;
+    tls_input(&talk->stream[from].tls, chunk);
+}
+
+/* A record: handshake (22), version 3.x (RFC 8446 section 5.1); as far as it is there. */
+static bool recognises(const uint8_t *bytes, size_t length)
+{
+    return length >= 1 && bytes[0] == 22 && (length < 2 || bytes[1] == 3) && (length < 3 || bytes[2] <= 4);
+}
+
+const struct protocol_ops tls_ops = { recognises, input, NULL, NULL, false };
 
 const char *tls_alert_name(uint8_t description)
 {

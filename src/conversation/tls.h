@@ -36,15 +36,22 @@ struct tls_stream {
 enum tls_handshake { TLS_HANDSHAKE_NONE, TLS_HANDSHAKE_UNKNOWN, TLS_HANDSHAKE_COMPLETE,
                      TLS_HANDSHAKE_INCOMPLETE };
 
+/* What the server sent upon the client's first record. */
+enum tls_answer { TLS_ANSWER_NONE, TLS_ANSWER_TLS, TLS_ANSWER_OTHER, TLS_ANSWER_UNKNOWN };
+
+struct tls_outcome {
+    enum tls_handshake handshake;
+    enum tls_answer answer;
+    int8_t alert_by;      /* who ended the handshake with an alert: 0 the client, 1 the server, -1 nobody */
+    uint8_t alert;        /* its description, unless encrypted */
+    bool alert_encrypted;
+};
+
+/* missing: the capture does not show all of the connection. */
+struct tls_outcome tls_outcome(const struct tls_stream *client, const struct tls_stream *server, bool missing);
+
 /* The next bytes, or gap, of one direction. */
 void tls_input(struct tls_stream *stream, const struct tcp_chunk *chunk);
-
-/* How far the handshake came. Where an end has sent what can only follow the handshake, it is
- * complete, whatever the capture missed. */
-enum tls_handshake tls_handshake(const struct tls_stream *client, const struct tls_stream *server);
-
-/* Was this end's encrypted record an alert that ended the handshake? */
-bool tls_encrypted_alert(const struct tls_stream *stream);
 
 /* "unknown_ca", ... (RFC 8446 section 6.2 and earlier ones); NULL: nobody assigned it. */
 const char *tls_alert_name(uint8_t description);

@@ -42,9 +42,6 @@ enum syn_answer {
     SYN_ANSWER_MAY_COME, /* the capture ended too early */
 };
 
-/* What the server sent upon a TLS ClientHello. */
-enum tls_answer { TLS_ANSWER_NONE, TLS_ANSWER_TLS, TLS_ANSWER_OTHER, TLS_ANSWER_UNKNOWN };
-
 /* By value, NULL at the end, and NULL for those that have no name: nobody; open; not closed, unknown. */
 extern const char *const close_by_names[], *const close_how_names[], *const close_phase_names[];
 extern const char *const end_role_names[];

@@ -173,13 +173,13 @@ static void judge_exchanges(struct engine *engine, const struct connection *c, s
                             const struct rule_set_bits *rules)
 {
     /* A settled exchange was judged then, unless the rule is about the close as well. */
-    const struct exchange *done = c->talk.done;
+    const struct exchange *done = conversation_done(&c->talk);
     struct rule_set_bits late = *rules;
     for (size_t word = 0; done != NULL && done->settled && word < RULE_WORDS; word++)
         late.words[word] &= ~engine->early_rules.words[word];
     if (done != NULL && !is_empty(&late))
         judge_exchange(engine, c, record, done, late);
-    for (const struct exchange *x = c->talk.first; x != NULL; x = x->next)
+    for (const struct exchange *x = conversation_oldest(&c->talk); x != NULL; x = x->next)
         judge_exchange(engine, c, record, x, *rules);
 }
 

@@ -28,14 +28,12 @@ bool usual_connection(const struct record *r)
 /* Nothing of the conversation was missed so far. */
 static bool is_followed(const struct connection *c)
 {
-    const struct conversation_stream *streams = c->talk.stream;
-    return c->open_seen && !streams[0].lost_bytes && !streams[1].lost_bytes &&
-           streams[0].mode != MODE_LOST && streams[1].mode != MODE_LOST;
+    return c->open_seen && !conversation_is_lost(&c->talk, 0) && !conversation_is_lost(&c->talk, 1);
 }
 
 bool usual_exchange(const struct connection *c, const struct exchange *x)
 {
-    const struct exchange *done = c->talk.done; /* the one before it, or itself */
+    const struct exchange *done = conversation_done(&c->talk); /* the one before it, or itself */
     return x->request_complete && x->response_complete && x->request_seen && x->request_head &&
            x->response_seen && x->response_head && !x->expect_continue && x->interim == 0 &&
            x->keep_alive_timeout_s < 0 && is_followed(c) &&

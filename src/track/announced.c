@@ -17,12 +17,12 @@ static int64_t earlier(int64_t ns, const struct mark *mark)
 
 void fill_overdue(const struct connection *c, unsigned client, int64_t end_ns, struct record *r)
 {
-    const struct exchange *done = c->talk.done, *first = c->talk.first;
+    const struct exchange *done = conversation_done(&c->talk), *first = conversation_oldest(&c->talk);
     r->overdue = NS_ABSENT;
     const struct exchange *x = done != NULL && owes_close(done)     ? done
                                     : first != NULL && owes_close(first) ? first
                                                                          : NULL;
-    if (c->talk.protocol != PROTOCOL_HTTP1)
+    if (!conversation_is_framed(&c->talk))
         return;
     int64_t until = end_ns;
     for (int e = 0; e < 2; e++)

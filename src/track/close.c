@@ -82,26 +82,25 @@ static enum close_phase phase_of(const struct connection *c, const struct view *
         bool silent = end0->payload_bytes + end1->payload_bytes == 0;
         return started && silent ? PHASE_FRESH : PHASE_UNKNOWN;
     }
-    if (talk->protocol != PROTOCOL_HTTP1)
+    if (!conversation_is_framed(talk))
         return PHASE_UNKNOWN;
-    if (talk->stream[0].mode == MODE_TUNNEL)
+    if (conversation_is_tunnel(talk))
         return PHASE_TUNNEL;
-    const struct exchange *last = talk->done, *open = NULL;
-    for (const struct exchange *x = talk->first; x != NULL; x = x->next) {
+    const struct exchange *done = conversation_done(talk), *last = done, *open = NULL;
+    for (const struct exchange *x = conversation_oldest(talk); x != NULL; x = x->next) {
         if (!sees_request_start(v, x) || unasked_and_later(c, v, x))
             continue;
         last = x;
         if (open == NULL && !sees_response_end(v, x))
             open = x;
     }
-    if (open == NULL && talk->done != NULL && !sees_response_end(v, talk->done) &&
-        !unasked_and_later(c, v, talk->done))
-        open = talk->done;
+    if (open == NULL && done != NULL && !sees_response_end(v, done) && !unasked_and_later(c, v, done))
+        open = done;
     if (open != NULL) {
         if (!sees_request_end(v, open))
             return PHASE_REQUEST;
         /* After an announced close nothing more is answered (RFC 9112 section 9.6). */
-        if (talk->done != NULL && talk->done != open && talk->done->response_close)
+        if (done != NULL && done != open && done->response_close)
             return PHASE_DONE;
         return sees_response_start(v, open) ? PHASE_RESPONSE : PHASE_WAITING;
     }
@@ -124,8 +123,7 @@ static void durations(const struct connection *c, const struct view *v, int64_t 
     const struct conversation *talk = &c->talk;
     int64_t request = NS_ABSENT, response = NS_ABSENT, activity = NS_ABSENT;
     bool had_all = true; /* the closing end, of the activity */
-    for (const struct exchange *x = talk->done != NULL ? talk->done : talk->first; x != NULL;
-         x = x == talk->done ? talk->first : x->next) {
+    for (const struct exchange *x = NULL; (x = conversation_next(talk, x)) != NULL;) {
         if (!sees_request_start(v, x))
             continue;
         if (x->request_seen) {
@@ -143,7 +141,7 @@ static void durations(const struct connection *c, const struct view *v, int64_t 
             had_all = sees_response_end(v, x);
         }
     }
-    if (talk->protocol != PROTOCOL_HTTP1 && c->closing != NULL)
+    if (!conversation_is_framed(talk) && c->closing != NULL)
         for (int i = 0; i < 2; i++)
             if (c->closing->data_at_close[i] > activity)
                 activity = c->closing->data_at_close[i];
@@ -171,22 +169,19 @@ static bool lost_thread(const struct connection *c)
     /* Its start was captured but for the SYN or the SYN-ACK: what that end sent until it was first seen
      * is missing, and nobody knows how much. */
     bool start_missing = c->open_seen && (!c->tcp.end[0].syn_seen || !c->tcp.end[1].syn_seen);
-    return talk->protocol == PROTOCOL_HTTP1 &&
-           (start_missing || talk->stream[0].lost_bytes || talk->stream[1].lost_bytes ||
-            talk->stream[0].mode == MODE_LOST || talk->stream[1].mode == MODE_LOST);
+    return conversation_is_framed(talk) &&
+           (start_missing || conversation_is_lost(talk, 0) || conversation_is_lost(talk, 1));
 }
 
 static bool lost_requests(const struct connection *c, unsigned client)
 {
-    const struct conversation_stream *asked = &c->talk.stream[client];
-    return asked->lost_bytes || asked->mode == MODE_LOST || !c->tcp.end[client].syn_seen;
+    return conversation_is_lost(&c->talk, client) || !c->tcp.end[client].syn_seen;
 }
 
 static uint16_t unsolicited_status(const struct conversation *talk)
 {
     uint16_t status = 0;
-    for (const struct exchange *x = talk->done != NULL ? talk->done : talk->first; x != NULL;
-         x = x == talk->done ? talk->first : x->next)
+    for (const struct exchange *x = NULL; (x = conversation_next(talk, x)) != NULL;)
         if (!x->request_seen && x->response_head)
             status = x->status;
     return status;
@@ -197,10 +192,10 @@ static uint16_t unsolicited_status(const struct conversation *talk)
 static bool half_closed(const struct connection *c, unsigned client, const struct record *r)
 {
     const struct tcp_end *end = &c->tcp.end[client];
-    const struct exchange *x = c->talk.done;
+    const struct exchange *x = conversation_done(&c->talk);
     return (r->close_by == BY_CLIENT || r->close_by == BY_BOTH) && r->close_how == HOW_FIN &&
            end->resets == 0 && x != NULL &&
-           c->talk.first == NULL && seq_lt(end->fin_ack, x->response.end_seq) &&
+           conversation_oldest(&c->talk) == NULL && seq_lt(end->fin_ack, x->response.end_seq) &&
            seq_lt(end->fin_ack, end->ack);
 }
 
@@ -297,7 +292,7 @@ static void fill_marks(const struct connection *c, unsigned client, struct recor
     if (c->closing != NULL)
         m[MARK_DATA_INTO_CLOSED] = c->closing->offender;
     /* The oldest request without complete response is the one that a close can have hurt. */
-    const struct exchange *x = c->talk.first != NULL ? c->talk.first : c->talk.done;
+    const struct exchange *x = conversation_oldest(&c->talk) != NULL ? conversation_oldest(&c->talk) : conversation_done(&c->talk);
     if (x != NULL && x->request_seen) {
         m[MARK_REQUEST] = (struct mark){ x->request.first_ns, x->request.first_frame,
                                          x->request.first_capture };
@@ -310,7 +305,7 @@ static void fill_marks(const struct connection *c, unsigned client, struct recor
         m[MARK_RESPONSE_END] = (struct mark){ x->response.last_ns, x->response.last_frame,
                                               x->response.last_capture };
     }
-    const struct exchange *done = c->talk.done;
+    const struct exchange *done = conversation_done(&c->talk);
     if (done != NULL)
         m[MARK_LAST_RESPONSE] = (struct mark){ done->response.last_ns, done->response.last_frame,
                                                done->response.last_capture };
@@ -332,41 +327,19 @@ static enum syn_answer syn_answer(const struct connection *c, unsigned client, i
 
 static void fill_tls(const struct connection *c, unsigned client, struct record *r)
 {
-    const struct conversation_stream *streams[] = { &c->talk.stream[client], &c->talk.stream[!client] };
-    r->tls_alert_by = -1;
-    if (c->talk.protocol != PROTOCOL_TLS)
-        return;
-    const struct tls_stream *server = &streams[ROLE_SERVER]->tls;
-    /* Before a handshake in mid-stream something else went by: a proxy's CONNECT, STARTTLS. */
-    bool missing = !c->open_seen || r->one_sided || streams[0]->lost_bytes || streams[1]->lost_bytes;
-    enum tls_handshake handshake = tls_handshake(&streams[ROLE_CLIENT]->tls, server);
-    if (missing && handshake == TLS_HANDSHAKE_INCOMPLETE)
-        handshake = TLS_HANDSHAKE_UNKNOWN;
-    r->tls_handshake = (uint8_t)handshake;
-    r->tls_answer = server->foreign                             ? TLS_ANSWER_OTHER
-                    : server->hello || server->has_alert        ? TLS_ANSWER_TLS
-                    : missing || server->lost                   ? TLS_ANSWER_UNKNOWN
-                                                                : TLS_ANSWER_NONE;
-    if (handshake != TLS_HANDSHAKE_INCOMPLETE)
-        return;
-    /* In the clear before encrypted: an end may answer the other's alert with a close_notify. */
-    for (int role = 1; role >= 0 && r->tls_alert_by < 0; role--)
-        if (streams[role]->tls.has_alert) {
-            r->tls_alert_by = (int8_t)role;
-            r->tls_alert = streams[role]->tls.alert;
-        }
-    if (r->tls_alert_by < 0 && server->hello && tls_encrypted_alert(&streams[ROLE_CLIENT]->tls)) {
-        r->tls_alert_by = ROLE_CLIENT;
-        r->tls_alert_encrypted = true;
-    }
+    struct tls_outcome tls = conversation_tls(&c->talk, client, !c->open_seen || r->one_sided);
+    r->tls_handshake = (uint8_t)tls.handshake;
+    r->tls_answer = (uint8_t)tls.answer;
+    r->tls_alert_by = tls.alert_by;
+    r->tls_alert = tls.alert;
+    r->tls_alert_encrypted = tls.alert_encrypted;
 }
 
 /* From the newest request, and from the newest response whose head is there. */
 static void fill_via(const struct conversation *talk, struct record *r)
 {
     r->server_via = r->client_via = "";
-    for (const struct exchange *x = talk->done != NULL ? talk->done : talk->first; x != NULL;
-         x = x == talk->done ? talk->first : x->next) {
+    for (const struct exchange *x = NULL; (x = conversation_next(talk, x)) != NULL;) {
         if (x->request_head)
             r->client_via = x->request_via;
         if (x->response_head)
@@ -417,7 +390,7 @@ void connection_record(const struct connection *c, int client_end, bool role_gue
     r->last_ns = c->tcp.last_ns;
     r->lost_thread = lost_thread(c);
     r->lost_requests = lost_requests(c, client);
-    r->upgraded = c->talk.stream[0].mode == MODE_TUNNEL;
+    r->upgraded = conversation_is_tunnel(&c->talk);
     r->exchanges = c->talk.exchanges;
     r->requests = c->talk.requests;
     r->unsolicited = c->talk.unsolicited;

@@ -166,7 +166,7 @@ static void history_note(struct connection *c, unsigned from, const struct segme
 static enum timeline_kind payload_kind(const struct connection *c, unsigned from)
 {
     const struct conversation *talk = &c->talk;
-    if (talk->protocol != PROTOCOL_HTTP1 || talk->stream[from].mode != MODE_MESSAGES)
+    if (!conversation_reads(talk, from))
         return talk->notes & (NOTE_UPGRADE | NOTE_RESPONSE) && talk->client != (int)from
                    ? TIMELINE_RESPONSE
                    : TIMELINE_DATA;
@@ -178,13 +178,13 @@ static uint16_t payload_info(const struct connection *c, enum timeline_kind kind
 {
     const struct conversation *talk = &c->talk;
     if (kind == TIMELINE_REQUEST && talk->notes & NOTE_REQUEST)
-        return (uint16_t)(1 + (talk->last != NULL && talk->last->request_head ? talk->last->method
+        return (uint16_t)(1 + (conversation_newest(talk) != NULL && conversation_newest(talk)->request_head ? conversation_newest(talk)->method
                                                                                : UINT8_MAX));
     if (kind != TIMELINE_RESPONSE || !(talk->notes & NOTE_RESPONSE))
         return 0;
-    if (talk->notes & NOTE_RESPONSE_COMPLETE && talk->done != NULL)
-        return talk->done->status;
-    return talk->first != NULL ? talk->first->status : 0;
+    if (talk->notes & NOTE_RESPONSE_COMPLETE && conversation_done(talk) != NULL)
+        return conversation_done(talk)->status;
+    return conversation_oldest(talk) != NULL ? conversation_oldest(talk)->status : 0;
 }
 
 static void timeline_note(struct connection *c, unsigned from, const struct segment *s,
@@ -322,7 +322,7 @@ static bool in_one_segment(const struct message_span *a, const struct message_sp
  * response, there was no rest, or the part was not captured; of such a part nobody knows when it came. */
 static void note_reuse(struct connection *c, unsigned from)
 {
-    const struct exchange *first = c->talk.first, *last = c->talk.last, *done = c->talk.done;
+    const struct exchange *first = conversation_oldest(&c->talk), *last = conversation_newest(&c->talk), *done = conversation_done(&c->talk);
     if (c->closing != NULL || last == NULL || c->longest_reuse_idle == NS_UNKNOWN)
         return;
     const struct tcp_end *peer = &c->tcp.end[!from];
@@ -339,8 +339,8 @@ static bool blocks_message(const struct connection *c, unsigned from)
 {
     const struct conversation *talk = &c->talk;
     if (talk->client == (int)from)
-        return talk->first != NULL && talk->first->response_seen;
-    return talk->client >= 0 && talk->last != NULL && !talk->last->request_complete;
+        return conversation_oldest(talk) != NULL && conversation_oldest(talk)->response_seen;
+    return talk->client >= 0 && conversation_newest(talk) != NULL && !conversation_newest(talk)->request_complete;
 }
 
 /* From the capture to that end and back, from the handshake; 0: not known. */
@@ -451,7 +451,7 @@ void connection_finish(struct connection *c, struct connection_shared *shared)
 bool connection_keep_request(const struct connection *c, struct record *r,
                              struct connection_shared *shared)
 {
-    const struct exchange *x = c->talk.first != NULL ? c->talk.first : c->talk.done;
+    const struct exchange *x = conversation_oldest(&c->talk) != NULL ? conversation_oldest(&c->talk) : conversation_done(&c->talk);
     if (x != NULL && x->request_head)
         r->request = arena_printf(&shared->texts, "%s %s", exchange_method(x), x->target);
     return r->request != NULL;

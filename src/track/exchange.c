@@ -78,18 +78,16 @@ void connection_exchange(const struct connection *c, const struct record *r,
         .to_response = NS_ABSENT,
         .continue_wait = NS_ABSENT,
     };
-    const struct conversation_stream *answers = &c->talk.stream[!client];
+    bool answers_lost = conversation_is_lost(&c->talk, !client);
     f->response_unknown = x->response_seen ? x->response_lost
-                                           : answers->lost_bytes || r->one_sided ||
-                                                 (c->open_seen && !server->syn_seen) ||
-                                                 answers->mode == MODE_LOST;
+                                           : answers_lost || r->one_sided ||
+                                                 (c->open_seen && !server->syn_seen);
     f->response_duration = x->response_seen ? x->response.last_ns - x->response.first_ns : NS_ABSENT;
     f->response_to_reset = response_to_reset(x, connection_mark(c, !client, END_RST), f);
     if (!x->request_seen)
         return;
     const struct exchange_before before = exchange_before(&c->talk, x);
-    f->after_close = after_announced_close(
-        c, answers->lost_bytes || answers->mode == MODE_LOST || r->one_sided, x);
+    f->after_close = after_announced_close(c, answers_lost || r->one_sided, x);
     if (before.seen)
         f->idle_before = x->request.first_ns - before.last_ns;
     else if (c->handshake_done.frame != 0)
@@ -97,7 +95,7 @@ void connection_exchange(const struct connection *c, const struct record *r,
     if (f->idle_before != NS_ABSENT && f->idle_before < 0)
         f->idle_before = NS_UNKNOWN; /* a gap in the response before, dated too late */
     if (x->expect_continue && x->body_begun && !x->body_answered)
-        f->continue_wait = answers->lost_bytes || f->response_unknown || x->body_wait_ns < 0
+        f->continue_wait = conversation_had_gap(&c->talk, !client) || f->response_unknown || x->body_wait_ns < 0
                                ? NS_UNKNOWN
                                : x->body_wait_ns;
     if (x->response_seen)

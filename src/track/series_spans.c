@@ -184,8 +184,8 @@ static int64_t later(int64_t a, int64_t b)
  * does not show. */
 static int64_t phases_begin(const struct connection *c)
 {
-    if (c->talk.done != NULL)
-        return c->talk.done->response.last_ns;
+    if (conversation_done(&c->talk) != NULL)
+        return conversation_done(&c->talk)->response.last_ns;
     return c->open_seen && c->handshake_done.frame != 0 ? c->handshake_done.ns : NS_ABSENT;
 }
 
@@ -196,7 +196,7 @@ static void exchange_spans(struct series *s, const struct connection *c,
 {
     int64_t first = x->request_seen ? x->request.first_ns : x->response.first_ns;
     int64_t begin = phases_begin(c);
-    bool lost = c->talk.stream[0].lost_bytes || c->talk.stream[1].lost_bytes;
+    bool lost = conversation_had_gap(&c->talk, 0) || conversation_had_gap(&c->talk, 1);
     if (begin == NS_ABSENT || (lost && begin < first))
         begin = first;
     int64_t answered = x->response_seen ? x->response.first_ns : end_ns;
@@ -217,7 +217,7 @@ static void exchange_spans(struct series *s, const struct connection *c,
         reached = at[i] < end_ns ? at[i] : end_ns;
         unsigned to = series_at(s, reached);
         if (from < to)
-            span(spans, SERIES_PHASE(i == 0 && c->talk.done == NULL ? SERIES_FRESH : phases[i]),
+            span(spans, SERIES_PHASE(i == 0 && conversation_done(&c->talk) == NULL ? SERIES_FRESH : phases[i]),
                  from, to);
         from = to;
     }
@@ -276,9 +276,9 @@ static void phase_spans(struct series *s, const struct connection *c, const stru
     }
     if (r->lost_thread || begin == NS_ABSENT)
         return;
-    const struct exchange *x = c->talk.first;
+    const struct exchange *x = conversation_oldest(&c->talk);
     if (x == NULL || !x->request_seen)
-        phase_span(s, spans, c->talk.done != NULL ? SERIES_IDLE : SERIES_FRESH, begin,
+        phase_span(s, spans, conversation_done(&c->talk) != NULL ? SERIES_IDLE : SERIES_FRESH, begin,
              client_end);
     else
         exchange_spans(s, c, x, x->request_complete ? end : client_end, spans);

@@ -214,8 +214,8 @@ static bool judge(struct tracker *t, struct connection *c, int64_t now_ns, struc
 static struct closed *finalise(struct tracker *t, struct connection *c, int64_t now_ns)
 {
     list_remove(&t->lists[c->stage], c);
-    if (c->talk.done != NULL)
-        look_ahead_at(c->talk.done->target); /* to be given back when all is judged */
+    if (conversation_done(&c->talk) != NULL)
+        look_ahead_at(conversation_done(&c->talk)->target); /* to be given back when all is judged */
     connection_finish(c, &t->shared);
     if (connection_shared_failed(&t->shared))
         return NULL;

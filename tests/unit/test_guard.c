@@ -115,7 +115,7 @@ static struct record make_record(unsigned changes)
 
 /* ---- exchanges ------------------------------------------------------------------------------- */
 
-struct conversation {
+struct made {
     struct connection connection;
     struct exchange before, exchange;
     struct exchange_facts facts;
@@ -126,7 +126,7 @@ static bool flipped(bool usual, unsigned one_in)
     return usual != (below(one_in) == 0);
 }
 
-static void make_exchange(struct conversation *t, const struct record *record)
+static void make_exchange(struct made *t, const struct record *record)
 {
     memset(t, 0, sizeof *t);
     unsigned one_in = 2 + below(20); /* from wild to nearly usual */
@@ -161,7 +161,7 @@ static void make_exchange(struct conversation *t, const struct record *record)
 }
 
 /* Who saw a request and its response saw both directions. */
-static bool is_usual(const struct conversation *t, const struct record *record)
+static bool is_usual(const struct made *t, const struct record *record)
 {
     return !record->one_sided && usual_exchange(&t->connection, &t->exchange);
 }
@@ -209,7 +209,7 @@ static void integers_are_values(void **state)
     const struct field *fields = fields_all(&count);
     for (int i = 0; i < 2000; i++) {
         struct record record = make_record(below(KNOBS));
-        struct conversation t;
+        struct made t;
         make_exchange(&t, &record);
         make_facts(&t.facts);
         const struct subject subject = { &record, &t.facts, NULL };
@@ -242,7 +242,7 @@ static void usual_ones_have_usual_values(void **state)
     unsigned connections = 0, exchanges = 0;
     for (int i = 0; i < 20000; i++) {
         struct record record = make_record(below(8));
-        struct conversation t;
+        struct made t;
         make_exchange(&t, &record);
         const struct subject subject = { &record, &t.facts, NULL };
         if (usual_connection(&record)) {
@@ -295,7 +295,7 @@ static void check_rules(const struct rules *rules, int rounds)
     assert_true(guards_init(&by_exchange, rules, &all, SCOPE_EXCHANGE));
     for (int i = 0; i < rounds; i++) {
         struct record record = make_record(below(2) ? below(4) : below(KNOBS));
-        struct conversation t;
+        struct made t;
         make_exchange(&t, &record);
         const struct subject subject = { &record, &t.facts, NULL };
         check_scope(rules, &by_connection, &subject, usual_connection(&record), &tally);

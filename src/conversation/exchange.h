@@ -1,0 +1,88 @@
+/*
+ * exchange - one request and its response, where they lie, and what their heads say. What is spoken makes them, by
+ * reading messages or by inference (conversation.h).
+ */
+#ifndef HANGUP_CONVERSATION_EXCHANGE_H
+#define HANGUP_CONVERSATION_EXCHANGE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Longer ones are cut; RFC 9110 section 4.1 recommends to support 8000 octets, a report needs
+ * what tells requests apart. */
+#define HTTP_TARGET_BYTES 128
+#define HTTP_TOKEN_BYTES 48
+
+/* A method is any token (RFC 9110 section 9.1). The longest registered one has 17 letters; what is longer than
+ * this is no method. */
+#define HTTP_METHOD_BYTES 32
+
+/* A method that llhttp does not list. */
+#define HTTP_METHOD_OWN UINT8_MAX
+
+/* Of a longer message, the begin is moved: what is asked is whether it lies before another number. */
+#define HTTP_SPAN_BYTES (UINT32_C(1) << 30)
+
+/* Where a message lies. */
+struct message_span {
+    uint32_t seq, end_seq;          /* first byte, and after the last byte seen so far */
+    uint32_t ack;                   /* ACK number in its first segment; 0: unknown */
+    uint32_t first_frame, last_frame;
+    uint16_t first_capture, last_capture;
+    int64_t first_ns, last_ns;
+};
+
+/* What stays of the complete exchange before another. */
+struct exchange_before {
+    int64_t last_ns;     /* of its response */
+    uint32_t end_seq;    /* likewise */
+    bool seen;           /* there was one */
+    bool response_close; /* it announced the close */
+    bool upgraded;
+};
+
+struct exchange {
+    struct exchange *next;     /* in order of the requests */
+    struct message_span request, response; /* valid if request_seen, response_seen */
+    int64_t request_body;           /* Content-Length, -1: none */
+    int64_t response_body;          /* Content-Length, -1: chunked, close-delimited or none */
+    uint64_t response_body_seen;    /* body bytes, gaps included */
+    int64_t body_wait_ns;           /* from the head's end to the body's first byte; the head's end until
+                                       then; negative: its first bytes were not captured */
+    uint16_t status;                /* of the final response; 0: none yet */
+    uint16_t interim;               /* number of 1xx responses */
+    uint8_t method;                 /* llhttp_method_t, or HTTP_METHOD_OWN */
+    int32_t keep_alive_timeout_s;   /* Keep-Alive: timeout= of the response; -1: none */
+    bool request_seen : 1, request_head : 1, request_complete : 1;
+    bool response_seen : 1;         /* first byte of any response, interim ones too */
+    bool response_head : 1, response_complete : 1; /* of the final response */
+    bool request_close : 1;         /* the request forbids reuse (RFC 9112 section 9.3) */
+    bool response_close : 1;        /* the response announces the close */
+    bool chunked : 1, close_delimited : 1; /* the response's framing */
+    bool event_stream : 1;          /* the response's media type is one that goes on for ever */
+    bool expect_continue : 1;
+    bool body_begun : 1;            /* valid with expect_continue, as is the next */
+    bool body_answered : 1;         /* a response, interim or not, began before it */
+    bool upgraded : 1;              /* 101, or 2xx to CONNECT */
+    bool settled : 1;               /* it was said to be (struct conversation_memory) */
+    /* Bytes of it are missing in the capture, and where it ends is not known any more. (A gap
+     * within a body of known length is bridged and does no harm.) */
+    bool request_lost : 1, response_lost : 1;
+    struct exchange_before before;      /* valid if response_complete; else see exchange_before() */
+    const char *target;             /* query and userinfo removed unless shown; "" if not known */
+    const char *host;               /* "" if not known; kept as long as the memory */
+    const char *own_method;         /* HTTP_METHOD_OWN: its name as sent; kept like host */
+    const char *request_via, *response_via; /* the proxy that sent it, as Via tells; "": it did not pass
+                                               any; kept like host */
+};
+
+/* GET, POST, ...; NULL: a method of somebody's own, whose name only its exchange has */
+const char *http_method_name(uint8_t method);
+
+/* The method as it was sent; valid if request_head. */
+const char *exchange_method(const struct exchange *exchange);
+
+/* RFC 9110 section 9.2.2: repeating the request does no harm by definition. */
+bool http_method_is_idempotent(uint8_t method);
+
+#endif

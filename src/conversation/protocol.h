@@ -1,0 +1,32 @@
+/*
+ * protocol - what a protocol implements, and the table of them. Private to the floor.
+ */
+#ifndef HANGUP_CONVERSATION_PROTOCOL_H
+#define HANGUP_CONVERSATION_PROTOCOL_H
+
+#include "conversation/conversation.h"
+
+struct protocol_ops {
+    /* Do the first bytes of an end look like this? NULL: nothing does. */
+    bool (*recognises)(const uint8_t *bytes, size_t length);
+    /* The next bytes, or gap, of one end; a protocol that takes over from another gets the chunk that it was recognised
+     * by. NULL: nothing is read. */
+    void (*input)(struct conversation *talk, struct conversation_memory *memory, unsigned from,
+                  const struct tcp_chunk *chunk);
+    /* The end has sent its FIN. NULL: that says nothing. */
+    void (*finish)(struct conversation *talk, struct conversation_memory *memory, unsigned from);
+    /* Gives back what its streams hold. NULL: nothing. */
+    void (*drop)(struct conversation *talk, struct conversation_memory *memory);
+    bool framed; /* exchanges are read */
+};
+
+/* Rows in the order of enum protocol; each in a file of its own. NONE stands for what is not recognised yet. */
+extern const struct protocol_ops http1_ops, http1_undecided_ops, tls_ops, http2_ops, opaque_ops;
+
+/* Which one the first bytes are; OPAQUE: none that is known. */
+enum protocol protocol_recognise(const uint8_t *bytes, size_t length);
+
+/* From now on it is this one. */
+void conversation_become(struct conversation *talk, struct conversation_memory *memory, enum protocol protocol);
+
+#endif

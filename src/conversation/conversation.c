@@ -76,12 +76,10 @@ void conversation_become(struct conversation *talk, struct conversation_memory *
 void conversation_input(struct conversation *talk, struct conversation_memory *memory, unsigned from,
                         const struct tcp_chunk *chunk)
 {
-    const struct protocol_ops *before = ops_of(talk);
-    if (before->input != NULL)
-        before->input(talk, memory, from, chunk);
-    const struct protocol_ops *now = ops_of(talk);
-    if (now->input != before->input && now->input != NULL && chunk->bytes != NULL)
-        now->input(talk, memory, from, chunk);
+    const uint8_t before = talk->protocol;
+    protocols[before]->input(talk, memory, from, chunk);
+    if (talk->protocol != before && protocols[talk->protocol]->input != protocols[before]->input)
+        protocols[talk->protocol]->input(talk, memory, from, chunk);
 }
 
 void conversation_finish(struct conversation *talk, struct conversation_memory *memory, unsigned from)

@@ -73,10 +73,11 @@ struct conversation_memory {
     llhttp_t chunked[2];     /* at the start of their bodies in chunks */
     bool show_query;
     bool failed;             /* memory ran out */
-    /* Called for each exchange whose final response is complete; NULL: nobody asks. */
+    /* Called for each exchange whose final response is complete; NULL: nobody asks. It is settled already, if its request
+     * is complete or lost as well: nothing of it will change any more. */
     void (*complete)(void *context, struct conversation *talk, struct exchange *exchange);
-    /* Nothing of the exchange will change any more: its request, too, is complete or lost, or another exchange takes its
-     * place. A last one that never came to this stays `done`, not settled. NULL: nobody asks. */
+    /* An exchange that was not settled then is now, as another one takes its place. (A last one that never came to this stays
+     * `done`, not settled.) NULL: nobody asks. */
     void (*settled)(void *context, struct conversation *talk, struct exchange *exchange);
     void *context;
 };

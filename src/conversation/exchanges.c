@@ -73,12 +73,11 @@ void exchange_retire(struct conversation *talk, struct conversation_memory *memo
         talk->last = before;
     x->next = NULL;
     x->before = before_next(talk);
-    if (memory->complete != NULL)
-        memory->complete(memory->context, talk, x);
     if (talk->done != NULL && !talk->done->settled)
         settle(talk, memory, talk->done);
-    if (x->request_seen && (x->request_complete || x->request_lost))
-        settle(talk, memory, x);
+    x->settled = x->request_seen && (x->request_complete || x->request_lost);
+    if (memory->complete != NULL)
+        memory->complete(memory->context, talk, x);
     if (talk->done != NULL)
         free_exchange(talk, memory, talk->done);
     talk->done = x;

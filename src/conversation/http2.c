@@ -14,4 +14,10 @@ static bool recognises(const uint8_t *bytes, size_t length)
     return length >= 4 && memcmp(bytes, preface, length < known ? length : known) == 0;
 }
 
-const struct protocol_ops http2_ops = { recognises, NULL, NULL, NULL, false };
+static void ignore(struct conversation *talk, struct conversation_memory *memory, unsigned from,
+                   const struct tcp_chunk *chunk)
+{
+    (void)talk, (void)memory, (void)from, (void)chunk;
+}
+
+const struct protocol_ops http2_ops = { recognises, ignore, NULL, NULL, false };

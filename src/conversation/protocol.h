@@ -10,7 +10,7 @@ struct protocol_ops {
     /* Do the first bytes of an end look like this? NULL: nothing does. */
     bool (*recognises)(const uint8_t *bytes, size_t length);
     /* The next bytes, or gap, of one end; a protocol that takes over from another gets the chunk that it was recognised
-     * by. NULL: nothing is read. */
+     * by. */
     void (*input)(struct conversation *talk, struct conversation_memory *memory, unsigned from,
                   const struct tcp_chunk *chunk);
     /* The end has sent its FIN. NULL: that says nothing. */

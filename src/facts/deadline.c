@@ -126,8 +126,9 @@ static double log_tail(double expected, size_t n)
 /* Half of a factor of e to either side: what times of one kind spread over at least. */
 #define NEIGHBOURHOOD 0.5
 
-/* The logarithm of how many sets as this one, points [start, end), chance would make of the line. */
-static double log_chance(const struct line *line, size_t start, size_t end)
+/* The logarithm of how many sets as this one, points [start, end), chance would make of the line; or anything that is
+ * not below `limit`, if that is not. */
+static double log_chance(const struct line *line, size_t start, size_t end, double limit)
 {
     double low = (double)line->points[start].ns, high = (double)line->points[end - 1].ns;
     double width = high - low > DEADLINE_JITTER_NS ? high - low : DEADLINE_JITTER_NS;
@@ -135,15 +136,18 @@ static double log_chance(const struct line *line, size_t start, size_t end)
     /* Per nanosecond: all that lie around, as if the set's own were spread like them ... */
     double around = (double)within(line, low * exp(-NEIGHBOURHOOD), low * exp(NEIGHBOURHOOD) + 1);
     double density = (around - 1) / (2 * NEIGHBOURHOOD * low);
+    double count = (double)line->count;
+    double sizes = 1 + log2(count / (double)size); /* that were tried, as far as they say something else */
+    double tries = log(count * sizes);
+    if (tries + log_tail(density * width, size - 1) >= limit) /* more others make it no less */
+        return limit;
     /* ... or the others alone, where they are denser: nearer, and nearer yet. */
     for (double apart = 4 * width; apart < low * NEIGHBOURHOOD; apart *= 4) {
         double others = (double)(within(line, low - apart, high + apart + 1) - size);
         if (others / (2 * apart) > density)
             density = others / (2 * apart);
     }
-    double count = (double)line->count;
-    double sizes = 1 + log2(count / (double)size); /* that were tried, as far as they say something else */
-    return log(count) + log(sizes) + log_tail(density * width, size - 1);
+    return tries + log_tail(density * width, size - 1);
 }
 
 /* ---- the strongest set of a line ------------------------------------------------------------ */
@@ -162,14 +166,15 @@ static void try_set(const struct line *line, size_t start, size_t end, struct se
 {
     if (end - start < 2)
         return;
-    double chance = log_chance(line, start, end);
+    double chance = log_chance(line, start, end, best->log_chance);
     if (chance < best->log_chance)
         *best = (struct set){ start, end, chance };
 }
 
-static struct set strongest_set(const struct line *line)
+/* Whose log_chance is below the limit; else none. */
+static struct set strongest_set(const struct line *line, double limit)
 {
-    struct set best = { 0, 0, INFINITY };
+    struct set best = { 0, 0, limit };
     size_t ends[LADDER_STEPS] = { 0 };
     for (size_t start = 0; start < line->count; start++) {
         int64_t from = line->points[start].ns, width = tolerance(from);
@@ -227,8 +232,8 @@ bool cluster_is_fixed(int64_t *times, size_t count)
     for (size_t i = 0; i < count; i++)
         points[i] = (struct point){ times[i], (uint32_t)i };
     const struct line line = { points, count };
-    struct set set = strongest_set(&line);
-    bool fixed = set.log_chance < log(DEADLINE_CHANCE);
+    struct set set = strongest_set(&line, log(DEADLINE_CHANCE));
+    bool fixed = set.end > 0;
     if (fixed)
         add_outliers(&line, &set);
     free(points);
@@ -353,16 +358,16 @@ static void drop_explained(struct search *s)
 /* The strongest set that is left. false: chance would make it as well. */
 static bool find_timer(const struct search *s, struct deadline *d)
 {
-    struct set set = { 0, 0, INFINITY };
+    struct set set = { 0, 0, log(DEADLINE_CHANCE) - s->log_tries };
     unsigned best = 0;
     for (unsigned i = 0; i < s->references->count; i++) {
-        struct set other = strongest_set(&s->lines[i]);
-        if (other.log_chance >= set.log_chance)
+        struct set other = strongest_set(&s->lines[i], set.log_chance);
+        if (other.end == 0)
             continue;
         set = other;
         best = i;
     }
-    if (!(set.log_chance + s->log_tries < log(DEADLINE_CHANCE)))
+    if (set.end == 0)
         return false;
     add_outliers(&s->lines[best], &set);
     *d = choose_reference(s, best, &set);

@@ -56,6 +56,8 @@ static void on_exchange(void *context, struct conversation *talk, struct exchang
     struct connection *c = (struct connection *)((char *)talk - offsetof(struct connection, talk));
     t->counts.exchanges++;
     t->shared.failed |= !series_exchange(&t->series, c, exchange);
+    if (exchange->settled)
+        t->sink.exchange(t->sink.context, c, exchange);
 }
 
 static void on_settled(void *context, struct conversation *talk, struct exchange *exchange)

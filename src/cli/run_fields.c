@@ -1,3 +1,4 @@
+#include <stdio.h>
 #include <string.h>
 
 #include "cli/commands.h"
@@ -30,7 +31,13 @@ int run_fields(const struct options *options, const struct cli_signals *signals)
             if (fields[i].scope != (enum scope)scope)
                 continue;
             printf("  %-26s %-9s ", fields[i].name, value_type_name(fields[i].type));
-            print_wrapped(fields[i].meaning, 39);
+            /* What is the rule in a scope is not said of each. */
+            bool early = fields[i].known == KNOWN_EARLY;
+            bool remark = scope != SCOPE_GROUP && early != (scope == SCOPE_EXCHANGE);
+            char text[512];
+            snprintf(text, sizeof text, "%s%s", fields[i].meaning,
+                     !remark ? "" : early ? " [known before the close]" : " [known at the close]");
+            print_wrapped(text, 39);
         }
     }
     puts("\nEvents that a rule may name as evidence");

@@ -8,18 +8,16 @@
 #include "conversation/start.h"
 
 const char *const protocol_names[] = {
-#define VALUE(id, name) [id] = name,
+#define VALUE(id, name, ops) [id] = name,
 #include "conversation/protocols.def"
 #undef VALUE
     NULL,
 };
 
 static const struct protocol_ops *const protocols[] = {
-    [PROTOCOL_NONE] = &http1_undecided_ops,
-    [PROTOCOL_HTTP1] = &http1_ops,
-    [PROTOCOL_TLS] = &tls_ops,
-    [PROTOCOL_HTTP2] = &http2_ops,
-    [PROTOCOL_OPAQUE] = &opaque_ops,
+#define VALUE(id, name, ops) [id] = &ops,
+#include "conversation/protocols.def"
+#undef VALUE
 };
 
 #define PROTOCOLS (sizeof protocols / sizeof *protocols)

@@ -23,7 +23,7 @@
 
 /* What is spoken on the connection, from its first bytes. */
 enum protocol {
-#define VALUE(id, name) id,
+#define VALUE(id, name, ops) id,
 #include "conversation/protocols.def"
 #undef VALUE
 };

@@ -20,8 +20,10 @@ struct protocol_ops {
     bool framed; /* exchanges are read */
 };
 
-/* Rows in the order of enum protocol; each in a file of its own. NONE stands for what is not recognised yet. */
-extern const struct protocol_ops http1_ops, http1_undecided_ops, tls_ops, http2_ops, opaque_ops;
+/* The table is protocols.def; each row is implemented in a file of its own. */
+#define VALUE(id, name, ops) extern const struct protocol_ops ops;
+#include "conversation/protocols.def"
+#undef VALUE
 
 /* Which one the first bytes are; OPAQUE: none that is known. */
 enum protocol protocol_recognise(const uint8_t *bytes, size_t length);

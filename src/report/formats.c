@@ -1,8 +1,9 @@
 #include "report/report.h"
 
 static const struct report_format formats[] = {
-    { "text", report_text },
-    { "json", report_json },
+#define FORMAT(name, function) { name, function },
+#include "report/formats.def"
+#undef FORMAT
 };
 
 const struct report_format *report_formats(size_t *count)

@@ -17,7 +17,7 @@ struct report_options {
     bool color;           /* text only */
 };
 
-/* A report is one file that writes it, and one row of the table. */
+/* A report is one file that writes it, and one row of formats.def. */
 struct report_format {
     const char *name; /* what -o calls it */
     void (*write)(const struct analysis *analysis, const struct report_options *options, FILE *out);
@@ -26,9 +26,9 @@ struct report_format {
 /* All of them; the first is what is printed where nobody asks for another. */
 const struct report_format *report_formats(size_t *count);
 
-void report_text(const struct analysis *analysis, const struct report_options *options,
-                 FILE *out);
-void report_json(const struct analysis *analysis, const struct report_options *options,
-                 FILE *out);
+#define FORMAT(name, function) \
+    void function(const struct analysis *analysis, const struct report_options *options, FILE *out);
+#include "report/formats.def"
+#undef FORMAT
 
 #endif

@@ -96,3 +96,14 @@ const char *record_conn_state(const struct record *r)
         return "SF";
     return client_fin ? "S2" : server_fin ? "S3" : "S1";
 }
+
+void exchange_record_fill(struct exchange_record *record, const struct exchange_facts *facts)
+{
+    record->facts = *facts;
+    record->exchange = *facts->exchange;
+    record->exchange.next = NULL;
+    size_t length = strlen(facts->exchange->target); /* HTTP_TARGET_BYTES with the NUL at most */
+    memcpy(record->target, facts->exchange->target, length + 1);
+    record->exchange.target = record->target;
+    record->facts.exchange = &record->exchange;
+}

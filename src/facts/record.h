@@ -81,6 +81,8 @@ struct wait_facts {
 #define HOPS_ABSENT (-1)  /* no reset */
 #define HOPS_UNKNOWN (-2) /* no other segment */
 
+struct exchange_record;
+
 struct record {
     struct tcp_tuple tuple;
     struct record *next;         /* the tracker's */
@@ -152,6 +154,10 @@ struct record {
     bool example;
     uint32_t held;       /* by so many of the judge; 0: nobody wants to hear of it again */
     void *judged;        /* the judge's */
+    /* Facts on exchanges, while it is judged: those of interest that were complete before, the newest first; the last
+     * complete one; those without complete response, oldest first. Usual ones of usual connections are left out where no
+     * rule asks for them. */
+    const struct exchange_record *exchange_list;
     const char *server_software, *client_software; /* "" or as headers told */
     const char *server_via, *client_via; /* the proxy that the end is, or hides behind; "": none */
     const char *request; /* "GET /path", the one that MARK_REQUEST shows; "": none */
@@ -186,6 +192,27 @@ struct exchange_facts {
                                     -1: unknown */
     int64_t continue_wait;       /* from the request's head to its body, in want of 100 (Continue) */
     bool response_unknown;       /* response bytes may be missing in the capture */
+    bool usual;                  /* nothing of it is lost, late or cut: see usual.h */
 };
+
+/* Where an exchange stands when its connection is over. */
+enum exchange_place {
+    EXCHANGE_EARLIER, /* complete and settled before, and of interest then */
+    EXCHANGE_LAST,    /* the last complete one */
+    EXCHANGE_OPEN,    /* without complete response */
+};
+
+/* The same with the exchange itself: what can be kept when the connection is gone. */
+struct exchange_record {
+    struct exchange_facts facts; /* first; facts.exchange is the next member */
+    struct exchange exchange;
+    char target[HTTP_TARGET_BYTES];
+    uint8_t place;               /* enum exchange_place */
+    bool undecided;              /* of interest because nobody can decide on it */
+    struct exchange_record *next;
+};
+
+/* Copies; names of hosts and software live as long as the tracker. */
+void exchange_record_fill(struct exchange_record *record, const struct exchange_facts *facts);
 
 #endif

@@ -5,15 +5,7 @@
 
 #include "base/vec.h"
 #include "judge/judge.h"
-#include "judge/usual.h"
-
-/* What was judged of exchanges whose connection still runs hangs on it until it has a record. */
-struct early_hit {
-    struct early_hit *next;
-    const struct exchange_facts *exchange; /* NULL: nobody can know */
-    const char *because;                   /* then */
-    uint16_t rule;
-};
+#include "track/usual.h"
 
 struct engine *engine_new(const struct rules *rules, struct err *err)
 {
@@ -87,26 +79,6 @@ static bool holds(struct engine *engine, const struct rule *rule, const struct s
     return v.state == VALUE_KNOWN && v.truth;
 }
 
-static void judge_early(struct engine *engine, size_t index, struct connection *c,
-                        const struct subject *subject)
-{
-    struct value v = expr_value(engine->rules->items[index]->when, subject);
-    bool unknown = v.state == VALUE_UNKNOWN;
-    if (!unknown && (v.state != VALUE_KNOWN || !v.truth))
-        return;
-    for (const struct early_hit *before = c->user; unknown && before != NULL; before = before->next)
-        if (before->rule == index && before->exchange == NULL && before->because == v.because)
-            return; /* once for a connection */
-    struct early_hit *early = arena_alloc(&engine->arena, sizeof *early);
-    if (early == NULL) {
-        engine->failed = true;
-        return;
-    }
-    *early = (struct early_hit){ c->user, unknown ? NULL : groups_keep_exchange(&engine->groups, subject->exchange),
-                                 unknown ? v.because : NULL, (uint16_t)index };
-    c->user = early;
-}
-
 /* Takes out the rules that hold for nothing usual. */
 static void drop_unusual(struct rule_set_bits *rules, const struct guards *guards)
 {
@@ -115,47 +87,38 @@ static void drop_unusual(struct rule_set_bits *rules, const struct guards *guard
 }
 
 /* Exchanges are judged when they are complete, by rules that ask for nothing that only their connection's
- * end tells. */
-static void on_exchange(void *context, struct connection *c, const struct exchange *x)
+ * end tells: is one flagged? It counts when its connection is over and has a record. */
+static enum interest on_exchange(void *context, const struct record *open, const struct exchange_facts *facts)
 {
     struct engine *engine = context;
     struct rule_set_bits rules = engine->early_rules;
-    if (usual_exchange(c, x))
+    enum interest interest = INTEREST_NONE;
+    if (facts->usual)
         drop_unusual(&rules, &engine->exchange_guards);
-    if (is_empty(&rules))
-        return;
-    struct record *open = &engine->unfinished;
-    int client = c->talk.client;
-    open->client = (uint8_t)(client < 0 ? 0 : client);
-    struct exchange_facts facts;
-    connection_exchange(c, open, x, &facts);
-    const struct subject subject = { open, &facts, NULL };
+    const struct subject subject = { open, facts, NULL };
     for (size_t word = 0; word < RULE_WORDS; word++) {
         uint64_t left = rules.words[word];
-        if (left == 0)
-            continue;
-        left = guards_ask(&engine->exchange_guards.words[word], left, &subject).left;
-        if (left != 0) {
-            open->protocol = c->talk.protocol;
-            open->open_seen = c->open_seen;
-            open->rtt = connection_rtt(c, open->client);
+        if (left != 0)
+            left = guards_ask(&engine->exchange_guards.words[word], left, &subject).left;
+        for (; left != 0; left &= left - 1) {
+            struct value v = expr_value(engine->rules->items[rule_bits_first(word, left)]->when, &subject);
+            if (v.state == VALUE_KNOWN && v.truth)
+                return INTEREST_FLAGGED;
+            if (v.state == VALUE_UNKNOWN)
+                interest = INTEREST_UNDECIDED;
         }
-        for (; left != 0; left &= left - 1)
-            judge_early(engine, rule_bits_first(word, left), c, &subject);
     }
+    return interest;
 }
 
-/* The rules on one exchange of a connection that is over. */
-static void judge_exchange(struct engine *engine, const struct connection *c, struct record *record,
-                           const struct exchange *x, struct rule_set_bits rules)
+static void judge_exchange(struct engine *engine, struct record *record, const struct exchange_facts *facts,
+                           struct rule_set_bits rules)
 {
-    if (usual_exchange(c, x))
+    if (facts->usual)
         drop_unusual(&rules, &engine->exchange_guards);
     if (is_empty(&rules))
         return;
-    struct exchange_facts facts;
-    connection_exchange(c, record, x, &facts);
-    const struct subject subject = { record, &facts, NULL };
+    const struct subject subject = { record, facts, NULL };
     for (size_t word = 0; word < RULE_WORDS; word++) {
         uint64_t left = rules.words[word];
         if (left != 0)
@@ -163,24 +126,21 @@ static void judge_exchange(struct engine *engine, const struct connection *c, st
         for (; left != 0; left &= left - 1) {
             size_t rule = rule_bits_first(word, left);
             if (holds(engine, engine->rules->items[rule], &subject))
-                add_hit(engine, rule, record, &facts, false);
+                add_hit(engine, rule, record, facts, false);
         }
     }
 }
 
-/* The rules on the exchanges of a connection that is over. */
-static void judge_exchanges(struct engine *engine, const struct connection *c, struct record *record,
-                            const struct rule_set_bits *rules)
+/* The rules on the exchanges of a connection that is over. `rules`: those that the connection's facts leave. */
+static void judge_exchanges(struct engine *engine, struct record *record, const struct rule_set_bits *rules)
 {
-    /* A settled exchange was judged then, unless the rule is about the close as well. */
-    const struct exchange *done = conversation_done(&c->talk);
-    struct rule_set_bits late = *rules;
-    for (size_t word = 0; done != NULL && done->settled && word < RULE_WORDS; word++)
-        late.words[word] &= ~engine->early_rules.words[word];
-    if (done != NULL && !is_empty(&late))
-        judge_exchange(engine, c, record, done, late);
-    for (const struct exchange *x = conversation_oldest(&c->talk); x != NULL; x = x->next)
-        judge_exchange(engine, c, record, x, *rules);
+    for (const struct exchange_record *e = record->exchange_list; e != NULL; e = e->next) {
+        struct rule_set_bits asked = *rules;
+        bool settled = e->place == EXCHANGE_LAST && e->facts.exchange->settled;
+        for (size_t word = 0; settled && word < RULE_WORDS; word++) /* these were asked when it was */
+            asked.words[word] &= ~engine->early_rules.words[word];
+        judge_exchange(engine, record, &e->facts, e->place == EXCHANGE_EARLIER ? engine->early_rules : asked);
+    }
 }
 
 /* held: the guards know already that the condition holds. */
@@ -198,16 +158,9 @@ static void judge_connection(struct engine *engine, size_t index, bool held, str
     add_hit(engine, index, record, NULL, !listed);
 }
 
-static void on_connection(void *context, struct connection *c, struct record *record)
+static void on_connection(void *context, struct record *record)
 {
     struct engine *engine = context;
-    for (const struct early_hit *early = c->user; early != NULL; early = early->next) {
-        const struct rule *rule = engine->rules->items[early->rule];
-        if (early->because != NULL)
-            note_undecided(engine, rule, early->because, record->id);
-        else if (!groups_add_kept(&engine->groups, early->rule, record, early->exchange))
-            note_undecided(engine, rule, too_many_exchanges, record->id);
-    }
     const struct subject subject = { record, NULL, NULL };
     struct rule_set_bits rules = engine->all;
     if (usual_connection(record))
@@ -224,13 +177,16 @@ static void on_connection(void *context, struct connection *c, struct record *re
             judge_connection(engine, rule, answer.held >> rule % 64 & 1, record);
         }
     }
-    if (!is_empty(&rules))
-        judge_exchanges(engine, c, record, &rules);
+    judge_exchanges(engine, record, &rules);
 }
 
 struct tracker_sink engine_sink(struct engine *engine)
 {
-    return (struct tracker_sink){ on_exchange, on_connection, engine };
+    struct rule_set_bits early = engine->early_rules, late = engine->exchange_rules;
+    drop_unusual(&early, &engine->exchange_guards);
+    drop_unusual(&late, &engine->exchange_guards);
+    drop_unusual(&late, &engine->guards);
+    return (struct tracker_sink){ on_exchange, on_connection, engine, !is_empty(&early), !is_empty(&late) };
 }
 
 /* ---- parts ------------------------------------------------------------------------------- */

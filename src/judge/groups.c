@@ -3,20 +3,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* An exchange goes with its connection; what a finding needs of it is copied. */
-struct kept_exchange {
-    struct exchange_facts facts;
-    struct exchange exchange;
-    char target[HTTP_TARGET_BYTES];
-};
-
 #define FIRST_BUCKETS 256
 
 bool groups_init(struct groups *groups, const struct rules *rules)
 {
     *groups = (struct groups){ .rules = rules, .key = siphash_random_key(), .bucket_count = FIRST_BUCKETS };
     slab_init(&groups->slab, sizeof(struct hit_group));
-    slab_init(&groups->exchanges, sizeof(struct kept_exchange));
+    slab_init(&groups->exchanges, sizeof(struct exchange_record));
     groups->buckets = calloc(groups->bucket_count, sizeof(struct hit_group *));
     return groups->buckets != NULL;
 }
@@ -224,32 +217,23 @@ static bool add(struct groups *groups, size_t rule, struct record *record, const
     return true;
 }
 
-const struct exchange_facts *groups_keep_exchange(struct groups *groups, const struct exchange_facts *facts)
+/* An exchange goes with its connection; what a finding needs of it is copied. */
+static const struct exchange_facts *keep_exchange(struct groups *groups, const struct exchange_facts *facts)
 {
-    struct kept_exchange *kept = slab_take(&groups->exchanges);
+    struct exchange_record *kept = slab_take(&groups->exchanges);
     if (kept == NULL) {
         groups->failed = true;
         return NULL;
     }
-    kept->facts = *facts;
-    kept->exchange = *facts->exchange;
-    strncpy(kept->target, facts->exchange->target, sizeof kept->target - 1);
-    kept->exchange.next = NULL;
-    kept->exchange.target = kept->target;
-    kept->facts.exchange = &kept->exchange;
+    exchange_record_fill(kept, facts);
     return &kept->facts;
 }
 
 bool groups_add(struct groups *groups, size_t rule, struct record *record, const struct exchange_facts *exchange,
                 bool background)
 {
-    const struct exchange_facts *kept = exchange != NULL ? groups_keep_exchange(groups, exchange) : NULL;
+    const struct exchange_facts *kept = exchange != NULL ? keep_exchange(groups, exchange) : NULL;
     return (exchange != NULL && kept == NULL) || add(groups, rule, record, kept, background);
-}
-
-bool groups_add_kept(struct groups *groups, size_t rule, struct record *record, const struct exchange_facts *kept)
-{
-    return add(groups, rule, record, kept, false);
 }
 
 /* ---- all of them -------------------------------------------------------------------------------- */

@@ -79,11 +79,6 @@ void groups_free(struct groups *groups);
 bool groups_add(struct groups *groups, size_t rule, struct record *record, const struct exchange_facts *exchange,
                 bool background);
 
-/* A copy of an exchange that outlives its connection, to be handed to groups_add_kept or given back; NULL: no
- * memory. */
-const struct exchange_facts *groups_keep_exchange(struct groups *groups, const struct exchange_facts *exchange);
-bool groups_add_kept(struct groups *groups, size_t rule, struct record *record, const struct exchange_facts *kept);
-
 /* Takes over the hits of another part of the traffic; what they point to stays the other's. */
 void groups_merge(struct groups *groups, struct groups *other);
 

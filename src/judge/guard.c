@@ -5,7 +5,7 @@
 
 #include "base/vec.h"
 #include "lang/expr_node.h"
-#include "judge/usual.h"
+#include "track/usual.h"
 
 /* ---- one part of a rule's `and` --------------------------------------------------------------- */
 

@@ -41,7 +41,6 @@ struct engine {
         struct undecided *items;
         size_t count, capacity;
     } undecided;
-    struct record unfinished; /* what early_rules see of the connection: protocol, open_seen, rtt */
     bool failed; /* out of memory while judging */
 };
 

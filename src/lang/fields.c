@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "track/usual.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 

@@ -38,9 +38,6 @@ struct field_usual {
     int64_t low, high;
 };
 
-/* Durations that are usual are not longer: rules look for what takes longer. */
-#define USUAL_SHORTLY_NS NS_PER_S
-
 struct field {
     const char *name;
     enum scope scope;

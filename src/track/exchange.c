@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "track/act.h"
 #include "track/announced.h"
+#include "track/usual.h"
 
 /* For how long, at least, had the client's kernel had the server's FIN when it sent the request?
  *
@@ -71,6 +72,7 @@ void connection_exchange(const struct connection *c, const struct record *r,
     const struct tcp_end *server = &c->tcp.end[!client];
     *f = (struct exchange_facts){
         .exchange = x,
+        .usual = usual_exchange(c, x),
         .covered = -1,
         .idle_before = NS_ABSENT,
         .fin_known_for = NS_ABSENT,

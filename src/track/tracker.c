@@ -8,6 +8,7 @@
 #include "base/vec.h"
 #include "track/look_ahead.h"
 #include "track/streams.h"
+#include "track/usual.h"
 
 #define SWEEP_AT 4096
 
@@ -37,7 +38,8 @@ struct tracker {
     struct tracker_counts counts;
     struct tcp_table table;
     struct connection_shared shared;
-    struct slab connections, closed, records;
+    struct slab connections, closed, records, exchanges;
+    struct record open; /* what is known early of a connection that goes on */
     struct list lists[CONNECTION_STAGES];
     struct record *kept; /* newest first */
     size_t kept_count, sweep_at; /* that many make it worth to look for those that nobody holds any more */
@@ -50,6 +52,43 @@ struct tracker {
     bool crowded;
 };
 
+/* Is there room for one more, and is it not another that nobody can decide? */
+static bool may_keep(const struct connection *c, enum interest interest)
+{
+    size_t kept = 0;
+    for (const struct exchange_record *e = c->kept; e != NULL; e = e->next)
+        if (++kept == TRACKER_MOST_KEPT || (interest == INTEREST_UNDECIDED && e->undecided))
+            return false;
+    return true;
+}
+
+/* A settled exchange of a connection that goes on. */
+static void show_exchange(struct tracker *t, struct connection *c, const struct exchange *x)
+{
+    if (!t->sink.usual_early && usual_exchange(c, x))
+        return;
+    struct record *open = &t->open;
+    open->client = (uint8_t)(c->talk.client < 0 ? 0 : c->talk.client);
+    open->protocol = c->talk.protocol;
+    open->open_seen = c->open_seen;
+    open->rtt = connection_rtt(c, open->client);
+    struct exchange_facts facts;
+    connection_exchange(c, open, x, &facts);
+    enum interest interest = t->sink.exchange(t->sink.context, open, &facts);
+    if (interest == INTEREST_NONE || !may_keep(c, interest))
+        return;
+    struct exchange_record *kept = slab_take(&t->exchanges);
+    if (kept == NULL) {
+        t->shared.failed = true;
+        return;
+    }
+    exchange_record_fill(kept, &facts);
+    kept->place = EXCHANGE_EARLIER;
+    kept->undecided = interest == INTEREST_UNDECIDED;
+    kept->next = c->kept;
+    c->kept = kept;
+}
+
 static void on_exchange(void *context, struct conversation *talk, struct exchange *exchange)
 {
     struct tracker *t = context;
@@ -57,14 +96,12 @@ static void on_exchange(void *context, struct conversation *talk, struct exchang
     t->counts.exchanges++;
     t->shared.failed |= !series_exchange(&t->series, c, exchange);
     if (exchange->settled)
-        t->sink.exchange(t->sink.context, c, exchange);
+        show_exchange(t, c, exchange);
 }
 
 static void on_settled(void *context, struct conversation *talk, struct exchange *exchange)
 {
-    struct tracker *t = context;
-    struct connection *c = (struct connection *)((char *)talk - offsetof(struct connection, talk));
-    t->sink.exchange(t->sink.context, c, exchange);
+    show_exchange(context, (struct connection *)((char *)talk - offsetof(struct connection, talk)), exchange);
 }
 
 struct tracker *tracker_new(const struct tracker_options *options,
@@ -88,6 +125,7 @@ struct tracker *tracker_new(const struct tracker_options *options,
     slab_init(&t->connections, sizeof(struct connection));
     slab_init(&t->closed, sizeof(struct closed));
     slab_init(&t->records, sizeof(struct record));
+    slab_init(&t->exchanges, sizeof(struct exchange_record));
     t->sweep_at = SWEEP_AT;
     return t;
 }
@@ -185,6 +223,37 @@ static void sweep(struct tracker *t)
     t->sweep_at = t->kept_count + t->kept_count / 4 + SWEEP_AT;
 }
 
+/* Behind those kept before: the last complete exchange, and those without complete response. */
+static bool fill_exchanges(struct tracker *t, struct connection *c, struct record *r)
+{
+    struct exchange_record **end = &c->kept;
+    bool usual = usual_connection(r);
+    while (*end != NULL)
+        end = &(*end)->next;
+    for (const struct exchange *x = NULL; (x = conversation_next(&c->talk, x)) != NULL;) {
+        if (!t->sink.usual_at_close && usual && usual_exchange(c, x))
+            continue;
+        struct exchange_record *e = slab_take(&t->exchanges);
+        if (e == NULL)
+            return false;
+        connection_exchange(c, r, x, &e->facts);
+        e->place = x == conversation_done(&c->talk) ? EXCHANGE_LAST : EXCHANGE_OPEN;
+        *end = e;
+        end = &e->next;
+    }
+    r->exchange_list = c->kept;
+    return true;
+}
+
+static void give_exchanges(struct tracker *t, struct connection *c, struct record *r)
+{
+    r->exchange_list = NULL;
+    for (struct exchange_record *next; c->kept != NULL; c->kept = next) {
+        next = c->kept->next;
+        slab_give(&t->exchanges, c->kept);
+    }
+}
+
 /* The rules' judgement. What nobody wants to hear of again is forgotten. */
 static bool judge(struct tracker *t, struct connection *c, int64_t now_ns, struct closed *closed)
 {
@@ -198,7 +267,10 @@ static bool judge(struct tracker *t, struct connection *c, int64_t now_ns, struc
     if (!count_for_capture(t, r, c->interleaved) ||
         !series_connection(&t->series, c, r, now_ns, &closed->rest))
         return false;
-    t->sink.connection(t->sink.context, c, r);
+    if (!fill_exchanges(t, c, r))
+        return false;
+    t->sink.connection(t->sink.context, r);
+    give_exchanges(t, c, r);
     if (r->held == 0) {
         slab_give(&t->records, r);
         return true;
@@ -575,6 +647,7 @@ void tracker_free(struct tracker *t)
     slab_free(&t->connections);
     slab_free(&t->closed);
     slab_free(&t->records);
+    slab_free(&t->exchanges);
     tcp_table_free(&t->table);
     streams_free(&t->streams);
     series_free(&t->series);

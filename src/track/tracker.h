@@ -28,15 +28,26 @@ struct tracker_options {
 /* Two million connections at once take about 2 GB. */
 #define TRACKER_MAX_OPEN 2000000
 
+enum interest {
+    INTEREST_NONE,
+    INTEREST_UNDECIDED, /* kept once for a connection */
+    INTEREST_FLAGGED,
+};
+
+/* Of one connection, so many complete exchanges of interest are kept. */
+#define TRACKER_MOST_KEPT 2048
+
 /* What the judge hears. Pointers are valid during the call; a record is kept while record->held is not 0, which
  * the judge counts, and its timeline if record->example is set at the end of the call. */
 struct tracker_sink {
-    /* An exchange is complete, and settled (http_conn.h); its connection still runs. */
-    void (*exchange)(void *context, struct connection *connection,
-                     const struct exchange *exchange);
+    /* An exchange is complete, and settled (conversation.h); its connection still runs, and of that only what is known
+     * early is in the record. What is of interest stands among the record's exchanges when the connection is over. */
+    enum interest (*exchange)(void *context, const struct record *open, const struct exchange_facts *facts);
     /* A connection is over. */
-    void (*connection)(void *context, struct connection *connection, struct record *record);
+    void (*connection)(void *context, struct record *record);
     void *context;
+    bool usual_early;    /* usual exchanges are of interest when they are complete, too (usual.h) */
+    bool usual_at_close; /* and usual exchanges of usual connections when these are over */
 };
 
 struct tracker_counts {

@@ -18,11 +18,17 @@
 
 #define MAX_FIELDS 256
 
-/* Of the exchange that was completed last, and its connection. */
-struct seen {
-    const struct connection *connection;
-    const struct exchange *exchange;
+/* What was said of exchanges when they were complete, by where their requests lie. */
+struct said {
+    uint32_t seq, frame;
     int64_t values[MAX_FIELDS];
+};
+
+#define MAX_SAID 4096
+
+struct seen {
+    struct said said[MAX_SAID];
+    size_t count;
     size_t compared;
     const char *path;
 };
@@ -32,43 +38,47 @@ static bool is_asked(const struct field *field)
     return field->known == KNOWN_EARLY && field->scope != SCOPE_GROUP;
 }
 
-static void on_exchange(void *context, struct connection *c, const struct exchange *x)
+static enum interest on_exchange(void *context, const struct record *open, const struct exchange_facts *facts)
 {
     struct seen *seen = context;
-    struct record open = { .client = (uint8_t)(c->talk.client < 0 ? 0 : c->talk.client) };
-    struct exchange_facts facts;
-    open.protocol = c->talk.protocol;
-    open.open_seen = c->open_seen;
-    open.rtt = connection_rtt(c, open.client);
-    connection_exchange(c, &open, x, &facts);
-    const struct subject subject = { &open, &facts, NULL };
+    const struct subject subject = { open, facts, NULL };
     size_t count;
     const struct field *fields = fields_all(&count);
-    assert_true(count <= MAX_FIELDS);
-    seen->connection = c;
-    seen->exchange = x;
+    assert_true(count <= MAX_FIELDS && seen->count < MAX_SAID);
+    struct said *said = &seen->said[seen->count++];
+    *said = (struct said){ .seq = facts->exchange->response.seq, .frame = facts->exchange->response.first_frame };
     for (size_t i = 0; i < count; i++)
         if (is_asked(&fields[i]))
-            seen->values[i] = fields[i].get_integer(&subject);
+            said->values[i] = fields[i].get_integer(&subject);
+    return INTEREST_NONE;
 }
 
-static void on_connection(void *context, struct connection *c, struct record *record)
+static const struct said *find_said(const struct seen *seen, const struct exchange *x)
+{
+    for (size_t i = 0; i < seen->count; i++)
+        if (seen->said[i].seq == x->response.seq && seen->said[i].frame == x->response.first_frame)
+            return &seen->said[i];
+    return NULL;
+}
+
+static void on_connection(void *context, struct record *record)
 {
     struct seen *seen = context;
-    if (seen->connection != c || seen->exchange != c->talk.done || !c->talk.done->settled)
+    const struct exchange_record *last = record->exchange_list;
+    if (last == NULL || last->place != EXCHANGE_LAST || !last->facts.exchange->settled)
         return;
-    struct exchange_facts facts;
-    connection_exchange(c, record, c->talk.done, &facts);
-    const struct subject subject = { record, &facts, NULL };
+    const struct said *said = find_said(seen, last->facts.exchange);
+    assert_non_null(said);
+    const struct subject subject = { record, &last->facts, NULL };
     size_t count;
     const struct field *fields = fields_all(&count);
     for (size_t i = 0; i < count; i++) {
         if (!is_asked(&fields[i]))
             continue;
         int64_t now = fields[i].get_integer(&subject);
-        if (now != seen->values[i] && now != NS_UNKNOWN) /* bytes that were lost since may hide it */
+        if (now != said->values[i] && now != NS_UNKNOWN) /* bytes that were lost since may hide it */
             fail_msg("%s: %s was %lld when the exchange was complete, and is %lld at the close", seen->path,
-                     fields[i].name, (long long)seen->values[i], (long long)now);
+                     fields[i].name, (long long)said->values[i], (long long)now);
         seen->compared++;
     }
 }
@@ -80,7 +90,7 @@ static void follow(struct seen *seen)
     if (capture == NULL)
         fail_msg("%s", err.text);
     struct capture_set *set = capture_set_of(capture, &err);
-    struct tracker_sink sink = { on_exchange, on_connection, seen };
+    struct tracker_sink sink = { on_exchange, on_connection, seen, true, true };
     struct tracker *tracker = tracker_new(&(struct tracker_options){ 0 }, &sink, &err);
     assert_true(set != NULL && tracker != NULL);
     struct intake intake;
@@ -101,12 +111,13 @@ static void follow(struct seen *seen)
 static void early_facts_stay(void **state)
 {
     (void)state;
-    struct seen seen = { 0 };
+    static struct seen seen;
     const char *list = getenv("HANGUP_CONVERSATIONS");
     assert_non_null(list); /* the paths, separated by spaces; the Makefile gives them */
     char *copy = strdup(list), *rest = NULL;
     for (char *path = strtok_r(copy, " ", &rest); path != NULL; path = strtok_r(NULL, " ", &rest)) {
         seen.path = path;
+        seen.count = 0;
         follow(&seen);
     }
     assert_true(seen.compared > 1000);

@@ -12,7 +12,7 @@
 
 #include "track/connection.h"
 #include "judge/guard.h"
-#include "judge/usual.h"
+#include "track/usual.h"
 
 /* ---- chance --------------------------------------------------------------------------------- */
 

@@ -1,4 +1,4 @@
-#include "judge/usual.h"
+#include "track/usual.h"
 
 static bool is_short(int64_t ns)
 {

@@ -158,7 +158,7 @@ static json_t *summary_value(const struct analysis *analysis)
     json_object_set_new(value, "unanswered_connections",
                         json_integer((json_int_t)counts->unanswered));
     json_object_set_new(value, "http_requests", json_integer((json_int_t)counts->requests));
-    json_object_set_new(value, "exchanges", json_integer((json_int_t)counts->exchanges));
+    json_object_set_new(value, "http_exchanges", json_integer((json_int_t)counts->exchanges));
     json_object_set_new(value, "protocols", protocols);
     json_object_set_new(value, "not_understood", passed_over);
     json_object_set_new(value, "evicted_connections", json_integer((json_int_t)counts->evicted));

@@ -77,6 +77,22 @@ static void both_explain(void **state)
     assert_int_equal(d.items[0].runner_up, FROM_OPEN);
 }
 
+static void requests_seen_late(void **state)
+{
+    (void)state;
+    /* One request each, at once, and two of thirty were lost before they came by: still the request may be what counts.
+     * Where a tenth came at another age, it is not. */
+    struct record r[30];
+    for (size_t late = 2; late <= 3; late++) {
+        for (size_t i = 0; i < 30; i++)
+            r[i] = record_of((2001 + (int64_t)i % 3) * MS, (2000 + (int64_t)i % 3 - (i < late ? 200 : 0)) * MS);
+        struct deadlines d = infer(r, 30);
+        assert_true(d.count > 0);
+        assert_int_equal(d.items[0].from, late == 2 ? FROM_REQUEST : FROM_OPEN);
+        assert_int_equal(d.items[0].has_runner_up, late == 2);
+    }
+}
+
 static void several_timers(void **state)
 {
     (void)state;
@@ -221,6 +237,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(fixed_or_not),     cmocka_unit_test(tightest_reference_wins),
         cmocka_unit_test(both_explain), cmocka_unit_test(too_few),
+        cmocka_unit_test(requests_seen_late),
         cmocka_unit_test(several_timers),
         cmocka_unit_test(among_others),
         cmocka_unit_test(by_chance),

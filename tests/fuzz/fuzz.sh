@@ -27,7 +27,10 @@ for target in capture rule; do
         $(variable CAPNG_LIBS) $(variable LLHTTP_LIBS) -lm
     mkdir -p "$work/corpus_$target"
 done
-cp "$here"/samples/*.pcap "$here"/tests/cases/*/*.conv "$work/corpus_capture/"
+cp "$here"/samples/*.pcap "$work/corpus_capture/"
+for case in "$here"/tests/cases/*/*.conv; do # two features may have a case of one name
+    cp "$case" "$work/corpus_capture/$(basename "$(dirname "$case")")-$(basename "$case")"
+done
 cp "$here"/rules/*.yaml "$work/corpus_rule/"
 cd "$work"
 for target in capture rule; do

@@ -341,6 +341,8 @@ static void input(struct conversation *talk, struct conversation_memory *memory,
     if (chunk->bytes == NULL) {
         if (stream->mode == MODE_MESSAGES) {
             feed_gap(&feeding);
+        } else if (stream->mode == MODE_START && stream->start != NULL && talk->protocol == PROTOCOL_NONE) {
+            conversation_become(talk, memory, PROTOCOL_OPAQUE); /* the line that could have told HTTP never comes whole */
         } else if (stream->mode == MODE_START) {
             start_drop(stream, memory);
             stream->mode = MODE_LOST;

@@ -19,7 +19,7 @@ struct tcp_tuple {
     struct ip_address address[2];
     uint16_t port[2];
     bool ipv6;
-    bool closed; /* for the caller: what kind of object this is part of */
+    bool remnant; /* for the caller: what kind of object the tuple is part of */
 };
 
 struct tcp_table_slot {

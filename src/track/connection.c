@@ -88,19 +88,19 @@ enum connection_stage connection_stage(const struct connection *c)
     if (!tcp_both_closed(&c->tcp))
         return CONNECTION_OPEN;
     if (is_complete(&end[0]) && is_complete(&end[1]))
-        return CONNECTION_ORDERLY;
+        return CONNECTION_DONE;
     return !end[0].fin_seen && !end[1].fin_seen && end[0].syn_seen && end[1].syn_seen
                ? CONNECTION_RESET
                : CONNECTION_CLOSING;
 }
 
-bool connection_is_over(const struct connection *c, int64_t now_ns)
+int64_t connection_due_ns(const struct connection *c)
 {
     static const int64_t linger_ns[CONNECTION_STAGES] = {
         [CONNECTION_RESET] = CONNECTION_RESET_LINGER_NS,
         [CONNECTION_CLOSING] = CONNECTION_CLOSING_LINGER_NS,
     };
-    return c->stage != CONNECTION_OPEN && now_ns - c->tcp.last_ns > linger_ns[c->stage];
+    return c->stage == CONNECTION_OPEN ? INT64_MAX : c->tcp.last_ns + linger_ns[c->stage] + 1;
 }
 
 static struct mark mark_of(const struct segment *s)

@@ -21,8 +21,8 @@ enum connection_stage {
     CONNECTION_OPEN,
     CONNECTION_RESET,   /* closed by a reset alone */
     CONNECTION_CLOSING,
-    CONNECTION_ORDERLY, /* to be judged at once */
-    CONNECTION_STAGES
+    CONNECTION_STAGES,                  /* in which a connection can stay */
+    CONNECTION_DONE = CONNECTION_STAGES /* to be judged at once */
 };
 #define CONNECTION_RESET_LINGER_NS (60 * NS_PER_S)
 #define CONNECTION_CLOSING_LINGER_NS (2 * NS_PER_S)
@@ -93,9 +93,11 @@ void connection_init(struct connection *c, const struct segment *segment, uint32
 /* A moment of one end; its frame is 0 where it was not seen. */
 const struct mark *connection_mark(const struct connection *c, unsigned end, enum end_mark id);
 
-/* Where it stands now, and whether it has waited long enough there. */
+/* Where it stands now. */
 enum connection_stage connection_stage(const struct connection *c);
-bool connection_is_over(const struct connection *c, int64_t now_ns);
+
+/* When it will have waited long enough in its stage, if no packet comes; INT64_MAX: it is open. */
+int64_t connection_due_ns(const struct connection *c);
 
 /* Accounts for one segment sent by end `from`. */
 void connection_input(struct connection *c, unsigned from, const struct segment *segment,

@@ -33,7 +33,7 @@ static void prefetch_connection(const struct tcp_table *table, const struct inta
 static const struct connection *eventful(const struct tcp_table *table, const struct intake_segment *in)
 {
     const struct tcp_tuple *tuple = tcp_table_likely(table, in->hash);
-    if (tuple == NULL || tuple->closed)
+    if (tuple == NULL || tuple->remnant)
         return NULL;
     const struct connection *c = (const struct connection *)tuple;
     bool plain = in->segment.flags == TCP_ACK && in->segment.payload_len == 0 &&

@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/seq.h"
 #include "base/vec.h"
 #include "track/look_ahead.h"
+#include "track/port_reuse.h"
 #include "track/streams.h"
 #include "track/usual.h"
 
@@ -17,20 +17,6 @@ struct list {
     size_t count;
 };
 
-/* What the table keeps of a connection that is over, or that only an ICMP error named. */
-struct closed {
-    struct tcp_tuple tuple; /* first: the table points here; closed is true */
-    uint32_t first[2];      /* see struct sent; by end of the tuple */
-    uint32_t snd_nxt[2];
-    uint32_t stream_frame;  /* in file `capture` */
-    uint16_t capture;
-    bool base_known[2], syn_seen[2];
-    bool ghost;             /* no connection: only an ICMP error named it */
-    bool left_open;         /* no end had closed it */
-    struct series_rest rest;
-    int64_t last_ns;        /* of its packets */
-};
-
 struct tracker {
     struct tracker_options options;
     size_t max_open;
@@ -38,9 +24,10 @@ struct tracker {
     struct tracker_counts counts;
     struct tcp_table table;
     struct connection_shared shared;
-    struct slab connections, closed, records, exchanges;
+    struct slab connections, remnants, records, exchanges;
     struct record open; /* what is known early of a connection that goes on */
     struct list lists[CONNECTION_STAGES];
+    int64_t due_ns; /* before this time, no connection has waited long enough; INT64_MAX: none waits */
     struct record *kept; /* newest first */
     size_t kept_count, sweep_at; /* that many make it worth to look for those that nobody holds any more */
     struct {
@@ -121,9 +108,10 @@ struct tracker *tracker_new(const struct tracker_options *options,
     t->shared.talks.complete = on_exchange;
     t->shared.talks.settled = on_settled;
     t->shared.talks.context = t;
+    t->due_ns = INT64_MAX;
     series_init(&t->series);
     slab_init(&t->connections, sizeof(struct connection));
-    slab_init(&t->closed, sizeof(struct closed));
+    slab_init(&t->remnants, sizeof(struct remnant));
     slab_init(&t->records, sizeof(struct record));
     slab_init(&t->exchanges, sizeof(struct exchange_record));
     t->sweep_at = SWEEP_AT;
@@ -255,7 +243,7 @@ static void give_exchanges(struct tracker *t, struct connection *c, struct recor
 }
 
 /* The rules' judgement. What nobody wants to hear of again is forgotten. */
-static bool judge(struct tracker *t, struct connection *c, int64_t now_ns, struct closed *closed)
+static bool judge(struct tracker *t, struct connection *c, int64_t now_ns, struct remnant *remnant)
 {
     struct record *r = slab_take(&t->records);
     if (r == NULL)
@@ -263,9 +251,9 @@ static bool judge(struct tracker *t, struct connection *c, int64_t now_ns, struc
     int client = c->talk.client >= 0 ? c->talk.client : role_guessed_client(&c->tcp.tuple);
     connection_record(c, client, c->talk.client < 0, now_ns, r);
     count_connection(t, c, r);
-    closed->left_open = r->close_how == HOW_OPEN;
+    remnant->left_open = r->close_how == HOW_OPEN;
     if (!count_for_capture(t, r, c->interleaved) ||
-        !series_connection(&t->series, c, r, now_ns, &closed->rest))
+        !series_connection(&t->series, c, r, now_ns, &remnant->rest))
         return false;
     if (!fill_exchanges(t, c, r))
         return false;
@@ -285,7 +273,7 @@ static bool judge(struct tracker *t, struct connection *c, int64_t now_ns, struc
 
 /* The connection is over, as far as this capture tells. In the table its place is taken by
  * what it leaves behind, which is returned; NULL: no memory. */
-static struct closed *finalise(struct tracker *t, struct connection *c, int64_t now_ns)
+static struct remnant *finalise(struct tracker *t, struct connection *c, int64_t now_ns)
 {
     list_remove(&t->lists[c->stage], c);
     if (conversation_done(&c->talk) != NULL)
@@ -293,43 +281,21 @@ static struct closed *finalise(struct tracker *t, struct connection *c, int64_t 
     connection_finish(c, &t->shared);
     if (connection_shared_failed(&t->shared))
         return NULL;
-    struct closed *closed = slab_take(&t->closed);
-    if (closed == NULL || !judge(t, c, now_ns, closed))
+    struct remnant *remnant = slab_take(&t->remnants);
+    if (remnant == NULL || !judge(t, c, now_ns, remnant))
         return NULL;
-    closed->tuple = c->tcp.tuple;
-    closed->tuple.closed = true;
-    for (int i = 0; i < 2; i++) {
-        closed->first[i] = tcp_first_seq(&c->tcp.end[i]);
-        closed->snd_nxt[i] = c->tcp.end[i].snd_nxt;
-        closed->base_known[i] = c->tcp.end[i].base_known;
-        closed->syn_seen[i] = c->tcp.end[i].syn_seen;
-    }
-    closed->stream_frame = c->stream_frame;
-    closed->capture = c->capture;
-    closed->last_ns = c->tcp.last_ns;
-    tcp_table_replace(&t->table, &c->tcp.tuple, &closed->tuple, c->tcp.hash);
+    remnant_of(c, remnant);
+    tcp_table_replace(&t->table, &c->tcp.tuple, &remnant->tuple, c->tcp.hash);
     connection_free(c, &t->shared);
     slab_give(&t->connections, c);
-    return closed;
+    return remnant;
 }
 
 /* ---- packets ----------------------------------------------------------------------------- */
 
-/* How soon after the connection before it on the same ports? In ms, plus 1. */
-static uint32_t reused_after(const struct closed *before, const struct segment *s)
-{
-    if (before == NULL || before->ghost)
-        return 0;
-    int64_t ms = (s->ts_ns - before->last_ns) / NS_PER_MS;
-    return before->left_open ? UINT32_MAX
-           : ms < 0                    ? 1
-           : ms >= UINT32_MAX - 1      ? UINT32_MAX - 1
-                                       : (uint32_t)ms + 1;
-}
-
 /* before: what the table has of older connections on the same ends, or NULL. */
 static struct connection *open_connection(struct tracker *t, const struct intake_segment *in,
-                                          struct closed *before)
+                                          struct remnant *before)
 {
     const struct segment *s = &in->segment;
     struct connection *c = slab_take(&t->connections);
@@ -354,72 +320,8 @@ static struct connection *open_connection(struct tracker *t, const struct intake
     if (before == NULL)
         return tcp_table_put(&t->table, &c->tcp.tuple, in->hash) ? c : NULL;
     tcp_table_replace(&t->table, &before->tuple, &c->tcp.tuple, in->hash);
-    slab_give(&t->closed, before);
+    slab_give(&t->remnants, before);
     return c;
-}
-
-/* The sequence numbers that an end has used. */
-struct sent {
-    uint32_t first, next;
-    bool known;      /* they mean something */
-    bool from_start; /* its SYN was captured: there are none before `first` */
-};
-
-static struct sent sent_by(const struct tcp_end *end)
-{
-    return (struct sent){ tcp_first_seq(end), end->snd_nxt, end->base_known, end->syn_seen };
-}
-
-static struct sent sent_by_closed(const struct closed *closed, unsigned end)
-{
-    return (struct sent){ closed->first[end], closed->snd_nxt[end], closed->base_known[end],
-                          closed->syn_seen[end] };
-}
-
-/* So far from what an end that has closed sent, segments are another connection's, whose SYN is
- * not in the capture. */
-#define OTHER_CONNECTION_BYTES (1 << 20)
-
-static bool is_far(const struct sent *sent, uint32_t number)
-{
-    bool within = seq_leq(sent->first, number) && seq_leq(number, sent->next);
-    return sent->known && !within &&
-           (seq_diff(number, sent->next) > OTHER_CONNECTION_BYTES ||
-            (sent->from_start && seq_diff(sent->first, number) > OTHER_CONNECTION_BYTES));
-}
-
-/* own: of the end that sent the segment. */
-static bool is_of_another(const struct sent *own, const struct segment *s)
-{
-    return !(s->flags & TCP_RST) && (s->payload_len > 0 || s->flags & TCP_SYN) && is_far(own, s->seq);
-}
-
-/* The same from what the segment acknowledges: an end can only have received what the other sent. */
-static bool answers_another(const struct sent *others, const struct segment *s)
-{
-    return s->flags & TCP_ACK && !(s->flags & TCP_RST) &&
-           (s->payload_len > 0 || s->flags & (TCP_SYN | TCP_FIN)) && is_far(others, s->ack);
-}
-
-/* Does the segment open a new connection where `closed` was one? */
-static bool opens_again(const struct closed *closed, unsigned from, const struct segment *s)
-{
-    bool syn = (s->flags & (TCP_SYN | TCP_ACK)) == TCP_SYN;
-    const struct sent own = sent_by_closed(closed, from), others = sent_by_closed(closed, !from);
-    return closed->ghost || (syn && closed->first[from] != s->seq) || is_of_another(&own, s) ||
-           answers_another(&others, s);
-}
-
-/* The same for an end that has sent its FIN, and has nothing more to send. */
-static bool opens_anew(const struct connection *c, unsigned from, const struct segment *s)
-{
-    const struct tcp_end *end = &c->tcp.end[from], *peer = &c->tcp.end[!from];
-    if (tcp_opens_anew(&c->tcp, from, s))
-        return true;
-    if (!end->fin_seen && !peer->fin_seen)
-        return false;
-    const struct sent own = sent_by(end), others = sent_by(peer);
-    return (end->fin_seen && is_of_another(&own, s)) || (peer->fin_seen && answers_another(&others, s));
 }
 
 /* Room for one more: those that wait for stragglers only are given up first. */
@@ -446,26 +348,33 @@ static bool go_on(struct tracker *t, uint16_t capture, uint32_t stream_frame,
            streams_go_on(&t->streams, (uint64_t)capture << 32 | stream_frame, s->capture, s->frame);
 }
 
+static void note_due(struct tracker *t, const struct connection *c)
+{
+    int64_t due_ns = connection_due_ns(c);
+    if (due_ns < t->due_ns)
+        t->due_ns = due_ns;
+}
+
 static bool take_segment(struct tracker *t, const struct intake_segment *in)
 {
     const struct segment *s = &in->segment;
     unsigned from = 0;
     struct tcp_tuple *tuple = tcp_table_find(&t->table, s, in->hash, &from);
-    struct closed *closed = tuple != NULL && tuple->closed ? (struct closed *)tuple : NULL;
-    struct connection *c = closed == NULL ? (struct connection *)tuple : NULL;
+    struct remnant *remnant = tuple != NULL && tuple->remnant ? (struct remnant *)tuple : NULL;
+    struct connection *c = remnant == NULL ? (struct connection *)tuple : NULL;
     bool anew = c != NULL && opens_anew(c, from, s);
-    if (c != NULL && (anew || connection_is_over(c, in->now_ns))) {
-        closed = finalise(t, c, in->now_ns);
+    if (c != NULL && (anew || in->now_ns >= connection_due_ns(c))) {
+        remnant = finalise(t, c, in->now_ns);
         c = NULL;
-        if (closed == NULL)
+        if (remnant == NULL)
             return false;
     }
-    if (c == NULL && closed != NULL && !anew && !opens_again(closed, from, s)) {
+    if (c == NULL && remnant != NULL && !anew && !opens_again(remnant, from, s)) {
         t->counts.late_packets++;
-        return go_on(t, closed->capture, closed->stream_frame, s);
+        return go_on(t, remnant->capture, remnant->stream_frame, s);
     }
     if (c == NULL) {
-        c = make_room(t, in->now_ns) ? open_connection(t, in, closed) : NULL;
+        c = make_room(t, in->now_ns) ? open_connection(t, in, remnant) : NULL;
         if (c == NULL)
             return false;
         from = 0;
@@ -480,12 +389,13 @@ static bool take_segment(struct tracker *t, const struct intake_segment *in)
     if (connection_shared_failed(&t->shared))
         return false;
     enum connection_stage stage = connection_stage(c);
-    if (stage == CONNECTION_ORDERLY)
+    if (stage == CONNECTION_DONE)
         return finalise(t, c, in->now_ns) != NULL;
     if (stage != c->stage || stage != CONNECTION_OPEN) { /* those that wait: in order of their last packets */
         list_remove(&t->lists[c->stage], c);
         c->stage = stage;
         list_add(&t->lists[stage], c);
+        note_due(t, c);
     }
     return true;
 }
@@ -493,7 +403,7 @@ static bool take_segment(struct tracker *t, const struct intake_segment *in)
 /* An ICMP error about a SYN that waits for its answer is one. */
 static void take_error(struct tcp_tuple *tuple, unsigned from, const struct segment *s)
 {
-    struct connection *c = tuple->closed ? NULL : (struct connection *)tuple;
+    struct connection *c = tuple->remnant ? NULL : (struct connection *)tuple;
     const struct tcp_end *end = c != NULL ? &c->tcp.end[from] : NULL;
     if (s->unreachable && c != NULL && end->state == TCP_SYN_SENT && end->isn == s->seq)
         c->unreachable = true;
@@ -509,24 +419,26 @@ static bool take_quoted(struct tracker *t, const struct intake_segment *in)
         take_error(tuple, from, s);
     if (tuple != NULL || in->unnamed)
         return true;
-    struct closed *ghost = slab_take(&t->closed);
+    struct remnant *ghost = slab_take(&t->remnants);
     if (ghost == NULL || !streams_open(&t->streams, s->capture, s->frame))
         return false;
-    tcp_tuple_of(&ghost->tuple, s);
-    ghost->tuple.closed = true;
-    ghost->stream_frame = s->frame;
-    ghost->ghost = true;
+    remnant_ghost(s, ghost);
     return tcp_table_put(&t->table, &ghost->tuple, in->hash);
 }
 
 /* The connections that have waited long enough. */
 static bool finalise_waiting(struct tracker *t, int64_t now_ns)
 {
+    if (now_ns < t->due_ns)
+        return true;
+    t->due_ns = INT64_MAX;
     for (int stage = CONNECTION_OPEN + 1; stage < CONNECTION_STAGES; stage++) {
         struct list *list = &t->lists[stage];
-        while (list->oldest != NULL && connection_is_over(list->oldest, now_ns))
+        while (list->oldest != NULL && now_ns >= connection_due_ns(list->oldest))
             if (finalise(t, list->oldest, now_ns) == NULL)
                 return false;
+        if (list->oldest != NULL)
+            note_due(t, list->oldest);
     }
     return true;
 }
@@ -645,7 +557,7 @@ void tracker_free(struct tracker *t)
             connection_finish(c, &t->shared); /* frees what waits behind holes */
     connection_shared_free(&t->shared);
     slab_free(&t->connections);
-    slab_free(&t->closed);
+    slab_free(&t->remnants);
     slab_free(&t->records);
     slab_free(&t->exchanges);
     tcp_table_free(&t->table);

@@ -5,7 +5,7 @@
 #include "conversation/exchanges.h"
 #include "conversation/parse.h"
 #include "conversation/protocol.h"
-#include "conversation/start.h"
+#include "conversation/request_line.h"
 
 const char *const protocol_names[] = {
 #define VALUE(id, name, ops) [id] = name,
@@ -80,14 +80,14 @@ void conversation_input(struct conversation *talk, struct conversation_memory *m
         protocols[talk->protocol]->input(talk, memory, from, chunk);
 }
 
-void conversation_finish(struct conversation *talk, struct conversation_memory *memory, unsigned from)
+void conversation_fin(struct conversation *talk, struct conversation_memory *memory, unsigned from)
 {
     const struct protocol_ops *ops = ops_of(talk);
     if (ops->finish != NULL)
         ops->finish(talk, memory, from);
 }
 
-void conversation_end(struct conversation *talk, struct conversation_memory *memory)
+void conversation_over(struct conversation *talk, struct conversation_memory *memory)
 {
     for (int i = 0; i < 2 && talk->protocol == PROTOCOL_NONE; i++)
         if (talk->stream[i].mode == MODE_START && talk->stream[i].start != NULL)

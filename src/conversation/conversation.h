@@ -62,7 +62,7 @@ struct conversation {
 
 #define HTTP_RECENT_NAMES 64
 
-/* Shared by the connections of one analysis. */
+/* Shared by the connections of one tracker. */
 struct conversation_memory {
     struct slab exchanges, parses, heads, starts;
     struct text_pool texts;  /* targets */
@@ -76,8 +76,8 @@ struct conversation_memory {
     /* Called for each exchange whose final response is complete; NULL: nobody asks. It is settled already, if its request
      * is complete or lost as well: nothing of it will change any more. */
     void (*complete)(void *context, struct conversation *talk, struct exchange *exchange);
-    /* An exchange that was not settled then is now, as another one takes its place. (A last one that never came to this stays
-     * `done`, not settled.) NULL: nobody asks. */
+    /* Called when the next exchange is complete and the one before had not been settled: now it is. (The last exchange of a
+     * connection may never be.) NULL: nobody asks. */
     void (*settled)(void *context, struct conversation *talk, struct exchange *exchange);
     void *context;
 };
@@ -90,7 +90,7 @@ void conversation_memory_free(struct conversation_memory *memory);
 void conversation_init(struct conversation *talk, int client, bool mid_stream);
 
 /* The last exchange with a complete response; NULL: none. */
-static inline const struct exchange *conversation_done(const struct conversation *talk)
+static inline const struct exchange *conversation_last_complete(const struct conversation *talk)
 {
     return talk->done;
 }
@@ -140,10 +140,10 @@ void conversation_input(struct conversation *talk, struct conversation_memory *m
                 const struct tcp_chunk *chunk);
 
 /* The end has sent its FIN, or nothing more will come: ends close-delimited bodies. */
-void conversation_finish(struct conversation *talk, struct conversation_memory *memory, unsigned from);
+void conversation_fin(struct conversation *talk, struct conversation_memory *memory, unsigned from);
 
 /* Nothing more will come of either end: what did not become a message was none. */
-void conversation_end(struct conversation *talk, struct conversation_memory *memory);
+void conversation_over(struct conversation *talk, struct conversation_memory *memory);
 
 /* Gives everything back to the memory. */
 void conversation_free(struct conversation *talk, struct conversation_memory *memory);

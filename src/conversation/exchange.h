@@ -20,7 +20,7 @@
 /* A method that llhttp does not list. */
 #define HTTP_METHOD_OWN UINT8_MAX
 
-/* Of a longer message, the begin is moved: what is asked is whether it lies before another number. */
+/* Of a longer message, `seq` is moved forward, so that it still compares as lying before `end_seq`. */
 #define HTTP_SPAN_BYTES (UINT32_C(1) << 30)
 
 /* Where a message lies. */

@@ -11,7 +11,7 @@
 #include "conversation/parse.h"
 #include "conversation/plain_head.h"
 #include "conversation/protocol.h"
-#include "conversation/start.h"
+#include "conversation/request_line.h"
 
 /* ---- where messages lie ---------------------------------------------------------------- */
 

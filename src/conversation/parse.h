@@ -36,7 +36,7 @@ struct http_parse *parse_new(struct conversation_memory *memory, bool is_request
 struct http_parse *parse_new_chunked(struct conversation_memory *memory, bool is_request);
 void parse_give(struct conversation_memory *memory, struct http_parse *parse);
 
-/* The next bytes of the stream's message. Takes off length those behind its end. false: llhttp refuses them. */
+/* The next bytes of the stream's message. Takes the bytes behind the message's end off *length. false: llhttp refuses them. */
 bool parse_feed(struct feeding *feeding, const uint8_t *bytes, size_t *length);
 
 bool parse_ended(const struct http_parse *parse);

@@ -27,7 +27,7 @@ struct tls_stream {
     bool finished;            /* a handshake record after ChangeCipherSpec: TLS 1.2's Finished */
     bool data;                /* a record of type application data: from TLS 1.3 on, encrypted
                                  handshake messages and alerts look like that too */
-    bool more_than_alert;     /* and one of them was not as long as an alert */
+    bool more_than_alert;     /* at least one such record is too long to be an alert */
     bool foreign;             /* what it sends is not TLS */
     bool lost;                /* a gap in the capture hid where records begin */
     bool done;                /* seen enough */

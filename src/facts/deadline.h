@@ -37,8 +37,8 @@ int64_t record_since(const struct record *record, enum reference reference);
 #define DEADLINE_JITTER_NS (100 * NS_PER_US)
 /* Below this, processing times look like timers. */
 #define DEADLINE_SHORTEST_NS (50 * NS_PER_MS)
-/* So many sets of times that look like a timer's are taken for granted to come by chance, in one capture and by
- * one rule: one in a hundred. */
+/* How many false timers are accepted in one capture for one rule: times that agree by chance. One in a hundred captures
+ * may show one. */
 #define DEADLINE_CHANCE 0.01
 /* A program that looks at its clock once a second, or sweeps its connections so, ends them up to a second
  * late (gunicorn, Node.js 20, HAProxy's wheel, many others). Such times look like anything, so there must be

@@ -126,7 +126,8 @@ struct record {
                                     way round; NS_UNKNOWN: one of them has none */
     int64_t first_ns, last_ns;   /* of its packets */
     int64_t since_open, since_request, since_response, since_activity; /* to the close */
-    int64_t overdue;             /* from a response that announced the close, or ends with it, to that */
+    int64_t overdue;             /* from the end of a response that announced the close, or whose body ends with
+                                    it, to the close */
     bool overdue_body;           /* the body ends with it */
     int64_t fin_wait_2_ns, fin_wait_2_end_ns; /* when; valid if fin_wait_2_by >= 0 */
     int64_t longest_reuse_idle;  /* idle time after which a further request came; NS_ABSENT, NS_UNKNOWN */

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/vec.h"
-#include "judge/judge.h"
+#include "judge/engine_private.h"
 #include "track/usual.h"
 
 struct engine *engine_new(const struct rules *rules, struct err *err)

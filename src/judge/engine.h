@@ -42,7 +42,7 @@ struct finding {
     size_t count;   /* different connections */
     unsigned shift; /* they are a sample: one of 2^shift is listed, and `count` is an estimate; 0: all are */
     int64_t first_ns, last_ns;        /* of the closes (or openings, while open) */
-    /* The timer behind it, where that is only information: told here and not once more. */
+    /* The finding (an information) about the timer that caused this one: it is told inside of this one, and not by itself. */
     const struct finding *behind;
 };
 

@@ -1,4 +1,4 @@
-#include "judge/judge.h"
+#include "judge/engine_private.h"
 
 /* What is known of a connection that some rule flags. */
 struct judged {
@@ -56,7 +56,7 @@ bool is_explained(const struct record *record, size_t rule)
     return judged != NULL && rule_bits_has(&judged->explained, rule);
 }
 
-struct rule_set_bits explained_by(const struct engine *engine, const struct record *record, size_t rule)
+struct rule_set_bits rules_explained_by(const struct engine *engine, const struct record *record, size_t rule)
 {
     const struct judged *judged = record->judged;
     struct rule_set_bits also = { { 0 } };

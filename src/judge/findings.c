@@ -1,4 +1,4 @@
-#include "judge/judge.h"
+#include "judge/engine_private.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -185,7 +185,7 @@ static void take_connections(struct engine *engine, const struct told *told, str
         size_t n = finding->entries++;
         const struct record *first = finding->connections[0].record;
         finding->count += n == 0 || finding->connections[n - 1].record != r;
-        finding->connections[n] = (struct finding_connection){ r, hit->exchange, explained_by(engine, r, told->index),
+        finding->connections[n] = (struct finding_connection){ r, hit->exchange, rules_explained_by(engine, r, told->index),
                                                                told->timer_of[i] };
         for (size_t w = 0; w < RULE_WORDS; w++)
             finding->also.words[w] |= finding->connections[n].also.words[w];

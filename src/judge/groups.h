@@ -75,7 +75,8 @@ bool groups_init(struct groups *groups, const struct rules *rules) WARN_UNUSED;
 void groups_free(struct groups *groups);
 
 /* A rule flags the connection, or the exchange (copied; what its texts point to lives as long as the tracker, but for
- * the target). Counts what it holds in record->held, and says in record->example whether its timeline is wanted. false: so many exchanges of the connection are kept already. */
+ * the target). Each hit that keeps the record adds 1 to record->held; record->example says whether the record's timeline is wanted.
+ * false: so many exchanges of the connection are kept already. */
 bool groups_add(struct groups *groups, size_t rule, struct record *record, const struct exchange_facts *exchange,
                 bool background);
 

@@ -1,8 +1,8 @@
 /*
  * guard - which rules can hold at all for a connection, or an exchange. Private to the floor.
  *
- * A rule is mostly an `and` with parts like `close.by == server`, and most connections fail one of them. Of
- * a rule of which a part is a plain no neither yes nor undecided can come. The parts that compare one fact
+ * A rule is mostly an `and` with parts like `close.by == server`, and most connections fail one of them. A
+ * rule with one part that is plainly false is neither true nor undecided. The parts that compare one fact
  * with constants are compiled into what is cheaper than the walk through the whole expression:
  *
  * - Booleans and names that several rules ask for are asked once: sets of rules are bitmaps, and each value

@@ -1,4 +1,4 @@
-#include "judge/judge.h"
+#include "judge/engine_private.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -70,7 +70,7 @@ static const uint8_t *infer(struct engine *engine, const struct rule *rule, cons
         return NULL;
     }
     memset(timer_of, DEADLINE_NO_TIMER, pool->count);
-    if (rule->references.count == 0)
+    if (rule->timer_starts.count == 0)
         return timer_of;
     const struct record **records = malloc((pool->count + 1) * sizeof *records);
     uint8_t *of_record = malloc(pool->count + 1);
@@ -79,7 +79,7 @@ static const uint8_t *infer(struct engine *engine, const struct rule *rule, cons
         if (i == 0 || pool->hits[i]->record != pool->hits[i - 1]->record)
             records[distinct++] = pool->hits[i]->record;
     if (records == NULL || of_record == NULL ||
-        !deadlines_infer(records, distinct, &rule->references, groups, deadlines, of_record)) {
+        !deadlines_infer(records, distinct, &rule->timer_starts, groups, deadlines, of_record)) {
         engine->failed = true;
         deadlines->count = 0;
     } else {

@@ -31,8 +31,8 @@ enum field_known {
     KNOWN_AT_END,   /* when all connections of the group are */
 };
 
-/* Values in connections and exchanges that are usual (usual.h), as get_integer has them: they lie between two,
- * NS_ABSENT being the lowest, and none is unknown. */
+/* Values in connections and exchanges that are usual (usual.h), as get_integer has them: a usual value lies in
+ * [low, high], NS_ABSENT being the lowest of all, and is never unknown. */
 struct field_usual {
     bool known;
     int64_t low, high;
@@ -46,8 +46,8 @@ struct field {
     enum field_known known;
     struct field_usual usual;
     struct value (*get)(const struct subject *subject);
-    /* The same in few instructions: a boolean, the index of a name, a whole number (all are but those of
-     * groups), nanoseconds; NS_ABSENT, NS_UNKNOWN. Of a text or span that is not absent: NS_UNKNOWN. */
+    /* get() in few instructions: a boolean, the index of a name, a whole number (all numbers are, but those of
+     * groups) or nanoseconds; NS_ABSENT, NS_UNKNOWN. A text or span that is there gives NS_UNKNOWN. */
     int64_t (*get_integer)(const struct subject *subject);
     const char *meaning;
 };

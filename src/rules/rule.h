@@ -68,7 +68,7 @@ struct rule {
     const struct expr *members;   /* GROUP: which connections */
     const struct expr *within;    /* GROUP: of these, the most that closed within such a time; NULL: all */
     const struct expr *lists;     /* GROUP: the members that a finding lists; NULL: all */
-    struct reference_list references; /* none: no deadline is sought */
+    struct reference_list timer_starts; /* none: no deadline is sought */
     bool deadline_only;           /* GROUP: list only the connections that the timer explains */
     unsigned evidence;            /* bit per enum mark_id */
     const struct choice *confidence, *accountable, *what, *cause, *fix;

@@ -256,7 +256,7 @@ static bool take_reference(struct loader *l, yaml_node_t *item, void *context)
     if (name == NULL || !reference_find(name, &reference))
         return source_fail(l, item, "one of these is expected here: open, request, response, "
                          "activity");
-    struct reference_list *list = &l->rule->references;
+    struct reference_list *list = &l->rule->timer_starts;
     for (unsigned i = 0; i < list->count; i++)
         if (list->items[i] == reference)
             return source_fail(l, item, "'%s' stands in the list already", name);

@@ -121,7 +121,7 @@ enum tcp_note {
     TCP_NOTE_STRANGE = 1 << 11,       /* sequence number far out of range; ignored */
 };
 
-/* Limits on out-of-order bytes, and how often they were met. One for all connections. */
+/* Limits on out-of-order bytes, and how often they were met. One for all connections of a tracker. */
 struct tcp_budget {
     size_t max_bytes;          /* in total */
     uint32_t max_conn_bytes;   /* per connection */
@@ -155,8 +155,8 @@ bool tcp_both_closed(const struct tcp_conn *conn);
 /* Further than this from what was seen, a sequence number is damage or another connection's. */
 #define TCP_SANE_DISTANCE (1 << 30)
 
-/* The end's initial sequence number; where it sent much, that has been used again, or may be taken for a later
- * one, and a number that far back stands for it. */
+/* The end's initial sequence number. If the end has sent over 1 GiB, that number may have been used again, and one that lies
+ * 1 GiB back is returned. */
 static inline uint32_t tcp_first_seq(const struct tcp_end *end)
 {
     return end->payload_bytes < TCP_SANE_DISTANCE ? end->isn : end->snd_nxt - TCP_SANE_DISTANCE;

@@ -17,7 +17,7 @@ static int64_t earlier(int64_t ns, const struct mark *mark)
 
 void fill_overdue(const struct connection *c, unsigned client, int64_t end_ns, struct record *r)
 {
-    const struct exchange *done = conversation_done(&c->talk), *first = conversation_oldest(&c->talk);
+    const struct exchange *done = conversation_last_complete(&c->talk), *first = conversation_oldest(&c->talk);
     r->overdue = NS_ABSENT;
     const struct exchange *x = done != NULL && owes_close(done)     ? done
                                     : first != NULL && owes_close(first) ? first

@@ -182,8 +182,8 @@ static uint16_t payload_info(const struct connection *c, enum timeline_kind kind
                                                                                : UINT8_MAX));
     if (kind != TIMELINE_RESPONSE || !(talk->notes & NOTE_RESPONSE))
         return 0;
-    if (talk->notes & NOTE_RESPONSE_COMPLETE && conversation_done(talk) != NULL)
-        return conversation_done(talk)->status;
+    if (talk->notes & NOTE_RESPONSE_COMPLETE && conversation_last_complete(talk) != NULL)
+        return conversation_last_complete(talk)->status;
     return conversation_oldest(talk) != NULL ? conversation_oldest(talk)->status : 0;
 }
 
@@ -237,7 +237,7 @@ static void timeline_note(struct connection *c, unsigned from, const struct segm
 struct feeding {
     struct connection *connection;
     struct connection_shared *shared;
-    bool fed; /* http.notes are this segment's */
+    bool fed; /* talk.notes are this segment's */
 };
 
 /* Most segments bring HTTP nothing, and do not touch what is kept of it. */
@@ -300,7 +300,7 @@ static void note_closing(struct connection *c, unsigned from, const struct segme
         if (c->tcp.end[!from].fin_received) /* its ACK was captured before it */
             mark_once(closing_mark(closing, from, END_FIN_ACKED), s);
         if (c->tcp.end[from].deliver_nxt == c->tcp.end[from].fin_seq)
-            conversation_finish(&c->talk, &shared->talks, from);
+            conversation_fin(&c->talk, &shared->talks, from);
     }
     if (notes & TCP_NOTE_ACK_OF_FIN)
         mark_once(closing_mark(closing, !from, END_FIN_ACKED), s);
@@ -322,7 +322,7 @@ static bool in_one_segment(const struct message_span *a, const struct message_sp
  * response, there was no rest, or the part was not captured; of such a part nobody knows when it came. */
 static void note_reuse(struct connection *c, unsigned from)
 {
-    const struct exchange *first = conversation_oldest(&c->talk), *last = conversation_newest(&c->talk), *done = conversation_done(&c->talk);
+    const struct exchange *first = conversation_oldest(&c->talk), *last = conversation_newest(&c->talk), *done = conversation_last_complete(&c->talk);
     if (c->closing != NULL || last == NULL || c->longest_reuse_idle == NS_UNKNOWN)
         return;
     const struct tcp_end *peer = &c->tcp.end[!from];
@@ -434,7 +434,7 @@ static int64_t last_heard(const struct connection *c, unsigned end)
                                                           : c->tcp.last_ns;
 }
 
-void connection_finish(struct connection *c, struct connection_shared *shared)
+void connection_flush(struct connection *c, struct connection_shared *shared)
 {
     struct feeding feeding = { .connection = c, .shared = shared };
     const struct tcp_sink sink = { on_data, &feeding };
@@ -444,14 +444,14 @@ void connection_finish(struct connection *c, struct connection_shared *shared)
     tcp_flush(&c->tcp, heard_ns, &shared->budget, &sink);
     for (unsigned end = 0; end < 2; end++)
         if (c->tcp.end[end].fin_seen)
-            conversation_finish(&c->talk, &shared->talks, end);
-    conversation_end(&c->talk, &shared->talks);
+            conversation_fin(&c->talk, &shared->talks, end);
+    conversation_over(&c->talk, &shared->talks);
 }
 
 bool connection_keep_request(const struct connection *c, struct record *r,
                              struct connection_shared *shared)
 {
-    const struct exchange *x = conversation_oldest(&c->talk) != NULL ? conversation_oldest(&c->talk) : conversation_done(&c->talk);
+    const struct exchange *x = conversation_oldest(&c->talk) != NULL ? conversation_oldest(&c->talk) : conversation_last_complete(&c->talk);
     if (x != NULL && x->request_head)
         r->request = arena_printf(&shared->texts, "%s %s", exchange_method(x), x->target);
     return r->request != NULL;

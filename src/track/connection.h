@@ -104,7 +104,7 @@ void connection_input(struct connection *c, unsigned from, const struct segment 
                       struct connection_shared *shared);
 
 /* No more packets: hands on what waits, and ends what ends with the connection. */
-void connection_finish(struct connection *c, struct connection_shared *shared);
+void connection_flush(struct connection *c, struct connection_shared *shared);
 
 /* Facts of the finished connection, without timeline. end_ns: end of the capture. */
 void connection_record(const struct connection *c, int client, bool role_guessed, int64_t end_ns,

@@ -57,7 +57,7 @@ static void prefetch_others(const struct tcp_table *table, const struct intake_s
     const struct connection *c = eventful(table, in);
     if (c == NULL)
         return;
-    const struct exchange *x = conversation_oldest(&c->talk) != NULL ? conversation_oldest(&c->talk) : conversation_done(&c->talk);
+    const struct exchange *x = conversation_oldest(&c->talk) != NULL ? conversation_oldest(&c->talk) : conversation_last_complete(&c->talk);
     if (x != NULL)
         prefetch(x, 0, sizeof *x);
     if (c->closing != NULL)

@@ -12,8 +12,8 @@
  *   the time of the segment that proves it. A connection that began before the capture is established from
  *   its first packet on.
  * - An end that closed first stays in TIME_WAIT for 60 s, as on Linux, unless a reset or a new connection
- *   on the same ports ends it. (Where both ends did, only a reset.) Of other states the end must show in
- *   packets: an orphan in FIN_WAIT_2 that its kernel drops in silence is counted on.
+ *   on the same ports ends it. (Where both ends did, only a reset.) Every other state lasts until a packet
+ *   ends it: an orphan in FIN_WAIT_2 that its kernel drops in silence is counted on.
  * - A connection is in a phase of HTTP from its handshake to the first FIN or reset; the client's FIN does
  *   not end a request that waits for its response. Where HTTP could not be followed, no phase is counted.
  *

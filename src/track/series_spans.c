@@ -184,8 +184,8 @@ static int64_t later(int64_t a, int64_t b)
  * does not show. */
 static int64_t phases_begin(const struct connection *c)
 {
-    if (conversation_done(&c->talk) != NULL)
-        return conversation_done(&c->talk)->response.last_ns;
+    if (conversation_last_complete(&c->talk) != NULL)
+        return conversation_last_complete(&c->talk)->response.last_ns;
     return c->open_seen && c->handshake_done.frame != 0 ? c->handshake_done.ns : NS_ABSENT;
 }
 
@@ -217,7 +217,7 @@ static void exchange_spans(struct series *s, const struct connection *c,
         reached = at[i] < end_ns ? at[i] : end_ns;
         unsigned to = series_at(s, reached);
         if (from < to)
-            span(spans, SERIES_PHASE(i == 0 && conversation_done(&c->talk) == NULL ? SERIES_FRESH : phases[i]),
+            span(spans, SERIES_PHASE(i == 0 && conversation_last_complete(&c->talk) == NULL ? SERIES_FRESH : phases[i]),
                  from, to);
         from = to;
     }
@@ -278,7 +278,7 @@ static void phase_spans(struct series *s, const struct connection *c, const stru
         return;
     const struct exchange *x = conversation_oldest(&c->talk);
     if (x == NULL || !x->request_seen)
-        phase_span(s, spans, conversation_done(&c->talk) != NULL ? SERIES_IDLE : SERIES_FRESH, begin,
+        phase_span(s, spans, conversation_last_complete(&c->talk) != NULL ? SERIES_IDLE : SERIES_FRESH, begin,
              client_end);
     else
         exchange_spans(s, c, x, x->request_complete ? end : client_end, spans);

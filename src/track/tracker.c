@@ -7,7 +7,7 @@
 #include "base/vec.h"
 #include "track/look_ahead.h"
 #include "track/port_reuse.h"
-#include "track/streams.h"
+#include "track/stream_numbers.h"
 #include "track/usual.h"
 
 #define SWEEP_AT 4096
@@ -225,7 +225,7 @@ static bool fill_exchanges(struct tracker *t, struct connection *c, struct recor
         if (e == NULL)
             return false;
         connection_exchange(c, r, x, &e->facts);
-        e->place = x == conversation_done(&c->talk) ? EXCHANGE_LAST : EXCHANGE_OPEN;
+        e->place = x == conversation_last_complete(&c->talk) ? EXCHANGE_LAST : EXCHANGE_OPEN;
         *end = e;
         end = &e->next;
     }
@@ -276,9 +276,9 @@ static bool judge(struct tracker *t, struct connection *c, int64_t now_ns, struc
 static struct remnant *finalise(struct tracker *t, struct connection *c, int64_t now_ns)
 {
     list_remove(&t->lists[c->stage], c);
-    if (conversation_done(&c->talk) != NULL)
-        look_ahead_at(conversation_done(&c->talk)->target); /* to be given back when all is judged */
-    connection_finish(c, &t->shared);
+    if (conversation_last_complete(&c->talk) != NULL)
+        look_ahead_at(conversation_last_complete(&c->talk)->target); /* to be given back when all is judged */
+    connection_flush(c, &t->shared);
     if (connection_shared_failed(&t->shared))
         return NULL;
     struct remnant *remnant = slab_take(&t->remnants);
@@ -554,7 +554,7 @@ void tracker_free(struct tracker *t)
         return;
     for (int stage = 0; stage < CONNECTION_STAGES; stage++)
         for (struct connection *c = t->lists[stage].oldest; c != NULL; c = c->newer)
-            connection_finish(c, &t->shared); /* frees what waits behind holes */
+            connection_flush(c, &t->shared); /* frees what waits behind holes */
     connection_shared_free(&t->shared);
     slab_free(&t->connections);
     slab_free(&t->remnants);

@@ -40,8 +40,8 @@ enum interest {
 /* What the judge hears. Pointers are valid during the call; a record is kept while record->held is not 0, which
  * the judge counts, and its timeline if record->example is set at the end of the call. */
 struct tracker_sink {
-    /* An exchange is complete, and settled (conversation.h); its connection still runs, and of that only what is known
-     * early is in the record. What is of interest stands among the record's exchanges when the connection is over. */
+    /* An exchange is complete, and settled (conversation.h), while its connection goes on: the record has only those facts on
+     * the connection that are known early. An exchange of interest stands among the record's when the connection is over. */
     enum interest (*exchange)(void *context, const struct record *open, const struct exchange_facts *facts);
     /* A connection is over. */
     void (*connection)(void *context, struct record *record);

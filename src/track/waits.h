@@ -79,7 +79,7 @@ static inline struct waits_before waits_before(const struct tcp_conn *tcp, unsig
 #define WAITS_DATED_NOTES (TCP_NOTE_RETRANSMISSION | TCP_NOTE_OUT_OF_ORDER)
 
 /* The segment was accounted for with these notes. last_data_ns: of the sender's last new data before
- * it, NS of nothing: INT64_MIN; blocks: the sender's peer has a message to go on with. */
+ * it, INT64_MIN if it had sent none; blocks: the sender's peer has a message to go on with. */
 void waits_segment(struct waits *waits, const struct tcp_conn *tcp, unsigned from,
                    const struct segment *segment, unsigned notes,
                    const struct waits_before *before, int64_t last_data_ns, bool blocks);

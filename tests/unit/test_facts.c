@@ -7,7 +7,7 @@
 #include <cmocka.h>
 
 #include "base/slab.h"
-#include "track/streams.h"
+#include "track/stream_numbers.h"
 #include "facts/timeline.h"
 
 static void numbers_are_ranks(void **state)

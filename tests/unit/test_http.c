@@ -112,7 +112,7 @@ static void talk_end(struct talk *talk)
 {
     struct conversation *http = &talk->http;
     for (unsigned from = 0; from < 2; from++)
-        conversation_finish(http, &talk->memory, from);
+        conversation_fin(http, &talk->memory, from);
     for (const struct exchange *x = http->first; x != NULL && http->protocol == PROTOCOL_HTTP1; x = x->next)
         hear_exchange(talk, x);
     strbuf_addf(&talk->heard, "%s %s: %u exchanges, %u requests, %u unsolicited, %u errors, %u outstanding\n",

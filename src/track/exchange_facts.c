@@ -3,7 +3,7 @@
  */
 #include "base/seq.h"
 #include "base/text.h"
-#include "track/act.h"
+#include "track/end_close.h"
 #include "track/announced.h"
 #include "track/usual.h"
 

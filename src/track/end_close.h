@@ -1,8 +1,8 @@
 /*
  * act - what one end did to close its connection. Private to the floor.
  */
-#ifndef HANGUP_TRACK_ACT_H
-#define HANGUP_TRACK_ACT_H
+#ifndef HANGUP_TRACK_END_CLOSE_H
+#define HANGUP_TRACK_END_CLOSE_H
 
 #include "track/connection.h"
 

@@ -1,4 +1,4 @@
-#include "track/act.h"
+#include "track/end_close.h"
 
 struct act act_of(const struct connection *c, unsigned e)
 {

@@ -1,4 +1,4 @@
-#include "conversation/start.h"
+#include "conversation/request_line.h"
 
 #include <string.h>
 

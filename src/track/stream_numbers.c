@@ -1,4 +1,4 @@
-#include "track/streams.h"
+#include "track/stream_numbers.h"
 
 #include <stdlib.h>
 #include <string.h>

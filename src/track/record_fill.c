@@ -8,7 +8,7 @@
 
 #include "base/seq.h"
 #include "base/text.h"
-#include "track/act.h"
+#include "track/end_close.h"
 #include "track/announced.h"
 #include "track/connection.h"
 
@@ -86,7 +86,7 @@ static enum close_phase phase_of(const struct connection *c, const struct view *
         return PHASE_UNKNOWN;
     if (conversation_is_tunnel(talk))
         return PHASE_TUNNEL;
-    const struct exchange *done = conversation_done(talk), *last = done, *open = NULL;
+    const struct exchange *done = conversation_last_complete(talk), *last = done, *open = NULL;
     for (const struct exchange *x = conversation_oldest(talk); x != NULL; x = x->next) {
         if (!sees_request_start(v, x) || unasked_and_later(c, v, x))
             continue;
@@ -192,14 +192,14 @@ static uint16_t unsolicited_status(const struct conversation *talk)
 static bool half_closed(const struct connection *c, unsigned client, const struct record *r)
 {
     const struct tcp_end *end = &c->tcp.end[client];
-    const struct exchange *x = conversation_done(&c->talk);
+    const struct exchange *x = conversation_last_complete(&c->talk);
     return (r->close_by == BY_CLIENT || r->close_by == BY_BOTH) && r->close_how == HOW_FIN &&
            end->resets == 0 && x != NULL &&
            conversation_oldest(&c->talk) == NULL && seq_lt(end->fin_ack, x->response.end_seq) &&
            seq_lt(end->fin_ack, end->ack);
 }
 
-static bool mid_exchange(enum close_phase phase)
+static bool awaits_response(enum close_phase phase)
 {
     return phase == PHASE_WAITING || phase == PHASE_RESPONSE;
 }
@@ -222,7 +222,7 @@ static void fill_close(const struct connection *c, unsigned client, struct recor
     struct view view = { seen_from != client, a->seq, a->ack, a->ack_known };
     /* Neither knew of the other's close: that of a client which had not all of its response hurts. */
     struct view waited = { false, act[client].seq, act[client].ack, act[client].ack_known };
-    if (closer == 2 && mid_exchange(phase_of(c, &waited))) {
+    if (closer == 2 && awaits_response(phase_of(c, &waited))) {
         seen_from = client;
         a = &act[client];
         view = waited;
@@ -292,7 +292,7 @@ static void fill_marks(const struct connection *c, unsigned client, struct recor
     if (c->closing != NULL)
         m[MARK_DATA_INTO_CLOSED] = c->closing->offender;
     /* The oldest request without complete response is the one that a close can have hurt. */
-    const struct exchange *x = conversation_oldest(&c->talk) != NULL ? conversation_oldest(&c->talk) : conversation_done(&c->talk);
+    const struct exchange *x = conversation_oldest(&c->talk) != NULL ? conversation_oldest(&c->talk) : conversation_last_complete(&c->talk);
     if (x != NULL && x->request_seen) {
         m[MARK_REQUEST] = (struct mark){ x->request.first_ns, x->request.first_frame,
                                          x->request.first_capture };
@@ -305,7 +305,7 @@ static void fill_marks(const struct connection *c, unsigned client, struct recor
         m[MARK_RESPONSE_END] = (struct mark){ x->response.last_ns, x->response.last_frame,
                                               x->response.last_capture };
     }
-    const struct exchange *done = conversation_done(&c->talk);
+    const struct exchange *done = conversation_last_complete(&c->talk);
     if (done != NULL)
         m[MARK_LAST_RESPONSE] = (struct mark){ done->response.last_ns, done->response.last_frame,
                                                done->response.last_capture };

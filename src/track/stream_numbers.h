@@ -1,12 +1,12 @@
 /*
- * streams - Wireshark's tcp.stream, told when all packets have been seen.
+ * stream_numbers - Wireshark's tcp.stream, told when all packets have been seen.
  *
  * Wireshark numbers connections in the order in which a file's packets open them. Only the frames that
  * open one are kept (4 bytes each); a number is the rank of its frame. So analyses of parts of
  * the traffic number alike once their frames are put together.
  */
-#ifndef HANGUP_TRACK_STREAMS_H
-#define HANGUP_TRACK_STREAMS_H
+#ifndef HANGUP_TRACK_STREAM_NUMBERS_H
+#define HANGUP_TRACK_STREAM_NUMBERS_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,9 +1,9 @@
 /*
- * start - the first bytes of a client whose method nobody knows, until its request line is whole. Private to the
+ * request_line - the first bytes of a client whose method nobody knows, kept until the line is whole. Private to the
  * floor.
  */
-#ifndef HANGUP_CONVERSATION_START_H
-#define HANGUP_CONVERSATION_START_H
+#ifndef HANGUP_CONVERSATION_REQUEST_LINE_H
+#define HANGUP_CONVERSATION_REQUEST_LINE_H
 
 #include "conversation/detect.h"
 

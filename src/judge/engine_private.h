@@ -1,9 +1,9 @@
 /*
- * judge - what the engine's steps share: judging as connections close (engine.c), judging groups and finding their
+ * engine_private - what the engine's steps share: judging as connections close (engine.c), judging groups and finding their
  * timers (judge_groups.c), one story for one incident (explain.c), telling (findings.c). Private to the floor.
  */
-#ifndef HANGUP_JUDGE_JUDGE_H
-#define HANGUP_JUDGE_JUDGE_H
+#ifndef HANGUP_JUDGE_ENGINE_PRIVATE_H
+#define HANGUP_JUDGE_ENGINE_PRIVATE_H
 
 #include "judge/engine.h"
 #include "judge/groups.h"
@@ -52,7 +52,7 @@ void explain_begin(struct engine *engine);
 /* Does another finding tell what this rule would tell of the connection? */
 bool is_explained(const struct record *record, size_t rule);
 /* The rules that this one explains there. */
-struct rule_set_bits explained_by(const struct engine *engine, const struct record *record, size_t rule);
+struct rule_set_bits rules_explained_by(const struct engine *engine, const struct record *record, size_t rule);
 
 /* Makes a finding of each that has to be told, worst first. */
 void make_findings(struct engine *engine);

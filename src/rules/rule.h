@@ -73,7 +73,9 @@ struct rule {
     unsigned evidence;            /* bit per enum mark_id */
     const struct choice *confidence, *accountable, *what, *cause, *fix;
     const struct text_list *links; /* "references" in the file */
-    const struct text_list *explains_ids, *seen_as, *renamed_from;
+    const char *family;           /* a name of families.def; NULL: none */
+    const struct text_list *explains_names; /* ids and families */
+    const struct text_list *seen_as, *renamed_from;
     struct rule_set_bits explains;
     const struct rule_case *cases[CASE_KINDS];
     const char *never_undecided;  /* why there is no such case; NULL: there is, or nobody said */

@@ -344,9 +344,23 @@ static bool load_references(struct loader *l, yaml_node_t *node)
     return source_each(l, node, take_text, &l->rule->links);
 }
 
+static bool load_family(struct loader *l, yaml_node_t *node)
+{
+    static const char *const families[] = {
+#define FAMILY(name, meaning) name,
+#include "rules/families.def"
+#undef FAMILY
+    };
+    unsigned family;
+    if (!load_word(l, node, families, COUNT(families), &family))
+        return false;
+    l->rule->family = families[family];
+    return true;
+}
+
 static bool load_explains(struct loader *l, yaml_node_t *node)
 {
-    return source_each(l, node, take_text, &l->rule->explains_ids);
+    return source_each(l, node, take_text, &l->rule->explains_names);
 }
 
 static bool load_seen_as(struct loader *l, yaml_node_t *node)
@@ -426,6 +440,7 @@ static const struct key {
     { "cause", load_cause, false },
     { "fix", load_fix, false },
     { "references", load_references, false },
+    { "family", load_family, false },
     { "explains", load_explains, false },
     { "seen_as", load_seen_as, false },
     { "since", load_since, false },

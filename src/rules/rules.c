@@ -195,14 +195,19 @@ bool rules_select(struct rules *rules, const char *const *only, size_t only_coun
     return true;
 }
 
+static bool is_called(const struct rule *rule, const char *id_or_family)
+{
+    return strcmp(rule->id, id_or_family) == 0 || (rule->family != NULL && strcmp(rule->family, id_or_family) == 0);
+}
+
 void rules_link(struct rules *rules)
 {
     for (size_t i = 0; i < rules->count; i++) {
         struct rule *rule = rules->items[i];
         rule->explains = (struct rule_set_bits){ { 0 } };
-        for (const struct text_list *id = rule->explains_ids; id != NULL; id = id->next)
+        for (const struct text_list *name = rule->explains_names; name != NULL; name = name->next)
             for (size_t j = 0; j < rules->count; j++)
-                if (j != i && strcmp(rules->items[j]->id, id->text) == 0)
+                if (j != i && is_called(rules->items[j], name->text))
                     rule_bits_add(&rule->explains, j);
     }
 }

@@ -1,15 +1,11 @@
-/*
- * ladder - the life of one connection as arrows between client and server.
- */
-#include <inttypes.h>
+#include "report/ladder.h"
+
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/text.h"
-#include "report/text.h"
 
-#define ARROW_WIDTH 34 /* with both bars */
-#define LADDER_LEFT 16 /* columns left of the arrows */
-#define SILENCE_NS (500 * NS_PER_MS) /* longer pauses get a line of their own */
+#define SILENCE_NS (500 * NS_PER_MS) /* longer pauses get a step of their own */
 
 static const char *reset_meaning(const struct record *r, enum end_role role)
 {
@@ -95,28 +91,6 @@ static void label(struct strbuf *out, const struct timeline_entry *e, const char
         strbuf_addf(out, " in %u", e->count);
 }
 
-static void arrow(FILE *out, const char *text, bool to_right)
-{
-    char line[ARROW_WIDTH + 1];
-    size_t room = ARROW_WIDTH - 8, length = strlen(text);
-    memset(line, '-', ARROW_WIDTH);
-    line[0] = line[ARROW_WIDTH - 1] = '|';
-    line[ARROW_WIDTH] = '\0';
-    line[to_right ? ARROW_WIDTH - 2 : 1] = to_right ? '>' : '<';
-    char cut[ARROW_WIDTH];
-    if (length > room) {
-        memcpy(cut, text, room - 3);
-        memcpy(cut + room - 3, "...", 4);
-        text = cut;
-        length = room;
-    }
-    size_t at = (ARROW_WIDTH - length) / 2;
-    line[at - 1] = ' ';
-    memcpy(line + at, text, length);
-    line[at + length] = ' ';
-    fputs(line, out);
-}
-
 static bool shows(const struct timeline_entry *e, uint32_t frame)
 {
     return e->kind == TIMELINE_REQUEST && frame >= e->frame && frame <= e->last_frame;
@@ -152,55 +126,63 @@ static bool proves(const struct view_evidence *evidence, size_t count,
     return false;
 }
 
-/* The client above the left bar, the server above the right one. */
-static void ends(FILE *out, const struct record *r)
+/* Whole characters of UTF-8, as many as fit. */
+static void set_label(struct ladder_step *step, const struct strbuf *text)
 {
-    struct strbuf client = { 0 }, server = { 0 };
-    view_endpoint(&client, r, ROLE_CLIENT);
-    view_endpoint(&server, r, ROLE_SERVER);
-    int gap = ARROW_WIDTH - (int)client.length - (int)server.length;
-    fprintf(out, "%*s%s%*s%s\n", LADDER_LEFT, "", strbuf_text(&client), gap > 2 ? gap : 2, "",
-            strbuf_text(&server));
-    strbuf_free(&client);
-    strbuf_free(&server);
+    size_t length = text->length < LADDER_LABEL_BYTES ? text->length : LADDER_LABEL_BYTES - 1;
+    while (length < text->length && length > 0 && (strbuf_text(text)[length] & 0xc0) == 0x80)
+        length--;
+    memcpy(step->label, strbuf_text(text), length);
+    step->label[length] = '\0';
 }
 
-void text_ladder(FILE *out, const struct finding *finding,
-                 const struct finding_connection *connection)
+static struct ladder_step arrow_of(const struct finding_connection *connection, const struct timeline_entry *e,
+                                   bool proves)
+{
+    const struct record *r = connection->record;
+    enum end_role role = e->from == r->client ? ROLE_CLIENT : ROLE_SERVER;
+    struct ladder_step step = { .kind = LADDER_ARROW, .since_ns = timeline_since_ns(e), .frame = e->frame,
+                                .to_server = role == ROLE_CLIENT, .proves = proves, .meaning = meaning(r, e, role) };
+    struct strbuf request = { 0 }, text = { 0 };
+    add_request(&request, connection, e);
+    label(&text, e, strbuf_text(&request));
+    set_label(&step, &text);
+    strbuf_free(&request);
+    strbuf_free(&text);
+    return step;
+}
+
+bool ladder_make(const struct finding *finding, const struct finding_connection *connection, struct ladder *ladder)
 {
     const struct record *r = connection->record;
     const struct timeline *timeline = r->timeline;
     struct view_evidence evidence[MARKS];
     size_t evidence_count = view_evidence(finding, connection, evidence);
-    struct strbuf text = { 0 };
-    strbuf_addf(&text, "  Timeline of tcp.stream eq %" PRIu32
-                ": seconds since its first packet; * marks the proof", r->tcp_stream);
-    fprintf(out, "%s\n\n", strbuf_text(&text));
-    ends(out, r);
+    unsigned kept = timeline_kept(timeline);
+    *ladder = (struct ladder){ .tcp_stream = r->tcp_stream };
+    view_endpoint(&ladder->client, r, ROLE_CLIENT);
+    view_endpoint(&ladder->server, r, ROLE_SERVER);
+    ladder->steps = malloc((2 * kept + 1) * sizeof *ladder->steps); /* a silence before each, and what was omitted */
+    if (ladder->steps == NULL)
+        return false;
     int64_t before = 0;
-    for (unsigned i = 0; i < timeline_kept(timeline); i++) {
+    for (unsigned i = 0; i < kept; i++) {
         const struct timeline_entry *e = timeline_at(timeline, i);
-        enum end_role role = e->from == r->client ? ROLE_CLIENT : ROLE_SERVER;
-        if (i == TIMELINE_FIRST && timeline_dropped(timeline) > 0)
-            fprintf(out, "%*s|%*s|  (%" PRIu32 " more events)\n", LADDER_LEFT, "", ARROW_WIDTH - 2, "",
-                    timeline_dropped(timeline));
         int64_t since = timeline_since_ns(e);
-        if (since - before >= SILENCE_NS) {
-            strbuf_clear(&text);
-            text_duration(&text, since - before);
-            fprintf(out, "%*s|%*s|  ... %s\n", LADDER_LEFT, "", ARROW_WIDTH - 2, "",
-                    strbuf_text(&text));
-        }
+        if (i == TIMELINE_FIRST && timeline_dropped(timeline) > 0)
+            ladder->steps[ladder->count++] =
+                (struct ladder_step){ .kind = LADDER_OMITTED, .count = timeline_dropped(timeline) };
+        if (since - before >= SILENCE_NS)
+            ladder->steps[ladder->count++] = (struct ladder_step){ .kind = LADDER_SILENCE, .since_ns = since - before };
         before = since;
-        strbuf_clear(&text);
-        struct strbuf request = { 0 };
-        add_request(&request, connection, e);
-        label(&text, e, strbuf_text(&request));
-        strbuf_free(&request);
-        fprintf(out, "  %c %3" PRId64 ".%06" PRId64 "  ", proves(evidence, evidence_count, e) ? '*' : ' ',
-                since / NS_PER_S, (since < 0 ? -since : since) % NS_PER_S / 1000);
-        arrow(out, strbuf_text(&text), role == ROLE_CLIENT);
-        fprintf(out, " #%-4" PRIu32 " %s\n", e->frame, meaning(r, e, role));
+        ladder->steps[ladder->count++] = arrow_of(connection, e, proves(evidence, evidence_count, e));
     }
-    strbuf_free(&text);
+    return true;
+}
+
+void ladder_free(struct ladder *ladder)
+{
+    strbuf_free(&ladder->client);
+    strbuf_free(&ladder->server);
+    free(ladder->steps);
 }

@@ -1,6 +1,5 @@
-#include "report/text.h"
-
 #include "base/text.h"
+#include "report/document.h"
 
 #define MOST_SERVERS 5
 
@@ -19,44 +18,44 @@ static const struct {
     { SERIES_STATE(ROLE_SERVER, TCP_TIME_WAIT), 5, "TIME_WAIT at the server" },
 };
 
-static void print_heading(FILE *out, const struct series *series)
+static void write_heading(struct document *doc, const struct series *series)
 {
     struct strbuf text = { 0 };
     strbuf_adds(&text, "Most connections at once, looked at every ");
     text_duration(&text, series_width_ns(series));
     strbuf_adds(&text, ", and when first (UTC)");
-    fputc('\n', out);
-    text_paragraph(out, "", strbuf_text(&text));
+    doc->ops->section(doc, strbuf_text(&text));
     strbuf_free(&text);
 }
 
-static void print_server(FILE *out, const struct series_entry *entry)
+static void write_server(struct document *doc, const struct series_entry *entry)
 {
     struct strbuf text = { 0 };
-    if (entry->key.ipv6)
-        strbuf_addc(&text, '[');
+    strbuf_addf(&text, "server %s", entry->key.ipv6 ? "[" : "");
     view_ip(&text, &entry->key.address, entry->key.ipv6);
     strbuf_addf(&text, "%s:%u", entry->key.ipv6 ? "]" : "", entry->key.port);
-    fprintf(out, "  server %s\n", strbuf_text(&text));
+    doc->ops->entry(doc, strbuf_text(&text));
     strbuf_free(&text);
 }
 
-static void print_peak(FILE *out, const struct series *series, const char *name, uint32_t peak,
+static void write_peak(struct document *doc, const struct series *series, const char *name, uint32_t peak,
                        const uint32_t values[])
 {
-    struct strbuf count = { 0 }, time = { 0 };
+    struct strbuf count = { 0 }, time = { 0 }, when = { 0 };
     int64_t sample = 0;
     while (values[sample] != peak)
         sample++;
     text_count(&count, peak);
     text_time(&time, series->origin_ns + sample * series_width_ns(series));
     /* 09:41:44.288: the time of day is enough beside the head's date. */
-    fprintf(out, "    %9s  %-26s %.12sZ\n", strbuf_text(&count), name, strbuf_text(&time) + 11);
+    strbuf_addf(&when, "%.12sZ", strbuf_text(&time) + 11);
+    doc->ops->figure(doc, strbuf_text(&count), name, strbuf_text(&when));
     strbuf_free(&count);
     strbuf_free(&time);
+    strbuf_free(&when);
 }
 
-void text_peaks(FILE *out, const struct analysis *analysis)
+void peaks_write(const struct analysis *analysis, struct document *doc)
 {
     const struct series *series = tracker_series(analysis->run->tracker);
     const struct series_entry *top[MOST_SERVERS];
@@ -71,11 +70,11 @@ void text_peaks(FILE *out, const struct analysis *analysis)
             if (peak < shown[k].fewest)
                 continue;
             if (!any)
-                print_heading(out, series);
+                write_heading(doc, series);
             any = true;
             if (server != top[i])
-                print_server(out, top[i]);
+                write_server(doc, top[i]);
             server = top[i];
-            print_peak(out, series, shown[k].name, peak, values);
+            write_peak(doc, series, shown[k].name, peak, values);
         }
 }

@@ -1,0 +1,383 @@
+/*
+ * narrative - what a report for people says, block by block.
+ */
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "report/document.h"
+
+static void add_counted(struct strbuf *out, uint64_t n, const char *noun)
+{
+    text_count(out, n);
+    strbuf_addf(out, " %s%s", noun, n == 1 ? "" : "s");
+}
+
+/* ---- head ---------------------------------------------------------------------------------- */
+
+static void write_capture(struct document *doc, const struct analysis *analysis, size_t index)
+{
+    const struct capture_info *info = capture_set_info(analysis->captures, index);
+    struct strbuf text = { 0 };
+    text_untrusted(&text, info->file, strlen(info->file));
+    strbuf_addf(&text, " (%s", info->format);
+    for (unsigned i = 0; i < info->link_type_count; i++) {
+        char number[32];
+        strbuf_addf(&text, "%s %s", i == 0 ? "," : " +",
+                    decode_link_type_name(info->link_types[i], number, sizeof number));
+    }
+    strbuf_addc(&text, ')');
+    if (info->packets > 0) {
+        strbuf_adds(&text, ", ");
+        text_count(&text, info->packets);
+        strbuf_addf(&text, " packet%s", info->packets == 1 ? "" : "s");
+    } else {
+        strbuf_adds(&text, ", no packets");
+    }
+    if (info->packets > info->untimed_packets) {
+        strbuf_adds(&text, " in ");
+        text_duration(&text, info->last_ns - info->first_ns);
+        strbuf_adds(&text, " from ");
+        struct strbuf time = { 0 };
+        text_time(&time, info->first_ns);
+        strbuf_add(&text, strbuf_text(&time), 23); /* milliseconds are enough for a head */
+        strbuf_adds(&text, "Z");
+        strbuf_free(&time);
+    }
+    const char *vantage = view_vantage(analysis, index);
+    if (strcmp(vantage, "unknown") != 0)
+        strbuf_addf(&text, ", taken %s %s", strcmp(vantage, "middle") == 0 ? "in the" : "at the",
+                    vantage);
+    doc->ops->source(doc, strbuf_text(&text));
+    if (info->error[0] != '\0') {
+        strbuf_clear(&text);
+        strbuf_addf(&text, "The capture breaks off: %s. The report covers what comes before.",
+                    info->error);
+        doc->ops->limit(doc, strbuf_text(&text));
+    }
+    struct view_limits limits;
+    view_limits(analysis, index, &limits);
+    for (size_t i = 0; i < limits.count; i++)
+        doc->ops->limit(doc, limits.clause[i]);
+    strbuf_free(&text);
+}
+
+/* What was passed over, by kind: it may hide TCP. */
+static void write_not_understood(struct document *doc, const struct analysis *analysis)
+{
+    for (int kind = DECODED_NOT_TCP + 1; kind < DECODED_KINDS; kind++) {
+        if (analysis->run->intake.decoder.kinds[kind] == 0)
+            continue;
+        struct strbuf text = { 0 };
+        text_count(&text, analysis->run->intake.decoder.kinds[kind]);
+        strbuf_addf(&text, " packet%s not looked into: %s", analysis->run->intake.decoder.kinds[kind] == 1 ? "" : "s",
+                    decoded_name((enum decoded)kind));
+        doc->ops->limit(doc, strbuf_text(&text));
+        strbuf_free(&text);
+    }
+}
+
+static void write_head(struct document *doc, const struct analysis *analysis)
+{
+    const struct tracker_counts *counts = tracker_counts(analysis->run->tracker);
+    size_t captures = capture_set_count(analysis->captures);
+    struct strbuf text = { 0 };
+    doc->ops->title(doc, "hangup " PACKAGE_VERSION);
+    for (size_t i = 0; i < captures; i++)
+        write_capture(doc, analysis, i);
+    add_counted(&text, analysis->run->intake.decoder.kinds[DECODED_TCP], "TCP packet");
+    strbuf_adds(&text, ", ");
+    add_counted(&text, counts->connections, "connection");
+    strbuf_adds(&text, ", ");
+    add_counted(&text, counts->requests, "HTTP request");
+    strbuf_adds(&text, ", ");
+    add_counted(&text, counts->exchanges, "complete exchange");
+    doc->ops->source(doc, strbuf_text(&text));
+    write_not_understood(doc, analysis);
+    if (counts->evicted > 0) {
+        strbuf_clear(&text);
+        add_counted(&text, counts->evicted, "connection");
+        strbuf_adds(&text, " given up early: too many were open at once");
+        doc->ops->limit(doc, strbuf_text(&text));
+    }
+    strbuf_free(&text);
+}
+
+/* ---- findings ------------------------------------------------------------------------------ */
+
+static void write_ends(struct document *doc, const struct finding *f)
+{
+    struct strbuf text = { 0 };
+    strbuf_addf(&text, "%s; ", f->rule->id);
+    if (f->same_server) {
+        strbuf_adds(&text, "server ");
+        view_endpoint(&text, f->connections[0].record, ROLE_SERVER);
+    } else {
+        strbuf_adds(&text, "several servers");
+    }
+    strbuf_adds(&text, ", ");
+    if (f->same_client) {
+        strbuf_adds(&text, "client ");
+        view_address(&text, f->connections[0].record, ROLE_CLIENT);
+    } else {
+        strbuf_adds(&text, "several clients");
+    }
+    strbuf_addf(&text, "; %s; accountable: %s", f->confidence, f->accountable);
+    doc->ops->finding_ends(doc, strbuf_text(&text));
+    strbuf_free(&text);
+}
+
+static void write_texts(struct document *doc, const struct analysis *analysis, const struct finding *f)
+{
+    doc->ops->term(doc, "What", "", f->what);
+    if (f->cause[0] != '\0')
+        doc->ops->term(doc, "Cause", "", f->cause);
+    for (size_t i = 0; i < f->fix_count; i++)
+        doc->ops->item(doc, "Fix", i, f->fixes[i]);
+    struct strbuf text = { 0 };
+    for (size_t t = 0; t < f->timer_count; t++) {
+        const struct deadline *d = &f->timers[t].deadline;
+        if (!d->has_runner_up)
+            continue;
+        strbuf_clear(&text);
+        if (f->timer_count > 1) {
+            text_duration(&text, d->cluster.median_ns);
+            strbuf_adds(&text, ": the");
+        } else {
+            strbuf_adds(&text, "The");
+        }
+        strbuf_addf(&text, " times are as fixed from %s as from %s: %s.", reference_text(d->runner_up),
+                    reference_text(d->from), deadline_what_tells(d->from, d->runner_up));
+        doc->ops->term(doc, "Timer", "", strbuf_text(&text));
+    }
+    if (f->behind != NULL)
+        doc->ops->term(doc, "Behind", "", f->behind->what);
+    const struct finding *hinted = f->behind != NULL && f->timer_count == 0 ? f->behind : f;
+    for (size_t t = 0; t < hinted->timer_count; t++) {
+        strbuf_clear(&text);
+        view_known_defaults(&text, &hinted->timers[t]);
+        if (text.length > 0)
+            doc->ops->term(doc, "Hint", "", strbuf_text(&text));
+    }
+    if (f->shift > 0)
+        doc->ops->term(doc, "Sample", "", "Of so many connections a sample is kept: numbers are estimates.");
+    strbuf_clear(&text);
+    for (const struct text_list *seen = f->rule->seen_as; seen != NULL; seen = seen->next)
+        strbuf_addf(&text, "%s%s", text.length > 0 ? " | " : "", seen->text);
+    if (text.length > 0)
+        doc->ops->term(doc, "Seen as", "", strbuf_text(&text));
+    strbuf_clear(&text);
+    for (const struct text_list *link = f->rule->links; link != NULL; link = link->next)
+        strbuf_addf(&text, "%s%s", text.length > 0 ? "; " : "", link->text);
+    if (text.length > 0)
+        doc->ops->term(doc, "Source", "", strbuf_text(&text));
+    strbuf_clear(&text);
+    for (size_t i = 0; i < analysis->rules->count; i++)
+        if (rule_bits_has(&f->also, i))
+            strbuf_addf(&text, "%s%s", text.length > 0 ? ", " : "", analysis->rules->items[i]->id);
+    if (text.length > 0)
+        doc->ops->term(doc, "Also", "explains", strbuf_text(&text));
+    strbuf_free(&text);
+}
+
+/* When it closed, or when its last packet came: hours to milliseconds, UTC. */
+static void add_moment(struct strbuf *out, const struct record *record)
+{
+    int64_t ns;
+    struct strbuf time = { 0 };
+    text_time(&time, view_closed(record, &ns) ? ns : record->last_ns);
+    strbuf_add(out, strbuf_text(&time) + strlen("2026-01-01T"), strlen("00:00:00.000"));
+    strbuf_adds(out, "Z ");
+    strbuf_free(&time);
+}
+
+/* Is a request part of the evidence? */
+static bool tells_request(const struct finding *f)
+{
+    return f->rule->evidence & (1u << MARK_REQUEST | 1u << MARK_REQUEST_END);
+}
+
+static void write_connection(struct document *doc, const struct analysis *analysis, const struct finding *f,
+                             const struct finding_connection *c)
+{
+    struct view_evidence evidence[MARKS];
+    size_t count = view_evidence(f, c, evidence);
+    struct strbuf text = { 0 };
+    if (capture_set_count(analysis->captures) > 1)
+        strbuf_addf(&text, "[%u] ", c->record->capture + 1u);
+    add_moment(&text, c->record);
+    view_endpoint(&text, c->record, ROLE_CLIENT);
+    strbuf_addc(&text, ' ');
+    if (c->exchange == NULL && c->record->request[0] != '\0' && tells_request(f)) {
+        strbuf_addc(&text, ' ');
+        text_untrusted(&text, c->record->request, strlen(c->record->request));
+        strbuf_addc(&text, ';');
+    }
+    if (c->exchange != NULL && c->exchange->exchange->request_head) {
+        strbuf_addf(&text, " %s ", exchange_method(c->exchange->exchange));
+        text_untrusted(&text, c->exchange->exchange->target,
+                       strlen(c->exchange->exchange->target));
+        strbuf_addc(&text, ';');
+    }
+    uint32_t shown = 0; /* a frame that is two things at once is named once */
+    for (size_t i = 0; i < count; i++) {
+        if (evidence[i].mark.frame == shown)
+            continue;
+        strbuf_addf(&text, "%s %s #%" PRIu32, shown != 0 ? "," : "", mark_name(evidence[i].id),
+                    evidence[i].mark.frame);
+        shown = evidence[i].mark.frame;
+    }
+    char filter[32];
+    snprintf(filter, sizeof filter, "tcp.stream eq %" PRIu32, c->record->tcp_stream);
+    doc->ops->connection(doc, filter, strbuf_text(&text));
+    strbuf_free(&text);
+}
+
+static void write_connections(struct document *doc, const struct analysis *analysis, const struct finding *f, size_t shown)
+{
+    doc->ops->connections(doc, "Connections: Wireshark filter, time of the close (UTC), client, frames");
+    for (size_t i = 0; i < shown; i++)
+        write_connection(doc, analysis, f, &f->connections[i]);
+    if (shown < f->entries) {
+        struct strbuf text = { 0 };
+        strbuf_adds(&text, "and ");
+        add_counted(&text, f->entries - shown, "more connection");
+        strbuf_adds(&text, " (--max-connections 0 lists all)");
+        doc->ops->more_connections(doc, strbuf_text(&text));
+        strbuf_free(&text);
+    }
+}
+
+static void write_example(struct document *doc, const struct finding *f)
+{
+    for (size_t i = 0; i < f->entries; i++)
+        if (f->connections[i].record->example) {
+            struct ladder ladder;
+            if (ladder_make(f, &f->connections[i], &ladder))
+                doc->ops->ladder(doc, &ladder);
+            else
+                doc->ops->more_connections(doc, "no memory for a timeline");
+            ladder_free(&ladder);
+            return;
+        }
+}
+
+static void write_finding(struct document *doc, const struct analysis *analysis, const struct finding *f,
+                          size_t most_connections)
+{
+    struct strbuf count = { 0 };
+    add_counted(&count, f->count, "connection");
+    doc->ops->finding(doc, f->rule->severity, f->rule->name, strbuf_text(&count));
+    strbuf_free(&count);
+    write_ends(doc, f);
+    write_texts(doc, analysis, f);
+    write_connections(doc, analysis, f, most_connections);
+    write_example(doc, f);
+    doc->ops->finding_over(doc);
+}
+
+/* ---- the rest -------------------------------------------------------------------------------- */
+
+/* What the capture lacks, it lacks for many rules. */
+static bool same_reason(const struct undecided *a, const struct undecided *b)
+{
+    return a->connections == b->connections && strcmp(a->because, b->because) == 0;
+}
+
+static bool told_before(const struct undecided *undecided, size_t i)
+{
+    for (size_t j = 0; j < i; j++)
+        if (same_reason(&undecided[j], &undecided[i]))
+            return true;
+    return false;
+}
+
+static void write_undecided(struct document *doc, const struct analysis *analysis)
+{
+    size_t count;
+    const struct undecided *undecided = engine_undecided(analysis->run->engine, &count);
+    if (count == 0)
+        return;
+    doc->ops->section(doc, "Could not be judged");
+    for (size_t i = 0; i < count; i++) {
+        if (told_before(undecided, i))
+            continue;
+        struct strbuf text = { 0 };
+        for (size_t j = i; j < count; j++)
+            if (same_reason(&undecided[i], &undecided[j]))
+                strbuf_addf(&text, "%s%s", j == i ? "" : ", ", undecided[j].rule->id);
+        strbuf_adds(&text, " on ");
+        text_count(&text, undecided[i].connections);
+        strbuf_addf(&text, " connection%s, because %s", undecided[i].connections == 1 ? "" : "s",
+                    undecided[i].because);
+        doc->ops->entry(doc, strbuf_text(&text));
+        strbuf_free(&text);
+    }
+}
+
+static void write_looked_at(struct document *doc, const struct analysis *analysis, const char *first)
+{
+    const struct tracker_counts *counts = tracker_counts(analysis->run->tracker);
+    struct strbuf text = { 0 };
+    strbuf_adds(&text, first);
+    text_count(&text, analysis->rules->count);
+    strbuf_addf(&text, " rule%s looked at ", analysis->rules->count == 1 ? "" : "s");
+    text_count(&text, counts->connections);
+    strbuf_addf(&text, " connection%s", counts->connections == 1 ? "" : "s");
+    const char *separator = ": ";
+    for (int p = 0; p <= PROTOCOL_OPAQUE; p++)
+        if (counts->protocols[p] > 0) {
+            strbuf_adds(&text, separator);
+            text_count(&text, counts->protocols[p]);
+            strbuf_addf(&text, " %s", p == PROTOCOL_NONE
+                                          ? "without payload"
+                                          : protocol_names[p]);
+            separator = ", ";
+        }
+    strbuf_adds(&text, ".");
+    if (counts->unanswered > 0) {
+        strbuf_adds(&text, " To ");
+        text_count(&text, counts->unanswered);
+        strbuf_addf(&text, " of them nothing came back: the SYN was never answered.");
+    }
+    uint64_t closed_books = counts->protocols[PROTOCOL_TLS] +
+                            counts->protocols[PROTOCOL_HTTP2] +
+                            counts->protocols[PROTOCOL_OPAQUE];
+    if (closed_books > 0)
+        strbuf_adds(&text, " Of what is not HTTP/1 in the clear, only TCP was looked at.");
+    doc->ops->paragraph(doc, strbuf_text(&text));
+    strbuf_free(&text);
+}
+
+static void write_counts(struct document *doc, const size_t counts[SEVERITIES], size_t all, bool some_hidden)
+{
+    struct strbuf text = { 0 };
+    add_counted(&text, all, "finding");
+    strbuf_adds(&text, ": ");
+    add_counted(&text, counts[SEVERITY_ERROR], "error");
+    strbuf_adds(&text, ", ");
+    add_counted(&text, counts[SEVERITY_WARNING], "warning");
+    strbuf_addf(&text, ", %zu info%s", counts[SEVERITY_INFO], some_hidden ? " (some hidden by --min-severity)" : "");
+    doc->ops->paragraph(doc, strbuf_text(&text));
+    strbuf_free(&text);
+}
+
+void narrative_write(const struct analysis *analysis, const struct report_options *options, size_t most_connections,
+                     struct document *doc)
+{
+    const struct finding *findings;
+    size_t shown = view_findings(analysis, options, &findings), counts[SEVERITIES], all = 0;
+    write_head(doc, analysis);
+    view_count(analysis, counts);
+    for (int s = 0; s < SEVERITIES; s++)
+        all += counts[s];
+    doc->ops->section(doc, NULL);
+    if (all > 0)
+        write_counts(doc, counts, all, shown < all);
+    write_looked_at(doc, analysis, all == 0 ? "Nothing found. " : "");
+    for (size_t i = 0; i < shown; i++)
+        write_finding(doc, analysis, &findings[i],
+                      view_most_connections(&findings[i], options, most_connections, most_connections));
+    peaks_write(analysis, doc);
+    write_undecided(doc, analysis);
+}

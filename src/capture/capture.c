@@ -1,11 +1,13 @@
 #include "capture/capture.h"
 
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "capture/formats.h"
+#include "capture/unpack.h"
 
 /* Files that people hand over by mistake, and what to do with them. */
 static const struct {
@@ -13,11 +15,6 @@ static const struct {
     size_t length;
     const char *what;
 } other_files[] = {
-    { "\x1f\x8b", 2, "is gzip-compressed; unpack it first: gunzip -c FILE | hangup -" },
-    { "\x28\xb5\x2f\xfd", 4, "is zstd-compressed; unpack it first: zstd -dc FILE | hangup -" },
-    { "\x04\x22\x4d\x18", 4, "is lz4-compressed; unpack it first: lz4 -dc FILE | hangup -" },
-    { "BZh", 3, "is bzip2-compressed; unpack it first: bzip2 -dc FILE | hangup -" },
-    { "\xfd" "7zXZ", 5, "is xz-compressed; unpack it first: xz -dc FILE | hangup -" },
     { "snoop\0\0\0", 8, "is a snoop capture; convert it first: editcap -F pcapng FILE OUT" },
     { "RTSS", 4, "is a Network Monitor capture; convert it first: editcap -F pcapng FILE OUT" },
     { "GMBU", 4, "is a Network Monitor capture; convert it first: editcap -F pcapng FILE OUT" },
@@ -43,15 +40,32 @@ static const struct format {
     { pcapng_recognises, pcapng_open },
 };
 
+/* Takes compressions off, as many as lie over each other. */
+static bool unpack(struct capture *capture, struct source *source, const char *name, struct err *err)
+{
+    const char *packed_with;
+    for (int layers = 0; (packed_with = unpack_recognise(source)) != NULL; layers++) {
+        struct err why = { 0 };
+        if (layers == UNPACK_MOST_LAYERS)
+            return err_set(err, "%s: is packed more than %d times", name, UNPACK_MOST_LAYERS);
+        if (!unpack_push(source, packed_with, &why))
+            return err_set(err, "%s: %s", name, why.text);
+        capture->info.packed_with = packed_with;
+    }
+    return true;
+}
+
 static bool open_format(struct capture *capture, struct source *source, struct err *err)
 {
     const char *name =
         strcmp(capture->info.file, "-") == 0 ? "standard input" : capture->info.file;
     if (conv_recognises(capture->info.file)) /* by its name: any text may be one */
         return conv_file_open(capture, source, err);
+    if (!unpack(capture, source, name, err))
+        return false;
     const uint8_t *magic = source_need(source, 4);
-    if (source->read_errno != 0)
-        return err_set(err, "%s: cannot read: %s", name, strerror(source->read_errno));
+    if (source->error[0] != '\0')
+        return err_set(err, "%s: cannot read: %s", name, source->error);
     if (magic == NULL && source_left(source) == 0)
         return err_set(err, "%s: is empty", name);
     for (size_t i = 0; magic != NULL && i < sizeof formats / sizeof *formats; i++)
@@ -139,4 +153,12 @@ void capture_break(struct capture *capture, const char *format, ...)
     va_start(args, format);
     vsnprintf(capture->info.error, sizeof capture->info.error, format, args);
     va_end(args);
+}
+
+void capture_note_trouble(struct capture *capture, const struct source *source, uint32_t frame)
+{
+    if (source->error[0] == '\0')
+        return;
+    capture->info.error[0] = '\0';
+    capture_break(capture, "cannot read on after packet %" PRIu32 ": %s", frame, source->error);
 }

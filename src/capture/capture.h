@@ -42,6 +42,7 @@ struct packet {
 struct capture_info {
     const char *file;        /* as the user named it; "-" is standard input */
     const char *format;      /* "pcap", "pcapng", "conv", "live" */
+    const char *packed_with; /* "gzip", "zstd", ...; the innermost, NULL: the file is not compressed */
     uint64_t packets;
     uint64_t bytes;          /* on the wire */
     int64_t first_ns, last_ns; /* earliest and latest; valid when packets > untimed_packets */

@@ -584,8 +584,9 @@ bool conv_file_open(struct capture *capture, struct source *source, struct err *
         strbuf_add(&text, (const char *)p, source_left(source));
         source_step(source, source_left(source));
     }
-    bool ok = text.length <= MAX_TEXT_BYTES ||
-              err_set(err, "%s: is too large for a conversation", capture->info.file);
+    bool ok = source->error[0] == '\0' ? text.length <= MAX_TEXT_BYTES ||
+                                              err_set(err, "%s: is too large for a conversation", capture->info.file)
+                                        : err_set(err, "%s: cannot read: %s", capture->info.file, source->error);
     ok = ok && fill(capture, capture->info.file, strbuf_text(&text), text.length, err);
     strbuf_free(&text);
     if (ok)

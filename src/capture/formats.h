@@ -22,4 +22,7 @@ bool pcapng_open(struct capture *capture, struct source *source, struct err *err
 bool conv_recognises(const char *path);
 bool conv_file_open(struct capture *capture, struct source *source, struct err *err);
 
+/* What looks cut short behind packet `frame` was not read: says why. Nothing where the source has no trouble. */
+void capture_note_trouble(struct capture *capture, const struct source *source, uint32_t frame);
+
 #endif

@@ -115,9 +115,8 @@ static enum capture_event pcap_read(struct capture *capture, struct capture_batc
         };
         source_step(source, record);
     }
-    if (n == 0 && source->read_errno != 0)
-        capture_break(capture, "cannot read on after packet %" PRIu32 ": %s", file->frame,
-                      strerror(source->read_errno));
+    if (n == 0)
+        capture_note_trouble(capture, source, file->frame);
     batch->count = n;
     return n > 0 ? CAPTURE_PACKETS : CAPTURE_END;
 }

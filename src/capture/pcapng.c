@@ -338,9 +338,8 @@ static enum capture_event pcapng_read(struct capture *capture, struct capture_ba
     /* Only before the first packet of a batch may the buffer be refilled. */
     while (n < batch->max && read_block(capture, n == 0, &batch->packets[n], &got))
         n += got;
-    if (n == 0 && file->source.read_errno != 0)
-        capture_break(capture, "cannot read on after packet %" PRIu32 ": %s", file->frame,
-                      strerror(file->source.read_errno));
+    if (n == 0)
+        capture_note_trouble(capture, &file->source, file->frame);
     batch->count = n;
     return n > 0 ? CAPTURE_PACKETS : CAPTURE_END;
 }

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -10,9 +11,38 @@
 /* Large enough that system calls do not count, small enough to stay in a level 2 cache. */
 #define SOURCE_BUFFER_BYTES (512 * 1024)
 
+static size_t read_file(struct source *source, uint8_t *bytes, size_t room)
+{
+    ssize_t n;
+    do
+        n = read(source->fd, bytes, room);
+    while (n < 0 && errno == EINTR);
+    if (n < 0)
+        snprintf(source->error, sizeof source->error, "%s", strerror(errno));
+    return n > 0 ? (size_t)n : 0;
+}
+
+static void close_file(struct source *source)
+{
+    if (source->fd > STDERR_FILENO)
+        close(source->fd);
+    source->fd = -1;
+}
+
+static const struct source_ops file_ops = { read_file, close_file };
+
+static bool take_buffer(struct source *source)
+{
+    source->block = block_new(SOURCE_BUFFER_BYTES);
+    if (source->block == NULL)
+        return false;
+    source->buffer = source->block->bytes;
+    return true;
+}
+
 bool source_open(struct source *source, const char *path, struct err *err)
 {
-    *source = (struct source){ .fd = -1 };
+    *source = (struct source){ .ops = &file_ops, .fd = -1 };
     bool standard_input = strcmp(path, "-") == 0;
     const char *name = standard_input ? "standard input" : path;
     struct stat st;
@@ -28,20 +58,21 @@ bool source_open(struct source *source, const char *path, struct err *err)
         return err_set(err, "standard input is a terminal; pipe a capture into it, "
                             "for example: tcpdump -U -w - | hangup -");
     }
-    source->block = block_new(SOURCE_BUFFER_BYTES);
-    if (source->block == NULL) {
-        source_close(source);
-        return err_no_memory(err);
-    }
-    source->buffer = source->block->bytes;
-    return true;
+    if (take_buffer(source))
+        return true;
+    source_close(source);
+    return err_no_memory(err);
+}
+
+bool source_stack(struct source *source, const struct source_ops *ops, void *state, struct err *err)
+{
+    *source = (struct source){ .ops = ops, .fd = -1, .state = state };
+    return take_buffer(source) || err_no_memory(err);
 }
 
 void source_close(struct source *source)
 {
-    if (source->fd > STDERR_FILENO)
-        close(source->fd);
-    source->fd = -1;
+    source->ops->close(source);
     block_release(source->block);
     source->block = NULL;
     while (source->spare_count > 0)
@@ -82,19 +113,12 @@ static bool make_room(struct source *source, size_t wanted)
     return true;
 }
 
-/* One read(2) into the free end of the buffer. */
+/* One read into the free end of the buffer. */
 static void fill(struct source *source)
 {
-    ssize_t n;
-    do
-        n = read(source->fd, source->buffer + source->end, source->block->capacity - source->end);
-    while (n < 0 && errno == EINTR);
-    if (n <= 0) {
-        source->at_end = true;
-        source->read_errno = n < 0 ? errno : 0;
-        return;
-    }
-    source->end += (size_t)n;
+    size_t n = source->ops->read(source, source->buffer + source->end, source->block->capacity - source->end);
+    source->at_end = n == 0;
+    source->end += n;
 }
 
 const uint8_t *source_need(struct source *source, size_t wanted)
@@ -102,7 +126,7 @@ const uint8_t *source_need(struct source *source, size_t wanted)
     if (source_left(source) < wanted && !source->at_end) {
         if (!make_room(source, wanted)) {
             source->at_end = true;
-            source->read_errno = ENOMEM;
+            snprintf(source->error, sizeof source->error, "out of memory");
             return NULL;
         }
         while (source_left(source) < wanted && !source->at_end)

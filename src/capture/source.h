@@ -1,5 +1,5 @@
 /*
- * source - bytes of a file or pipe, seen through one buffer.
+ * source - bytes of a file or pipe, or of another source unpacked (unpack.h), seen through one buffer.
  *
  * Nothing is copied out: callers look at the bytes in place and then step over them.
  */
@@ -16,8 +16,19 @@
 /* Blocks whose bytes others may still look at, kept to be filled again. */
 #define SOURCE_SPARE_BLOCKS 64
 
+struct source;
+
+/* Where a source's bytes come from: sources are stacked by having one read another. */
+struct source_ops {
+    /* So many bytes, at most `room`; 0: the end, or source->error tells why there are no more. */
+    size_t (*read)(struct source *source, uint8_t *bytes, size_t room);
+    void (*close)(struct source *source);
+};
+
 struct source {
-    int fd;
+    const struct source_ops *ops;
+    int fd;                      /* of a file or pipe */
+    void *state;                 /* of other sources */
     struct block *block;         /* being read into */
     struct block *spare[SOURCE_SPARE_BLOCKS];
     size_t spare_count;
@@ -25,12 +36,15 @@ struct source {
     size_t start, end;           /* bytes [start, end) are read and not consumed */
     uint64_t offset;             /* position of `start` in the file */
     bool at_end;                 /* no more bytes will come */
-    int read_errno;              /* 0, or why reading stopped */
+    char error[160];             /* why reading stopped; "": it did not, or at the end */
 };
 
 /* path "-" is standard input. The file must be readable and not a directory. */
 bool source_open(struct source *source, const char *path, struct err *err) WARN_UNUSED;
 void source_close(struct source *source);
+
+/* A source of one's own; state is closed with it. false: no memory, and state is still the caller's. */
+bool source_stack(struct source *source, const struct source_ops *ops, void *state, struct err *err) WARN_UNUSED;
 
 /* At least `wanted` bytes, reading (and blocking) only if they are not in the buffer yet;
  * NULL when the file ends before. The pointer is valid until the next call that may read, or as long as

@@ -102,6 +102,8 @@ static json_t *capture_value(const struct analysis *analysis, size_t index)
     json_t *value = json_object();
     json_object_set_new(value, "file", untrusted(info->file));
     json_object_set_new(value, "format", json_string(info->format));
+    json_object_set_new(value, "packed_with",
+                        info->packed_with != NULL ? json_string(info->packed_with) : json_null());
     json_object_set_new(value, "link_types", links);
     json_object_set_new(value, "packets", json_integer((json_int_t)info->packets));
     json_object_set_new(value, "bytes", json_integer((json_int_t)info->bytes));

@@ -20,7 +20,8 @@ static void write_capture(struct document *doc, const struct analysis *analysis,
     const struct capture_info *info = capture_set_info(analysis->captures, index);
     struct strbuf text = { 0 };
     text_untrusted(&text, info->file, strlen(info->file));
-    strbuf_addf(&text, " (%s", info->format);
+    strbuf_addf(&text, " (%s%s%s", info->format, info->packed_with != NULL ? " in " : "",
+                info->packed_with != NULL ? info->packed_with : "");
     for (unsigned i = 0; i < info->link_type_count; i++) {
         char number[32];
         strbuf_addf(&text, "%s %s", i == 0 ? "," : " +",

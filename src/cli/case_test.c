@@ -230,16 +230,25 @@ static void add_condition(struct strbuf *out, const char *fact)
     }
 }
 
-/* A rule of which the condition is the expectation: about a connection, or about one of its exchanges. */
+/* A rule of which the condition is the expectation: about a connection, about one of its exchanges, or about one when all
+ * connections are known. */
 static bool add_rule(struct rules *rules, const struct conv_expectation *e, struct err *err)
 {
-    static const char *const scopes[] = { "connection", "exchange" };
+    static const struct {
+        const char *scope, *before;
+    } forms[] = {
+        { "connection", "when" },
+        { "exchange", "when" },
+        { "exchange", "when: request.seen or response.started\nconfirm" },
+    };
     bool ok = false;
-    for (int i = 0; i < 2 && !ok; i++) {
+    for (size_t i = 0; i < sizeof forms / sizeof *forms && !ok; i++) {
         struct strbuf text = { 0 };
-        strbuf_addf(&text, "id: expected\nname: expected\nseverity: info\nscope: %s\nper: server\nwhen: |\n  ", scopes[i]);
+        strbuf_addf(&text, "id: expected\nname: expected\nseverity: info\nscope: %s\nper: server\n%s: |\n  ", forms[i].scope,
+                    forms[i].before);
         add_condition(&text, e->fact);
         strbuf_adds(&text, "\nconfidence: certain\naccountable: unclear\nwhat: expected\nfix: [expected]\n");
+        *err = (struct err){ "" };
         ok = rules_add(rules, "the condition", strbuf_text(&text), text.length, err);
         strbuf_free(&text);
     }
@@ -251,7 +260,7 @@ static bool flags_connection(const struct analysis *analysis, const struct conv_
     size_t count;
     const struct finding *findings = engine_findings(analysis->run->engine, &count);
     for (size_t i = 0; i < count; i++)
-        for (size_t j = 0; j < findings[i].entries; j++)
+        for (size_t j = 0; j < findings[i].entries && strcmp(findings[i].rule->id, "expected") == 0; j++)
             if (record_port(findings[i].connections[j].record, ROLE_CLIENT) == e->client_port)
                 return true;
     return false;
@@ -263,7 +272,7 @@ static bool check_fact(const char *name, const char *text, size_t length, const 
     struct err err = { "" };
     struct rules rules = { 0 };
     struct analysis *analysis = NULL;
-    if (add_rule(&rules, e, &err)) {
+    if (rules_add_builtin(&rules, false, &err) && add_rule(&rules, e, &err)) { /* which tell the server's timers */
         rules_link(&rules);
         struct capture *capture = conv_open(name, text, length, &err);
         struct capture_set *set = capture != NULL ? capture_set_of(capture, &err) : NULL;

@@ -19,6 +19,11 @@ const char *const close_phase_names[] = {
 #include "facts/close_phase.def"
     NULL,
 };
+
+const char *const rest_timer_names[] = {
+#include "facts/rest_timers.def"
+    NULL,
+};
 #undef VALUE
 
 const char *const end_role_names[] = { [ROLE_CLIENT] = "client", [ROLE_SERVER] = "server", NULL };

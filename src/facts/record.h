@@ -174,6 +174,14 @@ int64_t record_closed_ns(const struct record *record);
 /* Zeek's conn_state: S0, S1, SF, REJ, ... (zeek: base/protocols/conn/main.zeek). */
 const char *record_conn_state(const struct record *record);
 
+enum rest_timer {
+#define VALUE(id, name) id,
+#include "facts/rest_timers.def"
+#undef VALUE
+};
+
+extern const char *const rest_timer_names[];
+
 /* Facts on one exchange, complete or not, that exist only while its connection is at hand. */
 struct exchange_facts {
     const struct exchange *exchange;
@@ -183,6 +191,11 @@ struct exchange_facts {
     int64_t fin_known_for;       /* how long the client's kernel had had the server's FIN when it
                                     sent the request; 0: it had not; absent: no FIN */
     int64_t to_close;            /* from the request's last byte to the server's close */
+    int64_t close_after_rest;    /* from the last response's end (or the handshake) to the server's close: what a
+                                    timer of the server had counted that did not hear of the request */
+    int64_t held_for;            /* how long the server's kernel had had the request's first byte when the server closed */
+    int64_t server_timer;        /* which that is: its value; NS_ABSENT unless REST_TIMER_SHOWN */
+    uint8_t rest_timer;          /* enum rest_timer; it and server_timer are the judge's, who knows the server's timers */
     int64_t to_response;         /* to the first byte of the response */
     int64_t response_duration;   /* from its first byte to its last one so far */
     int64_t response_to_reset;   /* from the response's last byte to the server's first reset */

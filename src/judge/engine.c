@@ -256,6 +256,7 @@ void engine_free(struct engine *engine)
     guards_free(&engine->guards);
     guards_free(&engine->exchange_guards);
     groups_free(&engine->groups);
+    free(engine->server_timers.items);
     free(engine->told.items);
     free(engine->findings.items);
     free(engine->undecided.items);

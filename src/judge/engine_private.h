@@ -1,6 +1,6 @@
 /*
  * engine_private - what the engine's steps share: judging as connections close (engine.c), judging groups and finding their
- * timers (judge_groups.c), one story for one incident (explain.c), telling (findings.c). Private to the floor.
+ * timers (judge_groups.c, server_timers.c), one story for one incident (explain.c), telling (findings.c). Private to the floor.
  */
 #ifndef HANGUP_JUDGE_ENGINE_PRIVATE_H
 #define HANGUP_JUDGE_ENGINE_PRIVATE_H
@@ -8,6 +8,21 @@
 #include "judge/engine.h"
 #include "judge/groups.h"
 #include "judge/guard.h"
+#include "judge/server_timers.h"
+
+/* Hits that are looked at together: those of a group, or of several. */
+struct pool {
+    struct hit **hits;
+    size_t count;
+    unsigned shift; /* the coarsest of theirs */
+};
+
+/* All hits of a group, in the arena. */
+struct pool pool_of(struct engine *engine, struct hit_group *group);
+
+/* The timers of the pool's connections, and by hit which it follows. NULL: no memory. groups: so many pools are asked. */
+const uint8_t *pool_timers(struct engine *engine, const struct rule *rule, const struct pool *pool, size_t groups,
+                           struct deadlines *deadlines);
 
 /* Hits that become one finding. */
 struct told {
@@ -41,6 +56,7 @@ struct engine {
         struct undecided *items;
         size_t count, capacity;
     } undecided;
+    struct server_timers server_timers;
     bool failed; /* out of memory while judging */
 };
 

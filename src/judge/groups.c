@@ -126,10 +126,10 @@ static bool is_sampled(const struct hit_group *group, const struct record *recor
     return (stirred(record->id) & ((UINT64_C(1) << group->shift) - 1)) == 0;
 }
 
-static void give_exchange(struct groups *groups, const struct exchange_facts *facts)
+static void give_exchange(struct groups *groups, struct exchange_facts *facts)
 {
     if (facts != NULL)
-        slab_give(&groups->exchanges, (struct exchange_facts *)facts); /* the first member of what was taken */
+        slab_give(&groups->exchanges, facts); /* the first member of what was taken */
 }
 
 /* Until there is room: a finer sample. */
@@ -196,7 +196,7 @@ static bool has_enough_of(const struct hit_group *group, const struct record *re
 }
 
 /* Takes the kept exchange over. */
-static bool add(struct groups *groups, size_t rule, struct record *record, const struct exchange_facts *kept,
+static bool add(struct groups *groups, size_t rule, struct record *record, struct exchange_facts *kept,
                 bool background)
 {
     const struct group_key key = key_of(groups->rules, rule, record);
@@ -218,7 +218,7 @@ static bool add(struct groups *groups, size_t rule, struct record *record, const
 }
 
 /* An exchange goes with its connection; what a finding needs of it is copied. */
-static const struct exchange_facts *keep_exchange(struct groups *groups, const struct exchange_facts *facts)
+static struct exchange_facts *keep_exchange(struct groups *groups, const struct exchange_facts *facts)
 {
     struct exchange_record *kept = slab_take(&groups->exchanges);
     if (kept == NULL) {
@@ -232,7 +232,7 @@ static const struct exchange_facts *keep_exchange(struct groups *groups, const s
 bool groups_add(struct groups *groups, size_t rule, struct record *record, const struct exchange_facts *exchange,
                 bool background)
 {
-    const struct exchange_facts *kept = exchange != NULL ? keep_exchange(groups, exchange) : NULL;
+    struct exchange_facts *kept = exchange != NULL ? keep_exchange(groups, exchange) : NULL;
     return (exchange != NULL && kept == NULL) || add(groups, rule, record, kept, background);
 }
 

@@ -34,7 +34,7 @@ enum hit_state {
 
 struct hit {
     struct record *record;
-    const struct exchange_facts *exchange; /* NULL in rules about connections */
+    struct exchange_facts *exchange; /* NULL in rules about connections */
     uint32_t number;  /* order of judgement: of one connection's exchanges, ties are broken by it */
     bool background;  /* of a group rule: counts for the group, but is not listed */
     uint8_t timer;    /* of a group rule that is about one timer: which of its group's */

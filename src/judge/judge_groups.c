@@ -7,13 +7,6 @@
 #include "base/vec.h"
 #include "facts/peak.h"
 
-/* Hits that are looked at together: those of a group, or of several. */
-struct pool {
-    struct hit **hits;
-    size_t count;
-    unsigned shift; /* the coarsest of theirs */
-};
-
 static struct pool pool_new(struct engine *engine, size_t most)
 {
     struct pool pool = { .hits = arena_alloc(&engine->arena, (most + 1) * sizeof(struct hit *)) };
@@ -30,7 +23,7 @@ static void pool_add(struct pool *pool, struct hit *hit, unsigned shift)
         pool->shift = shift;
 }
 
-static struct pool pool_of(struct engine *engine, struct hit_group *group)
+struct pool pool_of(struct engine *engine, struct hit_group *group)
 {
     struct pool pool = pool_new(engine, group->count);
     for (size_t i = 0; i < group->count; i++)
@@ -58,9 +51,8 @@ static void tell(struct engine *engine, size_t rule, const struct pool *pool, co
 
 /* ---- timers -------------------------------------------------------------------------------------- */
 
-/* The timers of the pool's connections, and by hit which it follows. Several exchanges of one connection are one
- * close. NULL: no memory. groups: so many pools are asked. */
-static const uint8_t *infer(struct engine *engine, const struct rule *rule, const struct pool *pool, size_t groups,
+/* Several exchanges of one connection are one close. */
+const uint8_t *pool_timers(struct engine *engine, const struct rule *rule, const struct pool *pool, size_t groups,
                             struct deadlines *deadlines)
 {
     uint8_t *timer_of = arena_alloc(&engine->arena, pool->count + 1);
@@ -146,7 +138,7 @@ static void judge_whole(struct engine *engine, size_t index, struct hit_group *g
     if (pool.count == 0)
         return;
     struct deadlines deadlines;
-    const uint8_t *timer_of = infer(engine, rule, &pool, groups, &deadlines);
+    const uint8_t *timer_of = pool_timers(engine, rule, &pool, groups, &deadlines);
     struct deadline main = deadlines_main(&deadlines, pool.count);
     if (timer_of != NULL && holds(engine, rule, &pool, &main))
         tell(engine, index, &pool, &deadlines, timer_of);
@@ -191,7 +183,7 @@ static void find_candidates(struct engine *engine, const struct rule *rule, stru
                             struct candidates *c)
 {
     c->pool = pool_of(engine, group);
-    const uint8_t *timer_of = infer(engine, rule, &c->pool, tries, &c->deadlines);
+    const uint8_t *timer_of = pool_timers(engine, rule, &c->pool, tries, &c->deadlines);
     for (size_t i = 0; timer_of != NULL && i < c->pool.count; i++)
         c->pool.hits[i]->timer = timer_of[i];
     for (size_t t = 0; timer_of != NULL && t < c->deadlines.count; t++) {
@@ -240,7 +232,7 @@ static void judge_pooled(struct engine *engine, size_t index, struct hit_group *
         return;
     qsort(pool.hits, pool.count, sizeof *pool.hits, by_record);
     struct deadlines deadlines;
-    const uint8_t *timer_of = infer(engine, rule, &pool, tries, &deadlines);
+    const uint8_t *timer_of = pool_timers(engine, rule, &pool, tries, &deadlines);
     for (size_t t = 0; timer_of != NULL && t < deadlines.count; t++) {
         struct pool members = members_of(engine, &pool, timer_of, (uint8_t)t);
         if (adds_to_groups(&members) && holds(engine, rule, &members, &deadlines.items[t]))
@@ -333,6 +325,22 @@ static void judge_timers(struct engine *engine, size_t index, struct hit_group *
 
 /* ---- all rules ------------------------------------------------------------------------------------- */
 
+/* Those that the rule still holds for, now that all connections are known. */
+static struct pool confirmed(struct engine *engine, const struct rule *rule, const struct pool *pool)
+{
+    struct pool left = pool_new(engine, pool->count);
+    for (size_t i = 0; i < pool->count; i++) {
+        struct hit *hit = pool->hits[i];
+        const struct subject subject = { hit->record, hit->exchange, NULL };
+        if (hit->exchange != NULL)
+            server_timers_tell(&engine->server_timers, hit->record, hit->exchange);
+        struct value v = expr_value(rule->confirm, &subject);
+        if (v.state == VALUE_KNOWN && v.truth)
+            pool_add(&left, hit, pool->shift);
+    }
+    return left;
+}
+
 static void judge_rule(struct engine *engine, size_t index, struct hit_group **groups, size_t count)
 {
     const struct rule *rule = engine->rules->items[index];
@@ -349,9 +357,11 @@ static void judge_rule(struct engine *engine, size_t index, struct hit_group **g
             continue;
         }
         struct pool pool = pool_of(engine, groups[i]);
+        if (rule->confirm != NULL)
+            pool = confirmed(engine, rule, &pool);
         struct deadlines deadlines;
-        const uint8_t *timer_of = infer(engine, rule, &pool, tries, &deadlines);
-        if (timer_of != NULL)
+        const uint8_t *timer_of = pool_timers(engine, rule, &pool, tries, &deadlines);
+        if (timer_of != NULL && pool.count > 0)
             tell(engine, index, &pool, &deadlines, timer_of);
     }
 }
@@ -364,6 +374,7 @@ void judge_groups(struct engine *engine)
         engine->failed = true;
         return;
     }
+    server_timers_learn(engine, groups, count);
     for (size_t start = 0, end; start < count; start = end) {
         for (end = start + 1; end < count && groups[end]->key.rule == groups[start]->key.rule; end++)
             continue;

@@ -49,6 +49,7 @@ struct expr_context {
     enum scope members; /* GROUP: CONNECTION or EXCHANGE */
     const struct parameter *parameters;
     bool constant;      /* a plain value: no fields */
+    bool at_end;        /* all connections are known: so are facts that others tell */
 };
 
 /* A parameter's value, as a rule file or --set gives it: a number, a duration, true or false. */

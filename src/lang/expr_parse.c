@@ -319,6 +319,8 @@ static const struct expr *parse_field(struct parser *p, const struct field *fiel
     if (field->scope == SCOPE_EXCHANGE && scope != SCOPE_EXCHANGE)
         return fail(p, offset, "'%s' is a fact about one exchange, but this is about one "
                     "connection (scope: exchange makes a rule about exchanges)", field->name);
+    if (field->known == KNOWN_AT_END && c->scope != SCOPE_GROUP && !c->at_end)
+        return fail(p, offset, "'%s' is known when all connections are: it may stand in 'confirm' and in texts", field->name);
     struct expr *node = new_node(p, EXPR_FIELD, field->type, offset);
     if (node == NULL)
         return NULL;

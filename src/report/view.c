@@ -148,7 +148,7 @@ const char *view_retry(const struct finding *finding, const struct finding_conne
 {
     switch (finding->rule->retry) {
     case RETRY_SAFE:
-        return nobody_acted(connection->exchange) ? "safe" : by_method(connection);
+        return nobody_acted(connection->exchange) ? "safe" : "unknown";
     case RETRY_UNSAFE:
         return "unsafe";
     case RETRY_BY_METHOD:

@@ -64,6 +64,8 @@ struct rule {
     enum retry retry;
     struct parameter *parameters;
     const struct expr *when;      /* GROUP: about the members */
+    const struct expr *confirm;   /* CONNECTION, EXCHANGE: asked again of what `when` flags, when all connections are known; NULL: not */
+    bool teaches_timers;          /* the timers that its groups show are known of their server (request.rest_timer) */
     bool judges_open;             /* EXCHANGE: asks for nothing that only the end of the connection tells */
     const struct expr *members;   /* GROUP: which connections */
     const struct expr *within;    /* GROUP: of these, the most that closed within such a time; NULL: all */

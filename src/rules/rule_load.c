@@ -213,6 +213,24 @@ static bool load_when(struct loader *l, yaml_node_t *node)
     return true;
 }
 
+static bool load_confirm(struct loader *l, yaml_node_t *node)
+{
+    struct expr_context context = { .scope = l->rule->scope, .parameters = l->rule->parameters, .at_end = true };
+    if (l->rule->scope == SCOPE_GROUP)
+        return source_fail(l, node, "'confirm' is for rules with scope: connection or exchange");
+    return compile_condition(l, node, &context, &l->rule->confirm);
+}
+
+static bool load_teaches(struct loader *l, yaml_node_t *node)
+{
+    static const char *const words[] = { "server-timers" };
+    unsigned index;
+    if (!load_word(l, node, words, COUNT(words), &index))
+        return false;
+    l->rule->teaches_timers = true;
+    return true;
+}
+
 static bool load_members(struct loader *l, yaml_node_t *node)
 {
     struct expr_context context = { .scope = SCOPE_CONNECTION,
@@ -430,6 +448,8 @@ static const struct key {
     { "within", load_within, false },
     { "lists", load_lists, false },
     { "when", load_when, true },
+    { "confirm", load_confirm, false },
+    { "teaches", load_teaches, false },
     { "deadline", load_deadline, false },
     { "deadline_only", load_deadline_only, false },
     { "evidence", load_evidence, false },

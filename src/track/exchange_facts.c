@@ -65,6 +65,14 @@ static int64_t response_to_reset(const struct exchange *x, const struct mark *re
     return reset->ns >= x->response.last_ns ? reset->ns - x->response.last_ns : NS_ABSENT;
 }
 
+/* Of the time from the request to the close, as they passed the capture point, the way to the server and back is taken
+ * off. Where it is not known, the server had it for that long at most. */
+static int64_t held_for(const struct record *r, int64_t passed_ns)
+{
+    int64_t way_ns = r->rtt == NS_UNKNOWN || r->client_rtt == NS_UNKNOWN ? 0 : r->rtt - r->client_rtt;
+    return passed_ns > way_ns ? passed_ns - way_ns : 0;
+}
+
 void connection_exchange(const struct connection *c, const struct record *r,
                          const struct exchange *x, struct exchange_facts *f)
 {
@@ -77,6 +85,9 @@ void connection_exchange(const struct connection *c, const struct record *r,
         .idle_before = NS_ABSENT,
         .fin_known_for = NS_ABSENT,
         .to_close = NS_ABSENT,
+        .close_after_rest = NS_ABSENT,
+        .held_for = NS_ABSENT,
+        .server_timer = NS_ABSENT,
         .to_response = NS_ABSENT,
         .continue_wait = NS_ABSENT,
     };
@@ -110,6 +121,10 @@ void connection_exchange(const struct connection *c, const struct record *r,
                  : x->request_complete && seq_leq(x->request.end_seq, act.ack) ? 2
                                                                                : 1;
     f->to_close = act.mark.ns - x->request.last_ns;
+    f->held_for = f->covered > 0 ? held_for(r, act.mark.ns - x->request.first_ns) : NS_ABSENT;
+    f->close_after_rest = f->idle_before == NS_ABSENT || f->idle_before == NS_UNKNOWN
+                              ? f->idle_before
+                              : act.mark.ns - x->request.first_ns + f->idle_before;
     f->fin_known_for = fin_known_for(server, r, x);
     response_early(x, f);
 }

@@ -1,0 +1,97 @@
+#include "judge/server_timers.h"
+
+#include <stdlib.h>
+
+#include "base/vec.h"
+#include "judge/engine_private.h"
+
+static void learn(struct engine *engine, struct hit_group *group, size_t groups)
+{
+    struct pool pool = pool_of(engine, group);
+    struct deadlines found;
+    if (pool_timers(engine, engine->rules->items[group->key.rule], &pool, groups, &found) == NULL)
+        return;
+    for (size_t t = 0; t < found.count; t++) {
+        if (!VEC_ROOM(&engine->server_timers)) {
+            engine->failed = true;
+            return;
+        }
+        engine->server_timers.items[engine->server_timers.count++] = (struct server_timer){ group->key, found.items[t] };
+    }
+}
+
+static int by_server(const void *a, const void *b)
+{
+    return compare_servers(&((const struct server_timer *)a)->server, &((const struct server_timer *)b)->server);
+}
+
+void server_timers_learn(struct engine *engine, struct hit_group *const *groups, size_t count)
+{
+    size_t tries = 0;
+    for (size_t i = 0; i < count; i++)
+        tries += engine->rules->items[groups[i]->key.rule]->teaches_timers && groups[i]->count > 1;
+    for (size_t i = 0; i < count; i++)
+        if (engine->rules->items[groups[i]->key.rule]->teaches_timers && groups[i]->count > 1)
+            learn(engine, groups[i], tries);
+    if (engine->server_timers.count > 0)
+        qsort(engine->server_timers.items, engine->server_timers.count, sizeof *engine->server_timers.items, by_server);
+}
+
+/* A server's first timer, in order; count if it has none. */
+static size_t first_of(const struct server_timers *timers, const struct group_key *server)
+{
+    size_t low = 0, high = timers->count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (compare_servers(&timers->items[middle].server, server) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+/* Two closes of one timer differ by the jitter of hosts and paths, and by what clocks of computers differ: 2 ms and 0.1 %
+ * (twice what NTP allows a clock to slew, 500 ppm). */
+static int64_t tolerance_of(int64_t ns)
+{
+    return 2 * NS_PER_MS + ns / 1000;
+}
+
+/* The timer fired between the end of the rest, when the request came, and the close. */
+static bool fired_within(const struct deadline *d, int64_t rest_ns, int64_t close_ns)
+{
+    int64_t tolerance = tolerance_of(d->cluster.median_ns);
+    return rest_ns <= d->cluster.high_ns + tolerance && close_ns >= d->cluster.low_ns - tolerance;
+}
+
+void server_timers_tell(const struct server_timers *timers, const struct record *record, struct exchange_facts *f)
+{
+    f->rest_timer = REST_TIMER_NONE;
+    f->server_timer = NS_ABSENT;
+    if (f->close_after_rest == NS_ABSENT || f->close_after_rest == NS_UNKNOWN)
+        return;
+    const struct group_key server = { .server = *record_address(record, ROLE_SERVER),
+                                      .server_port = record_port(record, ROLE_SERVER),
+                                      .ipv6 = record->tuple.ipv6 };
+    bool unused = record->exchanges == 0; /* until the first response, another timer rules */
+    bool exact = false, coarse = false;
+    for (size_t i = first_of(timers, &server); i < timers->count && compare_servers(&timers->items[i].server, &server) == 0;
+         i++) {
+        const struct deadline *d = &timers->items[i].deadline;
+        if ((d->from == FROM_OPEN) != unused)
+            continue;
+        bool fits = fired_within(d, f->idle_before, f->close_after_rest);
+        if (fits && !d->coarse) {
+            f->rest_timer = REST_TIMER_SHOWN;
+            f->server_timer = d->cluster.median_ns;
+            return;
+        }
+        coarse |= fits;
+        exact |= !d->coarse;
+    }
+    if (coarse || (!exact && (deadline_is_round(f->close_after_rest) || deadline_is_round(f->idle_before))))
+        f->rest_timer = REST_TIMER_ROUND;
+    else if (exact)
+        f->rest_timer = REST_TIMER_OTHER;
+}

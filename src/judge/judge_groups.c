@@ -329,11 +329,14 @@ static void judge_timers(struct engine *engine, size_t index, struct hit_group *
 static struct pool confirmed(struct engine *engine, const struct rule *rule, const struct pool *pool)
 {
     struct pool left = pool_new(engine, pool->count);
+    if (rule->scope == SCOPE_EXCHANGE) {
+        for (size_t i = 0; i < pool->count; i++)
+            server_timers_tell(&engine->server_timers, pool->hits[i]->record, pool->hits[i]->exchange);
+        server_timers_doubt(pool->hits, pool->count);
+    }
     for (size_t i = 0; i < pool->count; i++) {
         struct hit *hit = pool->hits[i];
         const struct subject subject = { hit->record, hit->exchange, NULL };
-        if (hit->exchange != NULL)
-            server_timers_tell(&engine->server_timers, hit->record, hit->exchange);
         struct value v = expr_value(rule->confirm, &subject);
         if (v.state == VALUE_KNOWN && v.truth)
             pool_add(&left, hit, pool->shift);

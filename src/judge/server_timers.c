@@ -95,3 +95,26 @@ void server_timers_tell(const struct server_timers *timers, const struct record 
     else if (exact)
         f->rest_timer = REST_TIMER_OTHER;
 }
+
+/* Did one timer end both rests? */
+static bool same_rest(const struct exchange_facts *a, const struct exchange_facts *b)
+{
+    int64_t tolerance = tolerance_of(a->close_after_rest);
+    return a->idle_before <= b->close_after_rest + tolerance && b->idle_before <= a->close_after_rest + tolerance;
+}
+
+void server_timers_doubt(struct hit *const *hits, size_t count)
+{
+    bool differ = false;
+    const struct exchange_facts *first = NULL;
+    for (size_t i = 0; i < count; i++) {
+        const struct exchange_facts *f = hits[i]->exchange;
+        if (f->covered <= 0 || f->rest_timer == REST_TIMER_SHOWN || f->close_after_rest == NS_UNKNOWN)
+            continue;
+        differ |= first != NULL && !same_rest(first, f);
+        first = f;
+    }
+    for (size_t i = 0; differ && i < count; i++)
+        if (hits[i]->exchange->rest_timer == REST_TIMER_ROUND)
+            hits[i]->exchange->rest_timer = REST_TIMER_NONE;
+}

@@ -26,4 +26,8 @@ void server_timers_learn(struct engine *engine, struct hit_group *const *groups,
 /* Does the rest before the hit's request, up to the close, end where one of them does? Puts that into the facts. */
 void server_timers_tell(const struct server_timers *timers, const struct record *record, struct exchange_facts *facts);
 
+/* A round time speaks for a timer only if nothing speaks against it: that the server closed just as soon behind a request that
+ * came after another rest. Of the hits of one server. */
+void server_timers_doubt(struct hit *const *hits, size_t count);
+
 #endif

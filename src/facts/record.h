@@ -108,6 +108,7 @@ struct record {
     int8_t reset_on_data_by;     /* who answered data with a reset; enum end_role, -1: nobody */
     bool reset_on_data_after_fin; /* and had sent a FIN before */
     bool fin_seen[2];            /* by role */
+    bool fin_inferred[2];        /* by role: seen by its ACK alone, whose frame its mark has */
     /* By role; they stick at UINT8_MAX. */
     uint8_t syns[2];             /* SYNs, SYN-ACKs; repetitions included */
     uint8_t syns_after_data[2];  /* SYN-ACKs sent again although the client's data had been captured */

@@ -31,7 +31,7 @@ static const struct member of_record[] = {
     FLAG(R, lost_thread), FLAG(R, lost_requests), FLAG(R, one_sided), ENUM(R, protocol, PROTOCOL_OPAQUE),
     ENUM(R, close_by, BY_UNKNOWN), ENUM(R, close_how, HOW_TIMEOUT), ENUM(R, close_phase, PHASE_UNKNOWN),
     ENUM2(R, state, TCP_STATES - 1), ENUM2(R, rst_kind, TCP_RESET_FOREIGN), ROLE(R, fin_wait_2_by),
-    ROLE(R, reset_on_data_by), FLAG(R, reset_on_data_after_fin), FLAG2(R, fin_seen), U2(R, syns), U2(R, syns_after_data),
+    ROLE(R, reset_on_data_by), FLAG(R, reset_on_data_after_fin), FLAG2(R, fin_seen), FLAG2(R, fin_inferred), U2(R, syns), U2(R, syns_after_data),
     U2(R, repeats), ENUM(R, syn_answer, SYN_ANSWER_MAY_COME), ENUM(R, tls_handshake, TLS_HANDSHAKE_INCOMPLETE),
     ENUM(R, tls_answer, TLS_ANSWER_UNKNOWN), U(R, tls_alert), ROLE(R, tls_alert_by), FLAG(R, tls_alert_encrypted),
     FLAG(R, challenged), FLAG(R, unreachable), U(R, reused_after_ms), U2(R, unacknowledged), S(R, server_alone),

@@ -67,6 +67,14 @@ static int by_time(const void *a, const void *b)
     return (int)x->id - (int)y->id;
 }
 
+/* A FIN that was not captured is shown by its ACK. */
+static enum mark_id shown_as(const struct record *r, enum mark_id id)
+{
+    if (id == MARK_CLIENT_FIN && r->fin_inferred[ROLE_CLIENT])
+        return MARK_CLIENT_FIN_ACK;
+    return id == MARK_SERVER_FIN && r->fin_inferred[ROLE_SERVER] ? MARK_SERVER_FIN_ACK : id;
+}
+
 size_t view_evidence(const struct finding *finding, const struct finding_connection *connection,
                      struct view_evidence evidence[MARKS])
 {
@@ -74,7 +82,7 @@ size_t view_evidence(const struct finding *finding, const struct finding_connect
     for (int id = 0; id < MARKS; id++) {
         struct mark mark = evidence_mark(connection, (enum mark_id)id);
         if (finding->rule->evidence & 1u << id && mark.frame != 0)
-            evidence[count++] = (struct view_evidence){ (enum mark_id)id, mark };
+            evidence[count++] = (struct view_evidence){ shown_as(connection->record, (enum mark_id)id), mark };
     }
     qsort(evidence, count, sizeof *evidence, by_time);
     return count;

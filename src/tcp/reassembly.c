@@ -23,9 +23,13 @@ struct tcp_holes {
     uint16_t gap_capture;
 };
 
-/* A capture that takes packets from several queues (network cards with one for each core) may write an ACK
- * before the data that it acknowledges, by microseconds. So long a hole is not given up. */
-#define CAPTURE_DISORDER_NS (2 * NS_PER_MS)
+/* A capture that takes packets from several queues (network cards with one for each core) may write an ACK, or an answer,
+ * before the data that it acknowledges, by microseconds; two recorders put together, by what their clocks differ: NTP keeps
+ * hosts of one network within some milliseconds. So long a hole is not given up, and an answer waits for its request. */
+#define CAPTURE_DISORDER_NS (20 * NS_PER_MS)
+
+/* Whatever waits, waits no longer. */
+#define NO_MORE_WAITING_NS (INT64_MAX / 2)
 
 /* Have bytes that the other end acknowledged been missing for long enough? */
 static bool is_given_up(const struct tcp_end *end, int64_t now_ns)
@@ -143,13 +147,23 @@ static void drop_first(struct tcp_conn *conn, unsigned from, struct tcp_budget *
     free(first);
 }
 
+/* Does a run of this end acknowledge bytes of the other that have not been captured, but may come? Then it answers them,
+ * whatever the clock says. */
+static bool answers_ahead(const struct tcp_conn *conn, unsigned from, uint32_t ack, int64_t now_ns)
+{
+    const struct tcp_end *peer = &conn->end[!from];
+    return ack != 0 && peer->holes != NULL && peer->holes->gap_frame != 0 && seq_lt(peer->deliver_nxt, ack) &&
+           !is_given_up(peer, now_ns);
+}
+
 /* Hands on waiting runs that have become the next ones. */
-static void drain(struct tcp_conn *conn, unsigned from, struct tcp_budget *budget,
+static void drain(struct tcp_conn *conn, unsigned from, int64_t now_ns, struct tcp_budget *budget,
                   const struct tcp_sink *sink)
 {
     struct tcp_end *end = &conn->end[from];
     const struct tcp_pending *first;
-    while ((first = first_pending(end)) != NULL && seq_leq(first->chunk.seq, end->deliver_nxt)) {
+    while ((first = first_pending(end)) != NULL && seq_leq(first->chunk.seq, end->deliver_nxt) &&
+           !answers_ahead(conn, from, first->chunk.ack, now_ns)) {
         if (seq_lt(end->deliver_nxt, first->chunk.seq + first->chunk.length))
             hand_on_run(conn, from, first->chunk, first->captured, sink);
         drop_first(conn, from, budget);
@@ -227,15 +241,21 @@ unsigned reassembly_input(struct tcp_conn *conn, unsigned from, const struct seg
         while ((first = first_pending(end)) != NULL && seq_lt(first->chunk.seq, seq)) {
             if (seq_lt(end->deliver_nxt, first->chunk.seq))
                 gap_until(conn, from, first->chunk.seq, &chunk, sink);
-            drain(conn, from, budget, sink);
+            drain(conn, from, NO_MORE_WAITING_NS, budget, sink);
         }
         if (seq_lt(end->deliver_nxt, seq))
             gap_until(conn, from, seq, &chunk, sink);
     }
+    if (answers_ahead(conn, from, chunk.ack, segment->ts_ns) && keep(conn, from, &chunk, segment->payload_caplen, budget))
+        return notes;
     if (seq_lt(end->deliver_nxt, seq + chunk.length))
         hand_on_run(conn, from, chunk, segment->payload_caplen, sink);
-    drain(conn, from, budget, sink);
+    drain(conn, from, segment->ts_ns, budget, sink);
     forget_holes(end);
+    if (conn->end[!from].holes != NULL) { /* what answers these bytes */
+        drain(conn, !from, segment->ts_ns, budget, sink);
+        forget_holes(&conn->end[!from]);
+    }
     return notes;
 }
 
@@ -247,10 +267,33 @@ void reassembly_acked(struct tcp_conn *conn, unsigned from, uint32_t ack, int64_
         return;
     const struct tcp_pending *first;
     while ((first = first_pending(end)) != NULL &&
-           seq_leq(first->chunk.seq + first->chunk.length, ack)) {
+           seq_leq(first->chunk.seq + first->chunk.length, ack) && !answers_ahead(conn, from, first->chunk.ack, now_ns)) {
         if (seq_lt(end->deliver_nxt, first->chunk.seq))
             gap_until(conn, from, first->chunk.seq, &first->chunk, sink);
-        drain(conn, from, budget, sink);
+        drain(conn, from, now_ns, budget, sink);
+    }
+}
+
+bool reassembly_shown_by(const struct tcp_end *end, struct tcp_shown *shown_by)
+{
+    const struct tcp_holes *holes = end->holes;
+    if (holes == NULL || holes->gap_frame == 0 || holes->first != NULL)
+        return false;
+    *shown_by = (struct tcp_shown){ holes->gap_ts_ns, holes->gap_frame, holes->gap_capture };
+    return true;
+}
+
+void reassembly_forget_gap(struct tcp_end *end)
+{
+    end->holes->gap_frame = 0;
+    forget_holes(end);
+}
+
+void reassembly_tick(struct tcp_conn *conn, int64_t now_ns, struct tcp_budget *budget, const struct tcp_sink *sink)
+{
+    for (unsigned from = 0; from < 2; from++) {
+        drain(conn, from, now_ns, budget, sink);
+        forget_holes(&conn->end[from]);
     }
 }
 
@@ -263,7 +306,7 @@ void reassembly_flush(struct tcp_conn *conn, unsigned from, int64_t last_ns,
     while ((first = first_pending(end)) != NULL) {
         if (seq_lt(end->deliver_nxt, first->chunk.seq))
             gap_until(conn, from, first->chunk.seq, &first->chunk, sink);
-        drain(conn, from, budget, sink);
+        drain(conn, from, NO_MORE_WAITING_NS, budget, sink);
     }
     /* Bytes below the FIN, or acknowledged, existed even if none of them was captured. */
     uint32_t last = end->deliver_nxt;

@@ -22,6 +22,16 @@ void reassembly_acked(struct tcp_conn *conn, unsigned from, uint32_t ack, int64_
  * do not come out of order, they were not captured, and were sent before that. */
 void reassembly_note_gap(struct tcp_end *end, const struct segment *segment, uint32_t seq);
 
+/* Hands on what has waited long enough for the bytes that it answers. */
+void reassembly_tick(struct tcp_conn *conn, int64_t now_ns, struct tcp_budget *budget, const struct tcp_sink *sink);
+
+/* The segment that first acknowledged bytes of this end beyond those that were handed on; false: none did, or it is not
+ * known any more. */
+bool reassembly_shown_by(const struct tcp_end *end, struct tcp_shown *shown_by);
+
+/* Those were no bytes. */
+void reassembly_forget_gap(struct tcp_end *end);
+
 /* Hands on everything up to the last byte known to exist, and frees what waits. last_ns: when
  * the end was last heard of. */
 void reassembly_flush(struct tcp_conn *conn, unsigned from, int64_t last_ns,

@@ -57,6 +57,7 @@ struct tcp_end {
     bool syn_seen : 1;    /* SYN or SYN-ACK */
     bool fin_seen : 1;
     bool fin_received : 1; /* it acknowledged the other end's FIN */
+    bool fin_inferred : 1; /* its FIN was not captured, but acknowledged */
     bool data_again : 1;   /* its last payload segment brought nothing new */
     uint8_t repeats;       /* of its oldest unacknowledged byte, since the other end was last heard; sticks at
                               UINT8_MAX */
@@ -161,6 +162,16 @@ static inline uint32_t tcp_first_seq(const struct tcp_end *end)
 {
     return end->payload_bytes < TCP_SANE_DISTANCE ? end->isn : end->snd_nxt - TCP_SANE_DISTANCE;
 }
+
+/* No more packets: was the end's FIN sent, though not captured? The other end acknowledged exactly one number behind all that
+ * was captured of it, has closed too, and sent nothing since that first ACK: then it was no byte. The FIN counts as seen from here
+ * on; *shown_by: the segment that acknowledged it first. */
+struct tcp_shown {
+    int64_t ns;
+    uint32_t frame;
+    uint16_t capture;
+};
+bool tcp_infer_fin(struct tcp_conn *conn, unsigned end, int64_t peer_data_ns, struct tcp_shown *shown_by);
 
 /* Hands on what waits behind holes, holes as gaps, and frees all that the connection holds.
  * last_ns: when the ends were last heard of, which dates bytes that no packet shows. */

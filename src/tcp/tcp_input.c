@@ -355,6 +355,8 @@ unsigned tcp_input(struct tcp_conn *conn, unsigned from, const struct segment *s
         return TCP_NOTE_DUPLICATE;
     unsigned notes = 0;
     peer->repeats = 0;
+    if (conn->pending_bytes > 0)
+        reassembly_tick(conn, s->ts_ns, budget, sink);
     if (s->flags & TCP_RST) {
         notes = take_reset(end, peer, s);
         remember(conn, end, s);
@@ -385,6 +387,28 @@ unsigned tcp_input(struct tcp_conn *conn, unsigned from, const struct segment *s
     notes |= take_window(end, s);
     remember(conn, end, s);
     return notes;
+}
+
+bool tcp_infer_fin(struct tcp_conn *conn, unsigned from, int64_t peer_data_ns, struct tcp_shown *shown_by)
+{
+    struct tcp_end *end = &conn->end[from], *peer = &conn->end[!from];
+    uint32_t fin_seq = end->data_end;
+    if (end->fin_seen || !end->base_known || !peer->fin_seen || !peer->ack_known || peer->ack != fin_seq + 1 ||
+        seq_lt(fin_seq + 1, end->snd_nxt) || end->rst_kind == TCP_RESET_ABORTING ||
+        !reassembly_shown_by(end, shown_by) || end->deliver_nxt != fin_seq || peer_data_ns > shown_by->ns)
+        return false;
+    end->fin_inferred = end->fin_seen = true;
+    end->fin_seq = fin_seq;
+    /* What it sent last was sent before, or with it; else it acknowledged all data, and nothing came since. */
+    bool last_before = (int32_t)(end->last_ts_us - microseconds(shown_by->ns)) <= 0;
+    end->fin_ack = last_before ? end->ack : peer->data_end;
+    end->snd_nxt = fin_seq + 1;
+    step(end, TCP_EV_SND_FIN);
+    peer->fin_received = true;
+    step(peer, TCP_EV_RCV_FIN);
+    step(end, TCP_EV_RCV_ACK_OF_FIN);
+    reassembly_forget_gap(end);
+    return true;
 }
 
 bool tcp_opens_anew(const struct tcp_conn *conn, unsigned from, const struct segment *s)

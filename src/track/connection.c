@@ -434,11 +434,28 @@ static int64_t last_heard(const struct connection *c, unsigned end)
                                                           : c->tcp.last_ns;
 }
 
+/* A FIN that only its ACK shows: its moment is that of the ACK, at the latest. */
+static void infer_fin(struct connection *c, unsigned end, struct connection_shared *shared)
+{
+    const struct mark *data = &c->end_mark[!end][END_DATA];
+    struct tcp_shown shown;
+    if (!tcp_infer_fin(&c->tcp, end, data->frame != 0 ? data->ns : INT64_MIN, &shown))
+        return;
+    struct connection_closing *closing = closing_of(c, shared);
+    if (closing == NULL)
+        return;
+    const struct mark by = { shown.ns, shown.frame, shown.capture };
+    *closing_mark(closing, end, END_FIN) = by;
+    *closing_mark(closing, end, END_FIN_ACKED) = by;
+}
+
 void connection_flush(struct connection *c, struct connection_shared *shared)
 {
     struct feeding feeding = { .connection = c, .shared = shared };
     const struct tcp_sink sink = { on_data, &feeding };
     int64_t heard_ns[2];
+    for (unsigned end = 0; end < 2; end++)
+        infer_fin(c, end, shared);
     for (unsigned end = 0; end < 2; end++)
         heard_ns[end] = last_heard(c, end);
     tcp_flush(&c->tcp, heard_ns, &shared->budget, &sink);

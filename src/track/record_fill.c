@@ -406,6 +406,7 @@ void connection_record(const struct connection *c, int client_end, bool role_gue
         r->zero_windows[role] = ends[role]->zero_windows;
         r->resets[role] = ends[role]->resets;
         r->fin_seen[role] = ends[role]->fin_seen;
+        r->fin_inferred[role] = ends[role]->fin_inferred;
         r->syns[role] = ends[role]->syns;
         r->syns_after_data[role] = ends[role]->syns_after_data;
         r->repeats[role] = ends[role]->repeats;

@@ -162,9 +162,14 @@ struct set {
 #define LADDER_STEP 3
 #define LADDER_STEPS 5
 
+static bool is_short(int64_t ns)
+{
+    return ns < DEADLINE_SHORTEST_NS;
+}
+
 static void try_set(const struct line *line, size_t start, size_t end, struct set *best)
 {
-    if (end - start < 2)
+    if (end - start < (is_short(line->points[start].ns) ? DEADLINE_SHORT_SAMPLES : 2))
         return;
     double chance = log_chance(line, start, end, best->log_chance);
     if (chance < best->log_chance)
@@ -177,8 +182,8 @@ static struct set strongest_set(const struct line *line, double limit)
     struct set best = { 0, 0, limit };
     size_t ends[LADDER_STEPS] = { 0 };
     for (size_t start = 0; start < line->count; start++) {
-        int64_t from = line->points[start].ns, width = tolerance(from);
-        if (from < DEADLINE_SHORTEST_NS)
+        int64_t from = line->points[start].ns, width = is_short(from) ? from / DEADLINE_SHORT_SHARE : tolerance(from);
+        if (from < DEADLINE_SHORTEST_EXACT_NS)
             continue;
         if (line->count <= TRY_EACH) {
             for (size_t end = start + 2; end <= line->count && line->points[end - 1].ns - from <= width; end++)
@@ -204,6 +209,8 @@ static struct set strongest_set(const struct line *line, double limit)
 static void add_outliers(const struct line *line, struct set *set)
 {
     const struct point *p = line->points;
+    if (is_short(p[set->start].ns))
+        return;
     double low = (double)p[set->start].ns, high = (double)p[set->end - 1].ns;
     double most = (double)tolerance(p[set->start].ns);
     size_t start = before(line, high - most), end = before(line, low + most + 1);

@@ -35,8 +35,13 @@ int64_t record_since(const struct record *record, enum reference reference);
 #define DEADLINE_TOLERANCE_MAX_NS (250 * NS_PER_MS)
 /* Times that agree better than hosts keep time say no more than ones that agree so well. */
 #define DEADLINE_JITTER_NS (100 * NS_PER_US)
-/* Below this, processing times look like timers. */
+/* Below this, processing times look like timers: the times of one kind of work differ by some percent at least. Where
+ * several agree to one percent, it is a timer all the same, from the shortest time on of which a capture's microseconds show
+ * that. */
 #define DEADLINE_SHORTEST_NS (50 * NS_PER_MS)
+#define DEADLINE_SHORT_SHARE 100
+#define DEADLINE_SHORT_SAMPLES 5
+#define DEADLINE_SHORTEST_EXACT_NS (200 * NS_PER_US)
 /* How many false timers are accepted in one capture for one rule: times that agree by chance. One in a hundred captures
  * may show one. */
 #define DEADLINE_CHANCE 0.01

@@ -50,6 +50,9 @@ static struct group_key key_of(const struct rules *rules, size_t rule, const str
                              .rule = (uint16_t)rule, .ipv6 = r->tuple.ipv6 };
     if (rules->items[rule]->per_client)
         key.client = *record_address(r, ROLE_CLIENT);
+    const struct field *split = rules->items[rule]->split;
+    int64_t value = split != NULL ? split->get_integer(&(struct subject){ r, NULL, NULL }) : NS_ABSENT;
+    key.part = value == NS_ABSENT || value == NS_UNKNOWN ? 0 : (uint8_t)(value + 1);
     return key;
 }
 
@@ -58,13 +61,13 @@ static size_t bucket_of(const struct groups *groups, const struct group_key *key
     uint64_t words[4];
     memcpy(words, key->server.bytes, 16);
     memcpy(words + 2, key->client.bytes, 16);
-    uint64_t last = (uint64_t)key->rule << 24 | (uint64_t)key->server_port << 8 | key->ipv6;
+    uint64_t last = (uint64_t)key->rule << 24 | (uint64_t)key->server_port << 8 | (uint64_t)key->part << 1 | key->ipv6;
     return (size_t)siphash(&groups->key, words, 4, last) & (groups->bucket_count - 1);
 }
 
 static bool same_key(const struct group_key *a, const struct group_key *b)
 {
-    return a->rule == b->rule && compare_servers(a, b) == 0 && compare_clients(a, b) == 0;
+    return a->rule == b->rule && a->part == b->part && compare_servers(a, b) == 0 && compare_clients(a, b) == 0;
 }
 
 static void grow_buckets(struct groups *groups)
@@ -281,7 +284,9 @@ static int by_key(const void *a, const void *b)
     if (x->rule != y->rule)
         return (int)x->rule - (int)y->rule;
     int order = compare_servers(x, y);
-    return order != 0 ? order : compare_clients(x, y);
+    if (order == 0)
+        order = compare_clients(x, y);
+    return order != 0 ? order : (int)x->part - (int)y->part;
 }
 
 static int by_record(const void *a, const void *b)

@@ -45,6 +45,7 @@ struct group_key {
     struct ip_address server, client; /* client: zero in rules that do not tell them apart */
     uint16_t server_port;
     uint16_t rule;
+    uint8_t part; /* which value of the rule's `split`, plus 1; 0: none */
     bool ipv6;
 };
 

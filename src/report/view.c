@@ -223,6 +223,10 @@ void view_id(struct strbuf *out, const struct finding *f)
         view_address(out, first, ROLE_CLIENT);
     else
         strbuf_addc(out, '*');
+    if (f->rule->split != NULL) {
+        int64_t value = f->rule->split->get_integer(&(struct subject){ first, NULL, NULL });
+        strbuf_addf(out, "/%s", value >= 0 ? f->rule->split->names[value] : "-");
+    }
     if (f->rule->deadline_only && f->timer_count > 0) {
         const struct deadline *d = &f->timers[0].deadline;
         strbuf_addf(out, "/%s-%.3gs", reference_names[d->from], (double)d->cluster.median_ns / 1e9);

@@ -46,7 +46,7 @@ const char *view_retry(const struct finding *finding, const struct finding_conne
 void view_known_defaults(struct strbuf *out, const struct finding_timer *timer);
 
 /* "client-timeout/10.0.0.9:80/10.0.0.5/request-1.50s": the same before and after a change, and on any machine. Of a
- * rule that tells several servers or clients apart, "*" stands for all of them. */
+ * rule that tells several servers or clients apart, "*" stands for all of them. A part that the rule splits off comes last. */
 void view_id(struct strbuf *out, const struct finding *finding);
 
 /* How many of a finding's connections are listed: as the options say, else so many, or so many of information. */

@@ -61,6 +61,7 @@ struct rule {
     enum severity severity;
     enum scope scope;
     bool per_client;              /* findings gather one server and one client */
+    const struct field *split;    /* and one value of this enumeration; NULL: any */
     enum retry retry;
     struct parameter *parameters;
     const struct expr *when;      /* GROUP: about the members */

@@ -166,6 +166,16 @@ static bool load_per(struct loader *l, yaml_node_t *node)
     return true;
 }
 
+static bool load_split(struct loader *l, yaml_node_t *node)
+{
+    const char *name = source_scalar(node);
+    const struct field *field = name != NULL ? field_find(name, strlen(name)) : NULL;
+    if (field == NULL || field->type != TYPE_ENUM || field->scope != SCOPE_CONNECTION)
+        return source_fail(l, node, "a fact about a connection that is one of several names is expected here");
+    l->rule->split = field;
+    return true;
+}
+
 static bool load_retry(struct loader *l, yaml_node_t *node)
 {
     static const char *const words[] = { "none", "safe", "unsafe", "by-method" };
@@ -443,6 +453,7 @@ static const struct key {
     { "severity", load_severity, true },
     { "scope", load_scope, true },
     { "per", load_per, false },
+    { "split", load_split, false },
     { "parameters", load_parameters, false },
     { "members", load_members, false },
     { "within", load_within, false },

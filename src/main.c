@@ -34,6 +34,7 @@ int main(int argc, char **argv)
     /* A closed pipe is a write error, told like any other. */
     const struct sigaction ignore = { .sa_handler = SIG_IGN };
     sigaction(SIGPIPE, &ignore, NULL);
+    sigaction(SIGUSR1, &ignore, NULL); /* tools that ask others for their state send it */
     const struct cli_signals signals = { catch_interrupts, interrupted };
     return cli_main(argc, argv, &signals);
 }

@@ -60,7 +60,7 @@ struct capture;
 enum capture_event {
     CAPTURE_FAILED,  /* err is set */
     CAPTURE_PACKETS,
-    CAPTURE_IDLE,    /* no packet for a while; only of what is captured now */
+    CAPTURE_IDLE,    /* no packet for a while; only of what is captured now, and of pipes */
     CAPTURE_END,     /* no more; info.error tells if it broke off */
 };
 
@@ -68,7 +68,7 @@ struct capture_batch {
     struct packet *packets; /* the caller's room for `max` */
     size_t max;
     size_t count;           /* PACKETS: so many were put there */
-    int64_t now_ns;         /* IDLE: up to this time no packet has come; since 1970, UTC */
+    int64_t now_ns;         /* IDLE: up to this time no packet has come; since 1970, UTC; INT64_MIN: not known */
 };
 
 /* What a file format or an interface implements. */

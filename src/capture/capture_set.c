@@ -28,7 +28,10 @@ static bool refill(struct member *member, struct err *err)
     if (member->finished || member->parked || member->next < member->count)
         return true;
     struct capture_batch batch = { .packets = member->batch, .max = MEMBER_BATCH };
-    enum capture_event event = capture_read(member->capture, &batch, err); /* files are never idle */
+    enum capture_event event;
+    do /* a pipe's turn comes when it has a packet */
+        event = capture_read(member->capture, &batch, err);
+    while (event == CAPTURE_IDLE);
     if (event == CAPTURE_FAILED)
         return false;
     member->next = 0;
@@ -201,6 +204,13 @@ bool capture_set_rewind(struct capture_set *set, struct err *err)
             return false;
     }
     return true;
+}
+
+void capture_set_break(struct capture_set *set, const char *why)
+{
+    for (size_t i = 0; i < set->count; i++)
+        if (set->members[i].capture != NULL)
+            capture_break(set->members[i].capture, "%s", why);
 }
 
 size_t capture_set_count(const struct capture_set *set)

@@ -36,6 +36,9 @@ bool capture_set_is_files(const struct capture_set *set, uint64_t *bytes);
 /* Begins anew with the first packets. Only for files. */
 bool capture_set_rewind(struct capture_set *set, struct err *err) WARN_UNUSED;
 
+/* Reading ends here, for that reason: captures that were not read to their end broke off. */
+void capture_set_break(struct capture_set *set, const char *why);
+
 size_t capture_set_count(const struct capture_set *set);
 const struct capture_info *capture_set_info(const struct capture_set *set, size_t index);
 void capture_set_close(struct capture_set *set);

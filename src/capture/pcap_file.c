@@ -74,11 +74,14 @@ static enum capture_event pcap_read(struct capture *capture, struct capture_batc
     struct pcap_file *file = capture->state;
     struct source *source = &file->source;
     size_t n = 0;
+    batch->now_ns = INT64_MIN; /* when idle: what the capture's clock shows is not known */
     while (n < batch->max) {
         /* Only the first packet of a batch may read: reading moves the others' bytes. */
         const uint8_t *header = n == 0 ? source_need(source, file->header_bytes)
                                        : source_have(source, file->header_bytes);
         if (header == NULL) {
+            if (n == 0 && source->paused)
+                return CAPTURE_IDLE;
             if (n == 0 && source_left(source) > 0)
                 capture_break(capture,
                               "cut short in the header of packet %" PRIu32 " at offset %" PRIu64,
@@ -97,6 +100,8 @@ static enum capture_event pcap_read(struct capture *capture, struct capture_batc
         size_t record = (size_t)file->header_bytes + caplen;
         header = n == 0 ? source_need(source, record) : source_have(source, record);
         if (header == NULL) {
+            if (n == 0 && source->paused)
+                return CAPTURE_IDLE;
             if (n == 0)
                 capture_break(capture,
                               "cut short in packet %" PRIu32 " at offset %" PRIu64
@@ -160,6 +165,7 @@ bool pcap_file_open(struct capture *capture, struct source *source, struct err *
     };
     source_step(source, FILE_HEADER_BYTES);
     file->source = *source;
+    source_may_pause(&file->source);
     capture->state = file;
     capture->ops = &pcap_file_ops;
     capture->info.format = "pcap";

@@ -338,6 +338,11 @@ static enum capture_event pcapng_read(struct capture *capture, struct capture_ba
     /* Only before the first packet of a batch may the buffer be refilled. */
     while (n < batch->max && read_block(capture, n == 0, &batch->packets[n], &got))
         n += got;
+    if (n == 0 && file->source.paused) { /* nothing is cut short */
+        capture->info.error[0] = '\0';
+        batch->now_ns = INT64_MIN; /* what the capture's clock shows is not known */
+        return CAPTURE_IDLE;
+    }
     if (n == 0)
         capture_note_trouble(capture, &file->source, file->frame);
     batch->count = n;
@@ -376,6 +381,7 @@ bool pcapng_open(struct capture *capture, struct source *source, struct err *err
     if (file == NULL)
         return err_no_memory(err);
     file->source = *source;
+    source_may_pause(&file->source);
     file->big_endian = big_endian;
     file->dropped_before = -1;
     capture->state = file;

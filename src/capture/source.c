@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,12 +12,20 @@
 /* Large enough that system calls do not count, small enough to stay in a level 2 cache. */
 #define SOURCE_BUFFER_BYTES (512 * 1024)
 
+/* So long a pipe may be silent before whoever reads it is asked whether to go on. */
+#define SOURCE_PATIENCE_MS 200
+
 static size_t read_file(struct source *source, uint8_t *bytes, size_t room)
 {
     ssize_t n;
-    do
+    do {
+        struct pollfd readable = { source->fd, POLLIN, 0 };
+        if (source->may_pause && poll(&readable, 1, SOURCE_PATIENCE_MS) <= 0) {
+            source->paused = true;
+            return 0;
+        }
         n = read(source->fd, bytes, room);
-    while (n < 0 && errno == EINTR);
+    } while (n < 0 && errno == EINTR);
     if (n < 0)
         snprintf(source->error, sizeof source->error, "%s", strerror(errno));
     return n > 0 ? (size_t)n : 0;
@@ -70,6 +79,12 @@ bool source_stack(struct source *source, const struct source_ops *ops, void *sta
     return take_buffer(source) || err_no_memory(err);
 }
 
+void source_may_pause(struct source *source)
+{
+    struct stat st;
+    source->may_pause = source->fd >= 0 && fstat(source->fd, &st) == 0 && !S_ISREG(st.st_mode);
+}
+
 void source_close(struct source *source)
 {
     source->ops->close(source);
@@ -117,19 +132,20 @@ static bool make_room(struct source *source, size_t wanted)
 static void fill(struct source *source)
 {
     size_t n = source->ops->read(source, source->buffer + source->end, source->block->capacity - source->end);
-    source->at_end = n == 0;
+    source->at_end = n == 0 && !source->paused;
     source->end += n;
 }
 
 const uint8_t *source_need(struct source *source, size_t wanted)
 {
+    source->paused = false;
     if (source_left(source) < wanted && !source->at_end) {
         if (!make_room(source, wanted)) {
             source->at_end = true;
             snprintf(source->error, sizeof source->error, "out of memory");
             return NULL;
         }
-        while (source_left(source) < wanted && !source->at_end)
+        while (source_left(source) < wanted && !source->at_end && !source->paused)
             fill(source);
     }
     return source_have(source, wanted);

@@ -36,6 +36,8 @@ struct source {
     size_t start, end;           /* bytes [start, end) are read and not consumed */
     uint64_t offset;             /* position of `start` in the file */
     bool at_end;                 /* no more bytes will come */
+    bool may_pause;              /* see source_may_pause */
+    bool paused;                 /* the last source_need had to wait for too long, or was interrupted */
     char error[160];             /* why reading stopped; "": it did not, or at the end */
 };
 
@@ -45,6 +47,10 @@ void source_close(struct source *source);
 
 /* A source of one's own; state is closed with it. false: no memory, and state is still the caller's. */
 bool source_stack(struct source *source, const struct source_ops *ops, void *state, struct err *err) WARN_UNUSED;
+
+/* From now on source_need gives up waiting for a pipe after a while, or when a signal comes: it returns NULL then, and `paused`
+ * says so. */
+void source_may_pause(struct source *source);
 
 /* At least `wanted` bytes, reading (and blocking) only if they are not in the buffer yet;
  * NULL when the file ends before. The pointer is valid until the next call that may read, or as long as

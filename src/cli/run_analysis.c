@@ -167,7 +167,10 @@ static int analyse(const struct options *options, const struct rules *rules,
         },
         .threads = options->threads > 0 ? options->threads : default_threads(),
         .threads_always = options->threads > 0,
+        .stopped = options->interface == NULL ? signals->interrupted : NULL, /* live captures see to it themselves */
     };
+    if (options->interface == NULL)
+        signals->catch_interrupts();
     bool progress = options->progress == WHEN_ALWAYS ||
                     (options->progress == WHEN_AUTO && isatty(STDERR_FILENO));
     const struct analysis_progress reporter = { show_progress, NULL };

@@ -1,12 +1,42 @@
 #include "run/analysis.h"
 
 #include <stdlib.h>
+#include <time.h>
 
 #define PROGRESS_PACKETS (1 << 18)
 
-/* Feeds the run until the captures end, or the run takes no more. false: reading failed. */
-static bool read_packets(struct analysis *analysis, const struct analysis_progress *progress, struct err *err)
+/* Who writes into a pipe is stopped by the same Ctrl-C, and hands on what it still has: that is waited for, but not for long. */
+#define STOP_PATIENCE_NS NS_PER_S
+
+static int64_t monotonic_ns(void)
 {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * NS_PER_S + now.tv_nsec;
+}
+
+/* Is it time to stop? stop_ns: when at the latest, 0 while nobody wants that. */
+static bool is_over(const struct analysis *analysis, const struct analysis_options *options, enum capture_event event,
+                    int64_t *stop_ns)
+{
+    uint64_t bytes;
+    if (options->stopped == NULL || (*stop_ns == 0 && !options->stopped(options->context)))
+        return false;
+    if (*stop_ns == 0)
+        *stop_ns = monotonic_ns() + STOP_PATIENCE_NS;
+    if (event == CAPTURE_IDLE)
+        return true;
+    bool over = capture_set_is_files(analysis->captures, &bytes) || monotonic_ns() >= *stop_ns;
+    if (over)
+        capture_set_break(analysis->captures, "a signal (Ctrl-C) stopped the reading");
+    return over;
+}
+
+/* Feeds the run until the captures end, or the run takes no more. false: reading failed. */
+static bool read_packets(struct analysis *analysis, const struct analysis_options *options,
+                         const struct analysis_progress *progress, struct err *err)
+{
+    int64_t stop_ns = 0;
     struct packet packets[RUN_BATCH];
     struct capture_batch batch = { .packets = packets, .max = RUN_BATCH };
     const struct decoder *decoder = &analysis->run->intake.decoder;
@@ -19,6 +49,7 @@ static bool read_packets(struct analysis *analysis, const struct analysis_progre
         more = event == CAPTURE_IDLE
                    ? run_tick(analysis->run, batch.now_ns)
                    : run_feed(analysis->run, packets, batch.count, capture_set_block(analysis->captures));
+        more = more && !is_over(analysis, options, event, &stop_ns);
         if (progress != NULL && decoder->packets - told >= PROGRESS_PACKETS) {
             told = decoder->packets;
             progress->report(progress->context, told);
@@ -43,12 +74,12 @@ static size_t threads_for(const struct analysis *analysis, const struct analysis
     return threads;
 }
 
-static enum run_result analyse(struct analysis *analysis, const struct tracker_options *options, size_t threads,
+static enum run_result analyse(struct analysis *analysis, const struct analysis_options *options, size_t threads,
                                const struct analysis_progress *progress, struct err *err)
 {
     run_free(analysis->run);
-    analysis->run = run_new(analysis->rules, options, threads, err);
-    if (analysis->run == NULL || !read_packets(analysis, progress, err))
+    analysis->run = run_new(analysis->rules, &options->tracker, threads, err);
+    if (analysis->run == NULL || !read_packets(analysis, options, progress, err))
         return RUN_FAILED;
     return run_finish(analysis->run, err);
 }
@@ -65,9 +96,9 @@ struct analysis *analysis_run(struct capture_set *captures, const struct rules *
     }
     analysis->rules = rules;
     analysis->captures = captures;
-    enum run_result result = analyse(analysis, &options->tracker, threads_for(analysis, options), progress, err);
+    enum run_result result = analyse(analysis, options, threads_for(analysis, options), progress, err);
     if (result == RUN_CROWDED)
-        result = capture_set_rewind(captures, err) ? analyse(analysis, &options->tracker, 1, progress, err) : RUN_FAILED;
+        result = capture_set_rewind(captures, err) ? analyse(analysis, options, 1, progress, err) : RUN_FAILED;
     if (result == RUN_OK)
         return analysis;
     analysis_free(analysis);

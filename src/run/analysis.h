@@ -17,6 +17,8 @@ struct analysis_options {
     struct tracker_options tracker;
     size_t threads;      /* see run_new; the report is the same */
     bool threads_always; /* for small files too */
+    bool (*stopped)(void *context); /* the user wants no more to be read, and the report of what was; NULL: never */
+    void *context;
 };
 
 /* Called now and then with the packets read so far; NULL: nobody asks. */

@@ -5,6 +5,7 @@
 #include "conversation/exchanges.h"
 #include "conversation/parse.h"
 #include "conversation/protocol.h"
+#include "conversation/proxy_header.h"
 #include "conversation/request_line.h"
 
 const char *const protocol_names[] = {
@@ -60,7 +61,7 @@ void conversation_init(struct conversation *talk, int client, bool mid_stream)
 {
     talk->client = (int8_t)client;
     talk->mid_stream = mid_stream;
-    talk->server_software = talk->client_software = "";
+    talk->server_software = talk->client_software = talk->proxied_client = "";
 }
 
 void conversation_become(struct conversation *talk, struct conversation_memory *memory, enum protocol protocol)
@@ -71,9 +72,37 @@ void conversation_become(struct conversation *talk, struct conversation_memory *
     talk->stream[0].mode = talk->stream[1].mode = MODE_OPAQUE;
 }
 
+/* What a proxy says of its client before that one's first byte is taken off, whatever is spoken. */
+static bool take_proxy_header(struct conversation *talk, struct conversation_memory *memory, unsigned from,
+                              const struct tcp_chunk *chunk, struct tcp_chunk *rest)
+{
+    struct strbuf client = { 0 };
+    if (talk->protocol != PROTOCOL_NONE || talk->mid_stream || chunk->bytes == NULL || talk->client != (int)from ||
+        talk->stream[from].mode != MODE_START || talk->stream[from].start != NULL)
+        return false;
+    size_t taken = proxy_header_read(chunk->bytes, chunk->length, &client);
+    if (client.length > 0 && talk->proxied_client[0] == '\0') {
+        const char *text = text_pool_take(&memory->texts, strbuf_text(&client));
+        memory->failed |= text == NULL;
+        talk->proxied_client = text != NULL ? text : "";
+    }
+    strbuf_free(&client);
+    *rest = *chunk;
+    rest->bytes += taken;
+    rest->length -= (uint32_t)taken;
+    rest->seq += (uint32_t)taken;
+    return taken > 0;
+}
+
 void conversation_input(struct conversation *talk, struct conversation_memory *memory, unsigned from,
                         const struct tcp_chunk *chunk)
 {
+    struct tcp_chunk rest;
+    if (take_proxy_header(talk, memory, from, chunk, &rest)) {
+        if (rest.length == 0)
+            return;
+        chunk = &rest;
+    }
     const uint8_t before = talk->protocol;
     protocols[before]->input(talk, memory, from, chunk);
     if (talk->protocol != before && protocols[talk->protocol]->input != protocols[before]->input)
@@ -90,7 +119,7 @@ void conversation_fin(struct conversation *talk, struct conversation_memory *mem
 void conversation_over(struct conversation *talk, struct conversation_memory *memory)
 {
     for (int i = 0; i < 2 && talk->protocol == PROTOCOL_NONE; i++)
-        if (talk->stream[i].mode == MODE_START && talk->stream[i].start != NULL)
+        if ((talk->stream[i].mode == MODE_START && talk->stream[i].start != NULL) || talk->stream[i].not_understood)
             conversation_become(talk, memory, PROTOCOL_OPAQUE);
 }
 
@@ -103,6 +132,7 @@ void conversation_free(struct conversation *talk, struct conversation_memory *me
     }
     if (talk->done != NULL)
         exchange_give(memory, talk->done);
+    text_pool_give(&memory->texts, talk->proxied_client);
     const struct protocol_ops *ops = ops_of(talk);
     if (ops->drop != NULL)
         ops->drop(talk, memory);

@@ -49,6 +49,7 @@ struct conversation {
     /* Public. */
     const char *server_software;    /* Server: of the last response; "" if not told */
     const char *client_software;    /* User-Agent: of the last request; "" if not told */
+    const char *proxied_client;     /* address and port of the client, as the PROXY protocol names it; "": it was not spoken */
     uint8_t protocol;               /* enum protocol */
     int8_t client;                  /* which end sends requests; -1: not known */
     bool mid_stream;                /* the connection began before the capture */

@@ -318,6 +318,7 @@ static void start(struct conversation *talk, struct conversation_memory *memory,
     if (!lost && talk->protocol == PROTOCOL_HTTP1)
         talk->errors++; /* the other end speaks HTTP, this one something else */
     stream->mode = MODE_LOST;
+    stream->not_understood = true;
 }
 
 /* What was kept of a request line that came in pieces. */

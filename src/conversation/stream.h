@@ -35,6 +35,7 @@ struct conversation_stream {
     uint8_t mode;                   /* enum stream_mode */
     bool is_request;                /* the current message */
     bool plain;                     /* likewise: its head was read at once, and its body is only counted */
+    bool not_understood;            /* bytes came that begin no message */
     bool lost_bytes;                /* a gap cost this direction the thread at least once */
 };
 

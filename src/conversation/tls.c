@@ -138,9 +138,27 @@ static void input(struct conversation *talk, struct conversation_memory *memory,
 }
 
 /* A record: handshake (22), version 3.x (RFC 8446 section 5.1); as far as it is there. */
+/* Does a record header stand there, of an encrypted record too? */
+static bool is_record(const uint8_t *bytes)
+{
+    size_t length = (size_t)bytes[3] << 8 | bytes[4];
+    return bytes[0] >= TLS_CHANGE_CIPHER_SPEC && bytes[0] <= TLS_DATA && bytes[1] == 3 && bytes[2] <= 4 && length > 0 &&
+           length <= TLS_MAX_RECORD;
+}
+
+/* In the middle of a connection a segment mostly begins with a record; that one follows it, or that it ends with the segment,
+ * is no chance. */
+static bool is_mid_stream(const uint8_t *bytes, size_t length)
+{
+    if (length < TLS_HEADER_BYTES || !is_record(bytes))
+        return false;
+    size_t next = TLS_HEADER_BYTES + ((size_t)bytes[3] << 8 | bytes[4]);
+    return next == length || (next + TLS_HEADER_BYTES <= length && is_record(bytes + next)) || bytes[0] == TLS_DATA;
+}
+
 static bool recognises(const uint8_t *bytes, size_t length)
 {
-    return length >= 1 && bytes[0] == 22 && (length < 2 || bytes[1] == 3) && (length < 3 || bytes[2] <= 4);
+    return is_mid_stream(bytes, length) || (length >= 1 && bytes[0] == 22 && (length < 2 || bytes[1] == 3) && (length < 3 || bytes[2] <= 4));
 }
 
 const struct protocol_ops tls_ops = { recognises, input, NULL, NULL, false };

@@ -162,6 +162,7 @@ struct record {
     const struct exchange_record *exchange_list;
     const char *server_software, *client_software; /* "" or as headers told */
     const char *server_via, *client_via; /* the proxy that the end is, or hides behind; "": none */
+    const char *proxied_client; /* address and port of the client behind the proxy, from the PROXY protocol; "": not spoken */
     const char *request; /* "GET /path", the one that MARK_REQUEST shows; "": none */
 };
 

@@ -300,7 +300,7 @@ static bool read_exchange(const json_t *value, struct exchange_record *e, struct
 /* ---- lines ------------------------------------------------------------------------------------------- */
 
 #define TEXTS                                                                                              \
-    TEXT(server_software) TEXT(client_software) TEXT(server_via) TEXT(client_via) TEXT(request)
+    TEXT(server_software) TEXT(client_software) TEXT(server_via) TEXT(client_via) TEXT(proxied_client) TEXT(request)
 
 bool record_write(const struct record *r, FILE *out)
 {

@@ -208,6 +208,8 @@ static void write_connection(struct document *doc, const struct analysis *analys
         strbuf_addf(&text, "[%u] ", c->record->capture + 1u);
     add_moment(&text, c->record);
     view_endpoint(&text, c->record, ROLE_CLIENT);
+    if (c->record->proxied_client[0] != '\0')
+        strbuf_addf(&text, " (for %s)", c->record->proxied_client);
     strbuf_addc(&text, ' ');
     if (c->exchange == NULL && c->record->request[0] != '\0' && tells_request(f)) {
         strbuf_addc(&text, ' ');

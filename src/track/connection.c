@@ -471,7 +471,9 @@ bool connection_keep_request(const struct connection *c, struct record *r,
     const struct exchange *x = conversation_oldest(&c->talk) != NULL ? conversation_oldest(&c->talk) : conversation_last_complete(&c->talk);
     if (x != NULL && x->request_head)
         r->request = arena_printf(&shared->texts, "%s %s", exchange_method(x), x->target);
-    return r->request != NULL;
+    if (r->proxied_client[0] != '\0')
+        r->proxied_client = arena_strdup(&shared->texts, r->proxied_client); /* it goes with the conversation */
+    return r->request != NULL && r->proxied_client != NULL;
 }
 
 bool connection_keep_timeline(struct connection *c, struct record *r,

@@ -141,7 +141,7 @@ static void durations(const struct connection *c, const struct view *v, int64_t 
             had_all = sees_response_end(v, x);
         }
     }
-    if (!conversation_is_framed(talk) && c->closing != NULL)
+    if ((!conversation_is_framed(talk) || conversation_is_tunnel(talk)) && c->closing != NULL)
         for (int i = 0; i < 2; i++)
             if (c->closing->data_at_close[i] > activity)
                 activity = c->closing->data_at_close[i];
@@ -439,6 +439,7 @@ void connection_record(const struct connection *c, int client_end, bool role_gue
     r->request = "";
     r->server_software = c->talk.server_software;
     r->client_software = c->talk.client_software;
+    r->proxied_client = c->talk.proxied_client;
     fill_via(&c->talk, r);
     r->syn_answer = (uint8_t)syn_answer(c, client, end_ns);
     fill_tls(c, client, r);

@@ -38,7 +38,8 @@ bool parse_severity(const char *text, const char *option, enum severity *severit
                            struct err *err)
 {
     return severity_find(text, severity) ||
-           err_set(err, "--%s wants info, warning or error, not '%s'", option, text);
+           err_set(err, "--%s wants info, warning or error%s, not '%s'", option,
+                   strcmp(option, "fail-on") == 0 ? " (or undecided)" : "", text);
 }
 
 bool parse_when(const char *text, const char *option, enum when *when, struct err *err)

@@ -100,8 +100,16 @@ static bool take_min_severity(struct options *o, const char *value, struct err *
 
 static bool take_fail_on(struct options *o, const char *value, struct err *err)
 {
+    if (strcmp(value, "undecided") == 0) {
+        o->fail_on_undecided = true;
+        return true;
+    }
+    enum severity severity;
+    if (!parse_severity(value, "fail-on", &severity, err))
+        return false;
+    o->fail_on = o->has_fail_on && o->fail_on < severity ? o->fail_on : severity; /* given twice, the lower counts */
     o->has_fail_on = true;
-    return parse_severity(value, "fail-on", &o->fail_on, err);
+    return true;
 }
 
 static bool take_server(struct options *o, const char *value, struct err *err)
@@ -173,7 +181,7 @@ static const struct option_row {
     { OPTION_SET, "set", "ID.PARAM=VALUE", JUDGING, take_set, "change a rule's parameter" },
     { OPTION_MIN_SEVERITY, "min-severity", "SEVERITY", ANALYSIS, take_min_severity,
       "hide findings below info, warning, error" },
-    { OPTION_FAIL_ON, "fail-on", "SEVERITY", ANALYSIS, take_fail_on, "exit with 1 if a finding is as severe or worse" },
+    { OPTION_FAIL_ON, "fail-on", "SEVERITY", ANALYSIS, take_fail_on, "exit with 1 if a finding is as severe or worse; undecided: if not all could be judged" },
     { OPTION_SHOW_QUERY, "show-query", NULL, ANALYSIS, take_show_query, "do not shorten query strings to '?...'" },
     { OPTION_SERVER, "server", "WHO", ANALYSIS, take_server,
       "HOST:PORT, PORT or CIDR: the server where no handshake tells" },

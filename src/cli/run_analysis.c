@@ -186,6 +186,7 @@ static int analyse(const struct options *options, const struct rules *rules,
     /* Findings come worst first. */
     bool found = options->has_fail_on && count > 0 &&
                  findings[0].rule->severity >= options->fail_on;
+    found |= options->fail_on_undecided && !analysis_is_complete(analysis);
     analysis_free(analysis);
     return found ? EXIT_FOUND : EXIT_ANALYSED;
 }

@@ -173,6 +173,7 @@ static json_t *summary_value(const struct analysis *analysis)
                                   "warning", (json_int_t)found[SEVERITY_WARNING], "info",
                                   (json_int_t)found[SEVERITY_INFO]));
     json_object_set_new(value, "undecided", undecided_value(analysis));
+    json_object_set_new(value, "all_judged", json_boolean(analysis_is_complete(analysis)));
     return value;
 }
 

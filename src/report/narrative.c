@@ -377,7 +377,9 @@ void narrative_write(const struct analysis *analysis, const struct report_option
     doc->ops->section(doc, NULL);
     if (all > 0)
         write_counts(doc, counts, all, shown < all);
-    write_looked_at(doc, analysis, all == 0 ? "Nothing found. " : "");
+    write_looked_at(doc, analysis, all > 0                              ? ""
+                                   : analysis_is_complete(analysis) ? "Nothing found. "
+                                                                    : "Nothing found in what could be judged. ");
     for (size_t i = 0; i < shown; i++)
         write_finding(doc, analysis, &findings[i],
                       view_most_connections(&findings[i], options, most_connections, most_connections));

@@ -105,6 +105,28 @@ struct analysis *analysis_run(struct capture_set *captures, const struct rules *
     return NULL;
 }
 
+/* Did the capture lose packets, or break off? */
+static bool was_read(const struct capture_info *info)
+{
+    return info->error[0] == '\0' && info->dropped_packets <= 0;
+}
+
+bool analysis_is_complete(const struct analysis *analysis)
+{
+    const struct tracker_counts *counts = tracker_counts(analysis->run->tracker);
+    const struct decoder *decoder = &analysis->run->intake.decoder;
+    size_t undecided;
+    engine_undecided(analysis->run->engine, &undecided);
+    bool complete = undecided == 0 && counts->evicted == 0 && counts->limited_segments == 0;
+    for (int p = PROTOCOL_HTTP1 + 1; p <= PROTOCOL_OPAQUE; p++)
+        complete &= counts->protocols[p] == 0;
+    for (int kind = DECODED_NOT_TCP + 1; kind < DECODED_KINDS; kind++)
+        complete &= decoder->kinds[kind] == 0;
+    for (size_t i = 0; i < capture_set_count(analysis->captures); i++)
+        complete &= was_read(capture_set_info(analysis->captures, i));
+    return complete;
+}
+
 void analysis_free(struct analysis *analysis)
 {
     if (analysis == NULL)

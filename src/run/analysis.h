@@ -34,6 +34,10 @@ struct analysis *analysis_run(struct capture_set *captures, const struct rules *
                               const struct analysis_progress *progress,
                               struct err *err) WARN_UNUSED;
 
+/* Could every rule be judged on every connection that passed? Not where rules were undecided, connections were not HTTP/1 in the
+ * clear or given up, or packets were lost, not looked into, or not read. */
+bool analysis_is_complete(const struct analysis *analysis);
+
 void analysis_free(struct analysis *analysis);
 
 #endif

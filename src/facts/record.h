@@ -207,6 +207,7 @@ struct exchange_facts {
     int8_t after_close;          /* 1: the client had been told that the connection closes, 0: not,
                                     -1: unknown */
     int64_t continue_wait;       /* from the request's head to its body, in want of 100 (Continue) */
+    bool reset_first;            /* the server's reset was captured before the response's last byte */
     bool response_unknown;       /* response bytes may be missing in the capture */
     bool usual;                  /* nothing of it is lost, late or cut: see usual.h */
 };

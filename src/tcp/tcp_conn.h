@@ -163,6 +163,11 @@ static inline uint32_t tcp_first_seq(const struct tcp_end *end)
     return end->payload_bytes < TCP_SANE_DISTANCE ? end->isn : end->snd_nxt - TCP_SANE_DISTANCE;
 }
 
+/* No more packets: was the reset that the end seemed to disown its own after all? What it sent behind it came at once, within
+ * what a capture, or the way to it, mixes up, and the other end has sent nothing but resets since. Whoever goes on does so for
+ * longer. Then it counts as its own again. */
+bool tcp_own_reset(struct tcp_conn *conn, unsigned end);
+
 /* No more packets: was the end's FIN sent, though not captured? The other end acknowledged exactly one number behind all that
  * was captured of it, has closed too, and sent nothing since that first ACK: then it was no byte. The FIN counts as seen from here
  * on; *shown_by: the segment that acknowledged it first. */

@@ -11,6 +11,10 @@
  * uses 200 ms) or three duplicate ACKs, and has another IP ID. */
 #define DUPLICATE_WITHIN_NS (10 * NS_PER_MS)
 
+/* A reset that a process' end sends may overtake its last bytes by so much, in the host's queues or the capture's: microseconds
+ * have been seen. An end that goes on has acknowledgements to wait for. */
+#define OVERTAKEN_NS (2 * NS_PER_MS)
+
 /* How many packets a copy may lag behind. */
 #define LATE_COPY_PACKETS 64
 
@@ -387,6 +391,18 @@ unsigned tcp_input(struct tcp_conn *conn, unsigned from, const struct segment *s
     notes |= take_window(end, s);
     remember(conn, end, s);
     return notes;
+}
+
+bool tcp_own_reset(struct tcp_conn *conn, unsigned from)
+{
+    struct tcp_end *end = &conn->end[from], *peer = &conn->end[!from];
+    bool at_once = (int32_t)(end->last_ts_us - end->rst_ts_us) <= OVERTAKEN_NS / 1000;
+    bool silent = (int32_t)(peer->last_ts_us - end->rst_ts_us) <= 0 || peer->last_flags & TCP_RST;
+    if (end->rst_kind != TCP_RESET_FOREIGN || !at_once || !silent)
+        return false;
+    end->rst_kind = end->rst_ack != 0 ? TCP_RESET_ABORTING : TCP_RESET_ANSWERING;
+    end->state = peer->state = TCP_CLOSED;
+    return true;
 }
 
 bool tcp_infer_fin(struct tcp_conn *conn, unsigned from, int64_t peer_data_ns, struct tcp_shown *shown_by)

@@ -305,6 +305,7 @@ static void note_closing(struct connection *c, unsigned from, const struct segme
     if (notes & TCP_NOTE_ACK_OF_FIN)
         mark_once(closing_mark(closing, !from, END_FIN_ACKED), s);
     if (notes & TCP_NOTE_RST_DISOWNED) {
+        closing->disowned[from] = *closing_mark(closing, from, END_RST);
         *closing_mark(closing, from, END_RST) = (struct mark){ 0 };
         if (closing->reset_on_data_by == (int8_t)from)
             closing->reset_on_data_by = -1;
@@ -434,6 +435,15 @@ static int64_t last_heard(const struct connection *c, unsigned end)
                                                           : c->tcp.last_ns;
 }
 
+/* Its own reset after all, with the TTL of its other packets, that overtook its last bytes. */
+static void own_reset(struct connection *c, unsigned end)
+{
+    const struct end_waits *w = &c->waits.end[end];
+    bool same_ttl = w->rst_ttl != 0 && w->rst_ttl >= w->ttl_low && w->rst_ttl <= w->ttl_high;
+    if (c->closing != NULL && c->closing->disowned[end].frame != 0 && same_ttl && tcp_own_reset(&c->tcp, end))
+        *closing_mark(c->closing, end, END_RST) = c->closing->disowned[end];
+}
+
 /* A FIN that only its ACK shows: its moment is that of the ACK, at the latest. */
 static void infer_fin(struct connection *c, unsigned end, struct connection_shared *shared)
 {
@@ -454,8 +464,10 @@ void connection_flush(struct connection *c, struct connection_shared *shared)
     struct feeding feeding = { .connection = c, .shared = shared };
     const struct tcp_sink sink = { on_data, &feeding };
     int64_t heard_ns[2];
-    for (unsigned end = 0; end < 2; end++)
+    for (unsigned end = 0; end < 2; end++) {
         infer_fin(c, end, shared);
+        own_reset(c, end);
+    }
     for (unsigned end = 0; end < 2; end++)
         heard_ns[end] = last_heard(c, end);
     tcp_flush(&c->tcp, heard_ns, &shared->budget, &sink);

@@ -31,6 +31,7 @@ enum connection_stage {
 struct connection_closing {
     struct mark end_mark[2][END_MARKS - END_MARKS_OPEN]; /* the first of each */
     int64_t data_at_close[2]; /* last payload of each end when the first of them closed */
+    struct mark disowned[2];  /* the reset of an end that went on */
     struct mark offender;     /* the data that drew the reset on data */
     int8_t reset_on_data_by;  /* end of the tuple, -1 */
     bool reset_on_data_after_fin;

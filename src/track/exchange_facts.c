@@ -96,6 +96,8 @@ void connection_exchange(const struct connection *c, const struct record *r,
                                            : answers_lost || r->one_sided ||
                                                  (c->open_seen && !server->syn_seen);
     f->response_duration = x->response_seen ? x->response.last_ns - x->response.first_ns : NS_ABSENT;
+    const struct mark *reset = connection_mark(c, !client, END_RST);
+    f->reset_first = reset->frame != 0 && x->response_seen && reset->ns < x->response.last_ns;
     f->response_to_reset = response_to_reset(x, connection_mark(c, !client, END_RST), f);
     if (!x->request_seen)
         return;

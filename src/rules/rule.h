@@ -18,6 +18,8 @@ bool severity_find(const char *name, enum severity *severity);
 
 /* A rule is a page or two; libyaml's time grows with the square of size and nesting. */
 #define RULE_MAX_BYTES (64u * 1024)
+/* Lists of messages are flat. */
+#define RULE_MAX_MESSAGES_BYTES (512u * 1024)
 #define RULE_MAX_NESTING 64
 
 #define RULE_WORDS (RULES_MAX / 64)
@@ -86,15 +88,23 @@ struct rule {
 
 struct timer;
 
+/* What a program says, or a proxy's flag: for rules_search. */
+struct message {
+    const char *text, *program, *source; /* where the program's texts are documented */
+    const struct text_list *rules;       /* ids that can stand behind it */
+    const struct message *next;
+};
+
 struct rules {
     struct arena arena;           /* all rules live here */
     struct rule **items;
     size_t count, capacity;
+    const struct message *messages; /* of all files with the key `messages` */
     const struct timer *timers;   /* well-known defaults (timers.h), to name what a deadline fits */
 };
 
 /* Parses and compiles one file. A rule with the id of an earlier one replaces it; a file with the key
- * `timers` holds well-known timers instead. The error names file, line and column, shows the line and
+ * `timers` holds well-known timers instead, one with `messages` what programs say. The error names file, line and column, shows the line and
  * points to the place. `text` is copied. */
 bool rules_add(struct rules *rules, const char *origin, const char *text, size_t length,
                struct err *err) WARN_UNUSED;

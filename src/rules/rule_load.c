@@ -600,16 +600,18 @@ bool rules_add(struct rules *rules, const char *origin, const char *text, size_t
         return err_no_memory(err);
     if (strlen(l.text) != length)
         return err_set(err, "%s: is not a text file", origin);
-    if (length > RULE_MAX_BYTES || nesting(l.text) > RULE_MAX_NESTING)
+    size_t most = strncmp(l.text, "messages:", strlen("messages:")) == 0 ? RULE_MAX_MESSAGES_BYTES : RULE_MAX_BYTES;
+    if (length > most || nesting(l.text) > RULE_MAX_NESTING)
         return err_set(err, "%s: is too large or too deeply nested for a rule file", origin);
     l.rule->origin = l.origin;
     l.rule->source = l.text;
     if (!parse(&l))
         return false;
     yaml_node_t *root = yaml_document_get_root_node(&l.document);
-    bool timers = root != NULL && root->type == YAML_MAPPING_NODE &&
-                  source_key(&l, root, "timers") != NULL;
-    bool ok = timers ? timers_load(&l, root) : load_document(&l);
+    bool mapping = root != NULL && root->type == YAML_MAPPING_NODE;
+    bool timers = mapping && source_key(&l, root, "timers") != NULL;
+    bool messages = mapping && source_key(&l, root, "messages") != NULL;
+    bool ok = timers ? timers_load(&l, root) : messages ? messages_load(&l, root) : load_document(&l);
     yaml_document_delete(&l.document);
-    return ok && (timers || add_rule(rules, l.rule, err));
+    return ok && (timers || messages || add_rule(rules, l.rule, err));
 }

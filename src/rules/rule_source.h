@@ -43,4 +43,7 @@ bool source_each(struct loader *l, yaml_node_t *node,
 /* A file with the key `timers` is no rule: its timers go to the rules (timers_load.c). */
 bool timers_load(struct loader *l, yaml_node_t *root);
 
+/* Nor is one with the key `messages` (messages_load.c). */
+bool messages_load(struct loader *l, yaml_node_t *root);
+
 #endif

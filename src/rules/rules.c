@@ -33,7 +33,7 @@ static bool read_file(const char *path, struct strbuf *text, struct err *err)
         return err_set(err, "%s: cannot open: %s", path, strerror(errno));
     char block[8192];
     size_t n;
-    while ((n = fread(block, 1, sizeof block, file)) > 0 && text->length <= RULE_MAX_BYTES)
+    while ((n = fread(block, 1, sizeof block, file)) > 0 && text->length <= RULE_MAX_MESSAGES_BYTES)
         strbuf_add(text, block, n);
     bool ok = !ferror(file);
     if (!ok)
@@ -100,6 +100,8 @@ static size_t length_without_cases(const char *text)
 bool rules_add_builtin(struct rules *rules, bool with_cases, struct err *err)
 {
     for (const struct builtin_file *file = builtin_rules; file->name != NULL; file++) {
+        if (!with_cases && strncmp(file->text, "messages:", strlen("messages:")) == 0)
+            continue; /* nobody searches */
         char origin[128];
         snprintf(origin, sizeof origin, "built-in %s", file->name);
         size_t length = with_cases ? strlen(file->text) : length_without_cases(file->text);

@@ -195,18 +195,32 @@ static bool fill_line(struct index *index, size_t rule, struct line *line, const
     return true;
 }
 
-static bool fill_entry(struct index *index, size_t n, const struct rule *rule)
+/* May the rule be behind the message? */
+static bool is_behind(const struct rule *rule, const struct message *message)
+{
+    const struct text_list *id = message->rules;
+    while (id != NULL && strcmp(id->text, rule->id) != 0)
+        id = id->next;
+    return id != NULL;
+}
+
+static bool fill_entry(struct index *index, size_t n, const struct rule *rule, const struct message *messages)
 {
     struct entry *e = &index->entries[n];
     e->rule = rule;
     for (const struct text_list *s = rule->seen_as; s != NULL; s = s->next)
         e->seen_as_count++;
+    for (const struct message *m = messages; m != NULL; m = m->next)
+        e->seen_as_count += is_behind(rule, m);
     e->seen_as = arena_alloc(&index->arena, (e->seen_as_count + 1) * sizeof *e->seen_as);
     if (e->seen_as == NULL)
         return false;
     size_t i = 0;
     for (const struct text_list *s = rule->seen_as; s != NULL; s = s->next)
         if (!fill_line(index, n, &e->seen_as[i++], s->text))
+            return false;
+    for (const struct message *m = messages; m != NULL; m = m->next)
+        if (is_behind(rule, m) && !fill_line(index, n, &e->seen_as[i++], m->text))
             return false;
     struct strbuf cause = { 0 };
     for (const struct choice *c = rule->cause; c != NULL; c = c->next) {
@@ -232,7 +246,7 @@ static bool fill_index(struct index *index, const struct rules *rules, const cha
     if (index->entries == NULL)
         return false;
     for (; index->count < rules->count; index->count++)
-        if (!fill_entry(index, index->count, rules->items[index->count]))
+        if (!fill_entry(index, index->count, rules->items[index->count], rules->messages))
             return false;
     struct word *w = index->words.items;
     size_t kept = 0;

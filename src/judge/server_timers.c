@@ -58,11 +58,14 @@ static int64_t tolerance_of(int64_t ns)
     return 2 * NS_PER_MS + ns / 1000;
 }
 
-/* The timer fired between the end of the rest, when the request came, and the close. */
-static bool fired_within(const struct deadline *d, int64_t rest_ns, int64_t close_ns)
+/* The timer fired between the end of the rest, when the request came, and the close. It may have started when the program
+ * wrote the response, of which the last byte leaves some round trips later if the response is large: slow start doubles, and
+ * three take 64 KB. */
+static bool fired_within(const struct deadline *d, const struct record *record, int64_t rest_ns, int64_t close_ns)
 {
     int64_t tolerance = tolerance_of(d->cluster.median_ns);
-    return rest_ns <= d->cluster.high_ns + tolerance && close_ns >= d->cluster.low_ns - tolerance;
+    int64_t written_before_ns = record->rtt == NS_UNKNOWN ? 0 : 3 * record->rtt;
+    return rest_ns <= d->cluster.high_ns + tolerance && close_ns + written_before_ns >= d->cluster.low_ns - tolerance;
 }
 
 void server_timers_tell(const struct server_timers *timers, const struct record *record, struct exchange_facts *f)
@@ -81,7 +84,7 @@ void server_timers_tell(const struct server_timers *timers, const struct record 
         const struct deadline *d = &timers->items[i].deadline;
         if ((d->from == FROM_OPEN) != unused)
             continue;
-        bool fits = fired_within(d, f->idle_before, f->close_after_rest);
+        bool fits = fired_within(d, record, f->idle_before, f->close_after_rest);
         if (fits && !d->coarse) {
             f->rest_timer = REST_TIMER_SHOWN;
             f->server_timer = d->cluster.median_ns;

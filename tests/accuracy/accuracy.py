@@ -38,8 +38,12 @@ PORTION = 10000
 # Rules that compare the connections of a server with each other: how many there have to be at least.
 LEAST = {"connection-lifetime-limit": 3, "keep-alive-margin": 3, "request-limit-close": 3,
          "shutdown-burst": 8,  # the rule asks for five, but so few seldom show rests that differ enough
-         "fin-wait2-pileup": 20, "no-connection-reuse": 50}
+         "request-refused-unread": 3, "announced-close-late": 3, "fin-answered-late": 3, "tunnel-idle-timeout": 3,
+         "server-process-ended": 4, "fin-wait2-pileup": 20, "no-connection-reuse": 50}
 
+
+# Scenarios of which every connection of the server is a part.
+ALONE = {"request-refused-unread", "server-process-ended"}
 
 # Scenarios about a client whose program may run on many.
 OF_FLEETS = {"client-timeout", "client-reset-at-deadline"}
@@ -55,6 +59,8 @@ def mixture(episode, scenario, size):
         scenario(episode, size)
     else:
         scenario(episode, size if LEAST.get(episode.name, 0) > size else episode.rng.randint(3, size))
+    if episode.name in ALONE:
+        return
     for which in range(100, 100 + episode.fleet) if episode.fleet > 1 else [0]:
         background(episode, episode.rng.choice((1, 2, 3, 5, 8, 13, 21)) // (2 if episode.fleet > 1 else 1) or 1, which)
 

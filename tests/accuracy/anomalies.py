@@ -3,6 +3,7 @@ import anomalies_close
 import anomalies_server
 import anomalies_client
 import anomalies_path
+import anomalies_field
 from scenario import ANOMALIES
 
-__all__ = ["ANOMALIES", "anomalies_close", "anomalies_server", "anomalies_client", "anomalies_path"]
+__all__ = ["ANOMALIES", "anomalies_close", "anomalies_server", "anomalies_client", "anomalies_path", "anomalies_field"]

@@ -103,7 +103,7 @@ def ignored_connection_close(e, n):
         conn.must.discard("request-fin-race")
         conn.must.discard("request-on-closed-connection")
         conn.must.add("ignored-connection-close")
-        conn.may |= {"request-fin-race", "request-on-closed-connection"}
+        conn.may |= {"request-fin-race", "request-on-closed-connection", "announced-close-late"}
 
     def server(s, conn):
         yield from serve(s, conn, limit=limit, answer=lambda m, k: response(

@@ -46,7 +46,7 @@ def silent_idle_drop(e, n):
         c.close()
     for at in e.times(n):
         e.open(client, keep, at=at, may={"retransmission-stall", "client-abort", "client-timeout", "fin-unanswered",
-                                          "keepalive-probe-timeout"})
+                                          "keepalive-probe-timeout", "peer-unreachable"})
     e.until = e.start + 1200
 
 

@@ -156,6 +156,7 @@ struct record {
     bool example;
     uint32_t held;       /* by so many of the judge; 0: nobody wants to hear of it again */
     void *judged;        /* the judge's */
+    uint32_t server_answered, alike; /* likewise, while a rule's `confirm` is asked: see server.answered, alike */
     /* Facts on exchanges, while it is judged: those of interest that were complete before, the newest first; the last
      * complete one; those without complete response, oldest first. Usual ones of usual connections are left out where no
      * rule asks for them. */

@@ -163,6 +163,8 @@ static void on_connection(void *context, struct record *record)
     struct engine *engine = context;
     const struct subject subject = { record, NULL, NULL };
     struct rule_set_bits rules = engine->all;
+    if (record->exchanges > 0)
+        groups_count_answered(&engine->groups, record);
     if (usual_connection(record))
         drop_unusual(&rules, &engine->guards);
     for (size_t word = 0; word < RULE_WORDS; word++) {

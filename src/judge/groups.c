@@ -111,6 +111,27 @@ static struct hit_group *group_of(struct groups *groups, const struct group_key 
     return g;
 }
 
+static struct group_key server_key(const struct record *r)
+{
+    return (struct group_key){ .server = *record_address(r, ROLE_SERVER), .server_port = record_port(r, ROLE_SERVER),
+                               .rule = GROUP_ANSWERED, .ipv6 = r->tuple.ipv6 };
+}
+
+void groups_count_answered(struct groups *groups, const struct record *record)
+{
+    const struct group_key key = server_key(record);
+    struct hit_group *group = group_of(groups, &key);
+    if (group != NULL)
+        group->numbers++;
+}
+
+uint32_t groups_answered(struct groups *groups, const struct record *record)
+{
+    const struct group_key key = server_key(record);
+    const struct hit_group *group = group_of(groups, &key);
+    return group != NULL ? group->numbers : 0;
+}
+
 /* ---- what a group keeps ----------------------------------------------------------------------- */
 
 /* The number of a connection's first packet, stirred: whoever makes packets in a pattern gains nothing for
@@ -273,7 +294,9 @@ void groups_merge(struct groups *groups, struct groups *other)
     for (size_t i = 0; i < other->bucket_count; i++)
         for (struct hit_group *g = other->buckets[i]; g != NULL; g = g->next) {
             struct hit_group *group = group_of(groups, &g->key);
-            if (group != NULL)
+            if (group != NULL && g->key.rule == GROUP_ANSWERED)
+                group->numbers += g->numbers;
+            else if (group != NULL)
                 take_hits(groups, group, g);
         }
 }
@@ -321,7 +344,7 @@ static void mark_examples(struct hit_group *group)
     }
 }
 
-struct hit_group **groups_sorted(struct groups *groups, struct arena *arena)
+struct hit_group **groups_sorted(struct groups *groups, struct arena *arena, size_t *count)
 {
     struct hit_group **sorted = arena_alloc(arena, (groups->count + 1) * sizeof(struct hit_group *));
     size_t n = 0;
@@ -329,7 +352,9 @@ struct hit_group **groups_sorted(struct groups *groups, struct arena *arena)
         return NULL;
     for (size_t i = 0; i < groups->bucket_count; i++)
         for (struct hit_group *g = groups->buckets[i]; g != NULL; g = g->next)
-            sorted[n++] = g;
+            if (g->key.rule != GROUP_ANSWERED)
+                sorted[n++] = g;
+    *count = n;
     qsort(sorted, n, sizeof *sorted, by_key);
     for (size_t i = 0; i < n; i++) {
         thin_merged(sorted[i]);

@@ -32,6 +32,9 @@ enum hit_state {
     HIT_TOLD,      /* belongs to a finding */
 };
 
+/* Instead of a rule: no group of hits, but a server, and on how many connections it completed a response. */
+#define GROUP_ANSWERED UINT16_MAX
+
 struct hit {
     struct record *record;
     struct exchange_facts *exchange; /* NULL in rules about connections */
@@ -53,7 +56,7 @@ struct hit_group {
     struct group_key key;
     struct hit *items; /* by record, once groups_sorted was called */
     size_t count, capacity;
-    uint32_t numbers;  /* hits so far */
+    uint32_t numbers;  /* hits so far; of GROUP_ANSWERED: connections */
     unsigned shift;    /* one connection of 2^shift is kept */
     uint64_t *firsts;  /* numbers of the first connections, which keep their timelines */
     size_t first_count, first_capacity;
@@ -81,12 +84,18 @@ void groups_free(struct groups *groups);
 bool groups_add(struct groups *groups, size_t rule, struct record *record, const struct exchange_facts *exchange,
                 bool background);
 
+/* The record's server completed a response on it. */
+void groups_count_answered(struct groups *groups, const struct record *record);
+
+/* On so many connections it did. */
+uint32_t groups_answered(struct groups *groups, const struct record *record);
+
 /* Takes over the hits of another part of the traffic; what they point to stays the other's. */
 void groups_merge(struct groups *groups, struct groups *other);
 
 /* All groups by rule, server and client, their hits by record; marks in record->example which connections a report
  * may show. In the arena; NULL: no memory. */
-struct hit_group **groups_sorted(struct groups *groups, struct arena *arena);
+struct hit_group **groups_sorted(struct groups *groups, struct arena *arena, size_t *count);
 
 /* Negative, 0, positive. */
 int compare_servers(const struct group_key *a, const struct group_key *b);

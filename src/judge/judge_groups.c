@@ -337,6 +337,8 @@ static struct pool confirmed(struct engine *engine, const struct rule *rule, con
     for (size_t i = 0; i < pool->count; i++) {
         struct hit *hit = pool->hits[i];
         const struct subject subject = { hit->record, hit->exchange, NULL };
+        hit->record->server_answered = groups_answered(&engine->groups, hit->record);
+        hit->record->alike = (uint32_t)pool->count << pool->shift;
         struct value v = expr_value(rule->confirm, &subject);
         if (v.state == VALUE_KNOWN && v.truth)
             pool_add(&left, hit, pool->shift);
@@ -371,8 +373,8 @@ static void judge_rule(struct engine *engine, size_t index, struct hit_group **g
 
 void judge_groups(struct engine *engine)
 {
-    size_t count = engine->groups.count;
-    struct hit_group **groups = groups_sorted(&engine->groups, &engine->arena);
+    size_t count;
+    struct hit_group **groups = groups_sorted(&engine->groups, &engine->arena, &count);
     if (groups == NULL) {
         engine->failed = true;
         return;

@@ -236,6 +236,8 @@ ON_RECORD(unsolicited_status, r->unsolicited_status == 0 ? value_absent()
 ON_RECORD(server_software, r->server_software[0] ? value_text(r->server_software) : value_absent())
 ON_RECORD(client_software, r->client_software[0] ? value_text(r->client_software) : value_absent())
 ON_RECORD(client_proxied, r->proxied_client[0] ? value_text(r->proxied_client) : value_absent())
+ON_RECORD(server_answered, value_number(r->server_answered))
+ON_RECORD(alike, value_number(r->alike))
 ON_RECORD(server_via, r->server_via[0] ? value_text(r->server_via) : value_absent())
 ON_RECORD(client_via, r->client_via[0] ? value_text(r->client_via) : value_absent())
 ON_RECORD(tls_handshake,

@@ -34,8 +34,8 @@ struct engine *engine_new(const struct rules *rules, struct err *err)
 
 /* ---- judging ----------------------------------------------------------------------------- */
 
-static void note_undecided(struct engine *engine, const struct rule *rule, const char *because,
-                           uint64_t record_id)
+void note_undecided(struct engine *engine, const struct rule *rule, const char *because,
+                    uint64_t record_id)
 {
     for (size_t i = 0; i < engine->undecided.count; i++) {
         struct undecided *u = &engine->undecided.items[i];
@@ -229,10 +229,10 @@ static int compare_undecided(const void *a, const void *b)
 
 bool engine_finish(struct engine *engine, struct err *err)
 {
+    judge_groups(engine);
     if (engine->undecided.count > 0)
         qsort(engine->undecided.items, engine->undecided.count, sizeof *engine->undecided.items,
               compare_undecided);
-    judge_groups(engine);
     explain_begin(engine);
     make_findings(engine);
     return (!engine->failed && !engine->groups.failed) || err_no_memory(err);

@@ -60,6 +60,9 @@ struct engine {
     bool failed; /* out of memory while judging */
 };
 
+/* The rule cannot be judged on that connection. */
+void note_undecided(struct engine *engine, const struct rule *rule, const char *because, uint64_t record_id);
+
 /* From what was flagged to what has to be told: engine->told. */
 void judge_groups(struct engine *engine);
 

@@ -342,6 +342,8 @@ static struct pool confirmed(struct engine *engine, const struct rule *rule, con
         struct value v = expr_value(rule->confirm, &subject);
         if (v.state == VALUE_KNOWN && v.truth)
             pool_add(&left, hit, pool->shift);
+        else if (v.state == VALUE_UNKNOWN)
+            note_undecided(engine, rule, v.because, hit->record->id);
     }
     return left;
 }

@@ -72,45 +72,121 @@ void conversation_become(struct conversation *talk, struct conversation_memory *
     talk->stream[0].mode = talk->stream[1].mode = MODE_OPAQUE;
 }
 
-/* What a proxy says of its client before that one's first byte is taken off, whatever is spoken. */
-static bool take_proxy_header(struct conversation *talk, struct conversation_memory *memory, unsigned from,
-                              const struct tcp_chunk *chunk, struct tcp_chunk *rest)
+static void hand_to_protocol(struct conversation *talk, struct conversation_memory *memory, unsigned from,
+                             const struct tcp_chunk *chunk)
 {
-    struct strbuf client = { 0 };
-    if (talk->protocol != PROTOCOL_NONE || talk->mid_stream || chunk->bytes == NULL || talk->client != (int)from ||
-        talk->stream[from].mode != MODE_START || talk->stream[from].start != NULL)
-        return false;
-    size_t taken = proxy_header_read(chunk->bytes, chunk->length, &client);
-    if (client.length > 0 && talk->proxied_client[0] == '\0') {
-        const char *text = text_pool_take(&memory->texts, strbuf_text(&client));
-        memory->failed |= text == NULL;
-        talk->proxied_client = text != NULL ? text : "";
-    }
-    strbuf_free(&client);
-    *rest = *chunk;
-    rest->bytes += taken;
-    rest->length -= (uint32_t)taken;
-    rest->seq += (uint32_t)taken;
-    return taken > 0;
-}
-
-void conversation_input(struct conversation *talk, struct conversation_memory *memory, unsigned from,
-                        const struct tcp_chunk *chunk)
-{
-    struct tcp_chunk rest;
-    if (take_proxy_header(talk, memory, from, chunk, &rest)) {
-        if (rest.length == 0)
-            return;
-        chunk = &rest;
-    }
     const uint8_t before = talk->protocol;
     protocols[before]->input(talk, memory, from, chunk);
     if (talk->protocol != before && protocols[talk->protocol]->input != protocols[before]->input)
         protocols[talk->protocol]->input(talk, memory, from, chunk);
 }
 
+/* ---- what a proxy says of its client, before that one's first byte -------------------------------- */
+
+static struct http_start *proxy_start(const struct conversation *talk, unsigned from)
+{
+    const struct conversation_stream *stream = &talk->stream[from];
+    bool waits = talk->protocol == PROTOCOL_NONE && stream->mode == MODE_START && stream->start != NULL;
+    return waits && stream->start->proxy ? stream->start : NULL;
+}
+
+/* What was kept was no PROXY header: it is what the conversation begins with. */
+static void give_back_start(struct conversation *talk, struct conversation_memory *memory, unsigned from)
+{
+    struct http_start *start = proxy_start(talk, from);
+    if (start == NULL)
+        return;
+    talk->stream[from].start = NULL;
+    hand_to_protocol(talk, memory, from, &start->chunk);
+    slab_give(&memory->starts, start);
+}
+
+/* Keeps what may become one. false: no memory, or too long. */
+static bool keep_start(struct conversation_stream *stream, struct conversation_memory *memory, const struct tcp_chunk *chunk)
+{
+    struct http_start *start = stream->start;
+    if ((start != NULL ? start->chunk.length : 0) + chunk->length > HTTP_START_BYTES)
+        return false;
+    if (start == NULL) {
+        start = stream->start = slab_take(&memory->starts);
+        memory->failed |= start == NULL;
+        if (start == NULL)
+            return false;
+        start->proxy = true;
+        start->chunk = *chunk;
+        start->chunk.bytes = start->bytes;
+        start->chunk.length = 0;
+    }
+    memcpy(start->bytes + start->chunk.length, chunk->bytes, chunk->length);
+    start->chunk.length += chunk->length;
+    return true;
+}
+
+static void note_proxied_client(struct conversation *talk, struct conversation_memory *memory, struct strbuf *client)
+{
+    if (client->length > 0 && talk->proxied_client[0] == '\0') {
+        const char *text = text_pool_take(&memory->texts, strbuf_text(client));
+        memory->failed |= text == NULL;
+        talk->proxied_client = text != NULL ? text : "";
+    }
+    strbuf_free(client);
+}
+
+/* Takes a PROXY header off the chunk, whatever is spoken behind it. false: nothing is left of the chunk. */
+static bool take_proxy_header(struct conversation *talk, struct conversation_memory *memory, unsigned from,
+                              struct tcp_chunk *chunk)
+{
+    struct http_start *start = proxy_start(talk, from);
+    uint32_t kept = start != NULL ? start->chunk.length : 0, more = chunk->length;
+    uint8_t bytes[HTTP_START_BYTES];
+    if (more > sizeof bytes - kept)
+        more = (uint32_t)sizeof bytes - kept;
+    if (start != NULL)
+        memcpy(bytes, start->bytes, kept);
+    memcpy(bytes + kept, chunk->bytes, more);
+    struct strbuf client = { 0 };
+    size_t header = proxy_header_read(bytes, kept + more, &client);
+    note_proxied_client(talk, memory, &client);
+    if (header == PROXY_HEADER_PARTIAL && keep_start(&talk->stream[from], memory, chunk))
+        return false;
+    if (header == 0 || header == PROXY_HEADER_PARTIAL) {
+        give_back_start(talk, memory, from);
+        return true;
+    }
+    if (start != NULL)
+        start_drop(&talk->stream[from], memory);
+    uint32_t taken = (uint32_t)header - kept;
+    chunk->bytes += taken;
+    chunk->length -= taken;
+    chunk->seq += taken;
+    return chunk->length > 0;
+}
+
+/* May a PROXY header begin, or go on, with the next bytes? */
+static bool may_be_proxied(const struct conversation *talk, unsigned from, const struct tcp_chunk *chunk)
+{
+    const struct conversation_stream *stream = &talk->stream[from];
+    return talk->protocol == PROTOCOL_NONE && stream->mode == MODE_START && talk->client == (int)from && !talk->mid_stream &&
+           chunk->bytes != NULL && chunk->length > 0 &&
+           (stream->start != NULL ? stream->start->proxy : chunk->bytes[0] == 'P' || chunk->bytes[0] == '\r');
+}
+
+void conversation_input(struct conversation *talk, struct conversation_memory *memory, unsigned from,
+                        const struct tcp_chunk *chunk)
+{
+    if (may_be_proxied(talk, from, chunk)) {
+        struct tcp_chunk rest = *chunk;
+        if (take_proxy_header(talk, memory, from, &rest))
+            hand_to_protocol(talk, memory, from, &rest);
+        return;
+    }
+    give_back_start(talk, memory, from);
+    hand_to_protocol(talk, memory, from, chunk);
+}
+
 void conversation_fin(struct conversation *talk, struct conversation_memory *memory, unsigned from)
 {
+    give_back_start(talk, memory, from);
     const struct protocol_ops *ops = ops_of(talk);
     if (ops->finish != NULL)
         ops->finish(talk, memory, from);
@@ -118,6 +194,8 @@ void conversation_fin(struct conversation *talk, struct conversation_memory *mem
 
 void conversation_over(struct conversation *talk, struct conversation_memory *memory)
 {
+    for (unsigned i = 0; i < 2; i++)
+        give_back_start(talk, memory, i);
     for (int i = 0; i < 2 && talk->protocol == PROTOCOL_NONE; i++)
         if ((talk->stream[i].mode == MODE_START && talk->stream[i].start != NULL) || talk->stream[i].not_understood)
             conversation_become(talk, memory, PROTOCOL_OPAQUE);

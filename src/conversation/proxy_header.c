@@ -21,9 +21,11 @@ static size_t read_v1(const uint8_t *bytes, size_t length, struct strbuf *client
 {
     static const char begin[] = "PROXY ";
     size_t most = length < V1_MOST_BYTES ? length : V1_MOST_BYTES;
-    if (length < sizeof begin - 1 || memcmp(bytes, begin, sizeof begin - 1) != 0)
+    if (memcmp(bytes, begin, length < sizeof begin - 1 ? length : sizeof begin - 1) != 0)
         return 0;
     const uint8_t *end = memchr(bytes, '\n', most);
+    if (end == NULL && length < V1_MOST_BYTES)
+        return PROXY_HEADER_PARTIAL;
     if (end == NULL || end[-1] != '\r')
         return 0;
     char line[V1_MOST_BYTES + 1], family[8], source[64], destination[64];
@@ -44,12 +46,15 @@ static size_t read_v1(const uint8_t *bytes, size_t length, struct strbuf *client
 
 static size_t read_v2(const uint8_t *bytes, size_t length, struct strbuf *client)
 {
-    if (length < V2_FIXED_BYTES || memcmp(bytes, v2_signature, sizeof v2_signature) != 0 || bytes[12] >> 4 != 2)
+    if (memcmp(bytes, v2_signature, length < sizeof v2_signature ? length : sizeof v2_signature) != 0 ||
+        (length > sizeof v2_signature && bytes[12] >> 4 != 2))
         return 0;
+    if (length < V2_FIXED_BYTES)
+        return PROXY_HEADER_PARTIAL;
     size_t more = (size_t)bytes[14] << 8 | bytes[15];
     const uint8_t *p = bytes + V2_FIXED_BYTES;
     if (length < V2_FIXED_BYTES + more)
-        return 0;
+        return PROXY_HEADER_PARTIAL;
     if ((bytes[12] & 15) == 1 && bytes[13] == 0x11 && more >= 12)
         add_endpoint(client, AF_INET, p, (unsigned)p[8] << 8 | p[9]);
     else if ((bytes[12] & 15) == 1 && bytes[13] == 0x21 && more >= 36)

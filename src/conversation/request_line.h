@@ -11,6 +11,7 @@
 #define HTTP_START_BYTES 240
 
 struct http_start {
+    bool proxy; /* it may become a PROXY header (proxy_header.h), and not a request line */
     struct tcp_chunk chunk; /* the first of the pieces; its bytes are `bytes` */
     uint8_t bytes[HTTP_START_BYTES];
 };

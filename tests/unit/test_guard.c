@@ -104,7 +104,7 @@ static struct record make_record(unsigned changes)
         .foreign_reset_by = -1, .overdue = NS_ABSENT, .longest_reuse_idle = NS_ABSENT,
         .resets_apart_ns = NS_ABSENT, .requests = 1, .exchanges = 1,
         .waits = { { .rst_hops = HOPS_ABSENT }, { .rst_hops = HOPS_ABSENT } },
-        .server_software = "", .client_software = "", .server_via = "", .client_via = "", .request = "",
+        .server_software = "", .client_software = "", .server_via = "", .client_via = "", .proxied_client = "", .request = "",
     };
     r.last_ns = 5 * NS_PER_S;
     r.fin_wait_2_end_ns = below(3) * NS_PER_S;
@@ -351,7 +351,7 @@ static const struct field *some_field(enum scope scope)
     const struct field *fields = fields_all(&count), *f;
     do
         f = &fields[below((unsigned)count)];
-    while (f->scope > scope || f->type == TYPE_SPAN);
+    while (f->scope > scope || f->type == TYPE_SPAN || f->known == KNOWN_AT_END); /* the last stand in `confirm` */
     return f;
 }
 

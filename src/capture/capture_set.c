@@ -1,5 +1,6 @@
 #include "capture/capture_set.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 
@@ -22,29 +23,36 @@ struct capture_set {
     struct member *last; /* whose packets were handed out last; NULL: nobody's */
 };
 
-/* Makes sure that the member has a packet at `next`, or is finished. */
-static bool refill(struct member *member, struct err *err)
+/* Makes sure that the member has a packet at `next`, or is finished: PACKETS. IDLE: it is a pipe that has none yet. */
+static enum capture_event refill(struct member *member, struct err *err)
 {
     if (member->finished || member->parked || member->next < member->count)
-        return true;
+        return CAPTURE_PACKETS;
     struct capture_batch batch = { .packets = member->batch, .max = MEMBER_BATCH };
-    enum capture_event event;
-    do /* a pipe's turn comes when it has a packet */
-        event = capture_read(member->capture, &batch, err);
-    while (event == CAPTURE_IDLE);
-    if (event == CAPTURE_FAILED)
-        return false;
+    enum capture_event event = capture_read(member->capture, &batch, err);
+    if (event == CAPTURE_FAILED || event == CAPTURE_IDLE)
+        return event;
     member->next = 0;
     member->count = batch.count;
     if (event == CAPTURE_PACKETS) {
         member->next_ts_ns = member->batch[0].ts_ns;
-        return true;
+        return CAPTURE_PACKETS;
     }
     member->finished = true;
     member->info = member->capture->info;
     capture_close(member->capture);
     member->capture = NULL;
-    return true;
+    return CAPTURE_PACKETS;
+}
+
+/* The same, however long it takes. */
+static bool wait_for_packet(struct member *member, struct err *err)
+{
+    enum capture_event event;
+    do
+        event = refill(member, err);
+    while (event == CAPTURE_IDLE);
+    return event == CAPTURE_PACKETS;
 }
 
 /* Opens a file to see its first packet, and closes it again where that can be undone. */
@@ -57,7 +65,7 @@ static bool first_look(struct member *member, bool alone, struct err *err)
     member->keeps_bytes = capture_block(member->capture) != NULL;
     if (alone)
         return true;
-    if (!refill(member, err))
+    if (!wait_for_packet(member, err))
         return false;
     struct stat st;
     bool can_reopen = stat(member->path, &st) == 0 && S_ISREG(st.st_mode);
@@ -76,7 +84,7 @@ static bool unpark(struct member *member, struct err *err)
         return true;
     member->parked = false;
     member->capture = capture_open(member->path, err);
-    return member->capture != NULL && refill(member, err);
+    return member->capture != NULL && wait_for_packet(member, err);
 }
 
 static struct capture_set *new_set(size_t count, struct err *err)
@@ -136,8 +144,11 @@ enum capture_event capture_set_read(struct capture_set *set, struct capture_batc
     size_t best_index = 0;
     for (size_t i = 0; i < set->count; i++) {
         struct member *member = &set->members[i];
-        if (!refill(member, err))
-            return CAPTURE_FAILED;
+        enum capture_event event = refill(member, err);
+        if (event != CAPTURE_PACKETS) {
+            batch->now_ns = INT64_MIN; /* what the others hold is later, or not known to be earlier */
+            return event;
+        }
         if (member->finished)
             continue;
         if (best == NULL || member->next_ts_ns < best->next_ts_ns) {
@@ -208,9 +219,13 @@ bool capture_set_rewind(struct capture_set *set, struct err *err)
 
 void capture_set_break(struct capture_set *set, const char *why)
 {
-    for (size_t i = 0; i < set->count; i++)
-        if (set->members[i].capture != NULL)
-            capture_break(set->members[i].capture, "%s", why);
+    for (size_t i = 0; i < set->count; i++) {
+        struct member *member = &set->members[i];
+        if (member->capture != NULL)
+            capture_break(member->capture, "%s", why);
+        else if (!member->finished) /* its turn had not come */
+            snprintf(member->info.error, sizeof member->info.error, "%s", why);
+    }
 }
 
 size_t capture_set_count(const struct capture_set *set)

@@ -154,8 +154,9 @@ const uint8_t *source_need(struct source *source, size_t wanted)
 bool source_skip(struct source *source, uint64_t count)
 {
     while (count > 0) {
-        if (source_left(source) == 0 && source_need(source, 1) == NULL)
-            return false;
+        while (source_left(source) == 0 && source_need(source, 1) == NULL)
+            if (!source->paused) /* half skipped, it would not be known again */
+                return false;
         size_t step = source_left(source) < count ? source_left(source) : (size_t)count;
         source_step(source, step);
         count -= step;

@@ -24,9 +24,9 @@ static bool is_over(const struct analysis *analysis, const struct analysis_optio
         return false;
     if (*stop_ns == 0)
         *stop_ns = monotonic_ns() + STOP_PATIENCE_NS;
-    if (event == CAPTURE_IDLE)
-        return true;
-    bool over = capture_set_is_files(analysis->captures, &bytes) || monotonic_ns() >= *stop_ns;
+    if (event == CAPTURE_IDLE && capture_set_count(analysis->captures) == 1)
+        return true; /* the writer has nothing more */
+    bool over = event == CAPTURE_IDLE || capture_set_is_files(analysis->captures, &bytes) || monotonic_ns() >= *stop_ns;
     if (over)
         capture_set_break(analysis->captures, "a signal (Ctrl-C) stopped the reading");
     return over;

@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "base/vec.h"
 #include "capture/conv_headers.h"
+#include "capture/conv_tls.h"
 #include "capture/conv_words.h"
 #include "capture/formats.h"
 
@@ -154,10 +155,18 @@ static bool send_packet(struct conv *conv, struct conversation *c, const struct 
     return emit(conv, c, line, c->isn[from] + seq, with_ack ? c->isn[!from] + ack : 0);
 }
 
-/* "text" or N*"text", several in a row */
+static bool begins_payload(const char *p)
+{
+    return *p == '"' || isdigit((unsigned char)*p) || strncmp(p, "tls(", 4) == 0;
+}
+
+/* "text", N*"text" or tls(...), several in a row */
 static bool take_payload(struct conv *conv, const char **p, struct strbuf *payload)
 {
     uint64_t times = 1;
+    struct err err = { "" };
+    if (**p == 't')
+        return conv_take_tls(p, payload, MAX_PAYLOAD, &err) || fail(conv, "%s", err.text);
     if (isdigit((unsigned char)**p) && (!conv_take_number(p, &times) || *(*p)++ != '*'))
         return fail(conv, "a payload is written \"text\" or N*\"text\"");
     if (*(*p)++ != '"')
@@ -297,10 +306,10 @@ static bool packet_line(struct conv *conv, const char *p)
         return fail(conv, "the direction is missing: > from the client, < from the server");
     conv_skip_space(&p);
     bool ok = true;
-    if (*p != '"' && !isdigit((unsigned char)*p) && !conv_take_flags(&p, &line.flags))
+    if (!begins_payload(p) && !conv_take_flags(&p, &line.flags))
         ok = fail(conv, "flags are made of S F R P and . (ACK)");
     while (ok && !conv_at_end(&p)) {
-        if (*p == '"' || isdigit((unsigned char)*p))
+        if (begins_payload(p))
             ok = take_payload(conv, &p, &line.payload);
         else
             ok = take_word(conv, &p, &line);

@@ -2,11 +2,14 @@
 
 #include <string.h>
 
+#include "base/seq.h"
+
 #include "conversation/exchanges.h"
 #include "conversation/parse.h"
 #include "conversation/protocol.h"
 #include "conversation/proxy_header.h"
 #include "conversation/request_line.h"
+#include "conversation/turns.h"
 
 const char *const protocol_names[] = {
 #define VALUE(id, name, ops) [id] = name,
@@ -41,6 +44,7 @@ void conversation_memory_init(struct conversation_memory *memory, bool show_quer
 {
     slab_init(&memory->exchanges, sizeof(struct exchange));
     slab_init(&memory->starts, sizeof(struct http_start));
+    slab_init(&memory->hellos, sizeof(struct tls_hello_bytes));
     parse_memory_init(memory);
     text_pool_init(&memory->texts);
     intern_init(&memory->names, INTERN_MAX_TEXTS / parts);
@@ -53,23 +57,30 @@ void conversation_memory_free(struct conversation_memory *memory)
     slab_free(&memory->parses);
     slab_free(&memory->heads);
     slab_free(&memory->starts);
+    slab_free(&memory->hellos);
     text_pool_free(&memory->texts);
     intern_free(&memory->names);
 }
 
-void conversation_init(struct conversation *talk, int client, bool mid_stream)
+void conversation_init(struct conversation *talk, int client, unsigned likely_client, bool mid_stream)
 {
+    talk->likely_client = likely_client;
     talk->client = (int8_t)client;
     talk->mid_stream = mid_stream;
-    talk->server_software = talk->client_software = talk->proxied_client = "";
+    talk->server_software = talk->client_software = talk->server_name = talk->proxied_client = "";
 }
 
 void conversation_become(struct conversation *talk, struct conversation_memory *memory, enum protocol protocol)
 {
-    for (int i = 0; i < 2; i++)
-        start_drop(&talk->stream[i], memory);
+    talk->inferred = protocols[protocol]->inferred;
+    for (unsigned i = 0; i < 2; i++) {
+        struct conversation_stream *stream = &talk->stream[i];
+        if (talk->inferred && stream->mode == MODE_START && stream->start != NULL)
+            turns_input(talk, memory, i, &stream->start->chunk, false);
+        start_drop(stream, memory);
+        stream->mode = MODE_OPAQUE;
+    }
     talk->protocol = (uint8_t)protocol;
-    talk->stream[0].mode = talk->stream[1].mode = MODE_OPAQUE;
 }
 
 static void hand_to_protocol(struct conversation *talk, struct conversation_memory *memory, unsigned from,
@@ -199,6 +210,8 @@ void conversation_over(struct conversation *talk, struct conversation_memory *me
     for (int i = 0; i < 2 && talk->protocol == PROTOCOL_NONE; i++)
         if ((talk->stream[i].mode == MODE_START && talk->stream[i].start != NULL) || talk->stream[i].not_understood)
             conversation_become(talk, memory, PROTOCOL_OPAQUE);
+    if (talk->inferred)
+        turns_over(talk, memory);
 }
 
 void conversation_free(struct conversation *talk, struct conversation_memory *memory)
@@ -220,7 +233,21 @@ void conversation_free(struct conversation *talk, struct conversation_memory *me
 
 bool conversation_is_framed(const struct conversation *talk)
 {
-    return ops_of(talk)->framed;
+    return ops_of(talk)->framed && !talk->inferred;
+}
+
+bool conversation_is_control_from(const struct conversation *talk, unsigned end, uint32_t seq)
+{
+    if (talk->protocol != PROTOCOL_TLS || talk->stream[end].tls.adrift)
+        return false;
+    const struct exchange *x = talk->last != NULL ? talk->last : talk->done;
+    const struct message_span *span = x == NULL ? NULL : end == turns_client(talk) ? &x->request : &x->response;
+    bool sent = x != NULL && (end == turns_client(talk) ? x->request_seen : x->response_seen);
+    if (x != NULL && !sent && x != talk->done && talk->done != NULL) {
+        span = &talk->done->response;
+        sent = true;
+    }
+    return !sent || seq_leq(span->end_seq, seq);
 }
 
 bool conversation_is_tunnel(const struct conversation *talk)
@@ -230,7 +257,7 @@ bool conversation_is_tunnel(const struct conversation *talk)
 
 bool conversation_reads(const struct conversation *talk, unsigned end)
 {
-    return ops_of(talk)->framed && talk->stream[end].mode == MODE_MESSAGES;
+    return conversation_is_framed(talk) && talk->stream[end].mode == MODE_MESSAGES;
 }
 
 bool conversation_had_gap(const struct conversation *talk, unsigned end)

@@ -49,23 +49,28 @@ struct conversation {
     /* Public. */
     const char *server_software;    /* Server: of the last response; "" if not told */
     const char *client_software;    /* User-Agent: of the last request; "" if not told */
+    const char *server_name;        /* that the client asks for in TLS (SNI); "": it does not, or it was not seen */
     const char *proxied_client;     /* address and port of the client, as the PROXY protocol names it; "": it was not spoken */
     uint8_t protocol;               /* enum protocol */
     int8_t client;                  /* which end sends requests; -1: not known */
-    bool mid_stream;                /* the connection began before the capture */
+    bool likely_client : 1;         /* which one does if nothing tells: by its port */
+    bool mid_stream : 1;            /* the connection began before the capture */
+    bool inferred : 1;              /* its exchanges come from turns (turns.h), from here on */
+    bool tls_answer : 1;            /* to HTTP in the clear the server answered with a record of TLS */
+    bool multiplexed : 1;           /* it is, or may be, HTTP/2 within TLS: a turn says little about a single request */
     uint16_t notes;                 /* enum note */
+    uint16_t outstanding;           /* exchanges in the list */
     uint32_t exchanges;             /* with a complete final response */
     uint32_t requests;              /* begun */
     uint32_t unsolicited;           /* responses with no request outstanding */
     uint32_t errors;                /* messages that llhttp refused */
-    uint32_t outstanding;           /* exchanges in the list */
 };
 
 #define HTTP_RECENT_NAMES 64
 
 /* Shared by the connections of one tracker. */
 struct conversation_memory {
-    struct slab exchanges, parses, heads, starts;
+    struct slab exchanges, parses, heads, starts, hellos;
     struct text_pool texts;  /* targets */
     struct intern names;     /* of hosts and software */
     const char *recent_names[HTTP_RECENT_NAMES]; /* some of them */
@@ -87,8 +92,8 @@ struct conversation_memory {
 void conversation_memory_init(struct conversation_memory *memory, bool show_query, size_t parts);
 void conversation_memory_free(struct conversation_memory *memory);
 
-/* client: the end that sent the SYN, or -1. */
-void conversation_init(struct conversation *talk, int client, bool mid_stream);
+/* client: the end that sent the SYN, or -1; likely_client: the one that it is by its port. */
+void conversation_init(struct conversation *talk, int client, unsigned likely_client, bool mid_stream);
 
 /* The last exchange with a complete response; NULL: none. */
 static inline const struct exchange *conversation_last_complete(const struct conversation *talk)
@@ -118,6 +123,10 @@ static inline const struct exchange *conversation_next(const struct conversation
 
 /* Are its exchanges read, and not inferred, and is there anything to read? */
 bool conversation_is_framed(const struct conversation *talk);
+
+/* Are all bytes that the end sent from seq on, as far as they were seen, no data: alerts and the like? (Of TLS alone it can be
+ * said.) */
+bool conversation_is_control_from(const struct conversation *talk, unsigned end, uint32_t seq);
 
 /* Did it become something else: 101 Switching Protocols, CONNECT? */
 bool conversation_is_tunnel(const struct conversation *talk);

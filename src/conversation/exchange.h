@@ -65,6 +65,9 @@ struct exchange {
     bool body_answered : 1;         /* a response, interim or not, began before it */
     bool upgraded : 1;              /* 101, or 2xx to CONNECT */
     bool settled : 1;               /* it was said to be (struct conversation_memory) */
+    bool inferred : 1;              /* from turns (turns.h): no message was read, or not to its end */
+    bool answered_whole : 1;        /* inferred: when the server last sent, it had all that the client had sent */
+    bool response_doubtful : 1;     /* what is taken for its response may be something else */
     /* Bytes of it are missing in the capture, and where it ends is not known any more. (A gap
      * within a body of known length is bridged and does no harm.) */
     bool request_lost : 1, response_lost : 1;

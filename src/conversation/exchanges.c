@@ -32,7 +32,7 @@ void exchange_give(struct conversation_memory *memory, struct exchange *x)
 static void free_exchange(struct conversation *talk, struct conversation_memory *memory,
                           struct exchange *x)
 {
-    for (int i = 0; i < 2; i++)
+    for (int i = 0; i < 2 && !talk->inferred; i++)
         if (talk->stream[i].exchange == x)
             talk->stream[i].exchange = NULL;
     exchange_give(memory, x);
@@ -112,4 +112,31 @@ struct exchange *exchange_answered_already(struct conversation *talk, uint32_t s
         }
     }
     return NULL;
+}
+
+/* ---- where messages lie ------------------------------------------------------------------------- */
+
+void span_begin(struct message_span *span, const struct tcp_chunk *chunk, uint32_t seq)
+{
+    *span = (struct message_span){
+        .seq = seq,
+        .end_seq = seq,
+        .ack = chunk->ack,
+        .first_frame = chunk->frame,
+        .first_capture = chunk->capture,
+        .first_ns = chunk->ts_ns,
+    };
+}
+
+void span_extend(struct message_span *span, const struct tcp_chunk *chunk, uint32_t end_seq)
+{
+    span->end_seq = end_seq;
+    if (end_seq - span->seq > HTTP_SPAN_BYTES) /* sequence numbers wrap: the begin must stay behind the end */
+        span->seq = end_seq - HTTP_SPAN_BYTES;
+    /* Bytes that waited behind a hole are older than those that filled it. */
+    if (span->last_frame != 0 && chunk->ts_ns < span->last_ns)
+        return;
+    span->last_frame = chunk->frame;
+    span->last_capture = chunk->capture;
+    span->last_ns = chunk->ts_ns;
 }

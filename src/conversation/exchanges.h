@@ -11,6 +11,12 @@ struct exchange *exchange_new(struct conversation *talk, struct conversation_mem
 
 void exchange_give(struct conversation_memory *memory, struct exchange *exchange);
 
+/* A message that begins at seq, with bytes of this chunk. */
+void span_begin(struct message_span *span, const struct tcp_chunk *chunk, uint32_t seq);
+
+/* It goes on up to end_seq, likewise. */
+void span_extend(struct message_span *span, const struct tcp_chunk *chunk, uint32_t end_seq);
+
 /* It has its complete response: it becomes the last complete one. */
 void exchange_retire(struct conversation *talk, struct conversation_memory *memory,
                      struct exchange *exchange);

@@ -5,13 +5,13 @@
  */
 #include <string.h>
 
-#include "base/seq.h"
 #include "conversation/detect.h"
 #include "conversation/exchanges.h"
 #include "conversation/parse.h"
 #include "conversation/plain_head.h"
 #include "conversation/protocol.h"
 #include "conversation/request_line.h"
+#include "conversation/turns.h"
 
 /* ---- where messages lie ---------------------------------------------------------------- */
 
@@ -22,32 +22,11 @@ static struct message_span *span_of(struct conversation_stream *stream)
     return stream->is_request ? &stream->exchange->request : &stream->exchange->response;
 }
 
-static void span_begin(struct message_span *span, const struct tcp_chunk *chunk, uint32_t seq)
-{
-    *span = (struct message_span){
-        .seq = seq,
-        .end_seq = seq,
-        .ack = chunk->ack,
-        .first_frame = chunk->frame,
-        .first_capture = chunk->capture,
-        .first_ns = chunk->ts_ns,
-    };
-}
-
-static void span_extend(const struct feeding *f, uint32_t end_seq)
+static void extend(const struct feeding *f, uint32_t end_seq)
 {
     struct message_span *span = span_of(f->stream);
-    if (span == NULL)
-        return;
-    span->end_seq = end_seq;
-    if (end_seq - span->seq > HTTP_SPAN_BYTES) /* sequence numbers wrap: the begin must stay behind the end */
-        span->seq = end_seq - HTTP_SPAN_BYTES;
-    /* Bytes that waited behind a hole are older than those that filled it. */
-    if (span->last_frame != 0 && f->chunk->ts_ns < span->last_ns)
-        return;
-    span->last_frame = f->chunk->frame;
-    span->last_capture = f->chunk->capture;
-    span->last_ns = f->chunk->ts_ns;
+    if (span != NULL)
+        span_extend(span, f->chunk, end_seq);
 }
 
 /* ---- messages -------------------------------------------------------------------------- */
@@ -185,6 +164,9 @@ static void refuse(const struct feeding *f)
                      (talk->first != NULL && (talk->first->request_head ||
                                               talk->first->response_head));
     if (!http_seen) {
+        for (int i = 0; i < 2; i++)
+            drop_message(&talk->stream[i], f->memory);
+        turns_take_over(talk);
         conversation_become(talk, f->memory, PROTOCOL_OPAQUE);
         return;
     }
@@ -239,10 +221,32 @@ static void feed_messages(struct feeding *f)
         at += feed(f, chunk->bytes + at, chunk->length - at);
         if (stream->mode != MODE_MESSAGES)
             return;
-        span_extend(f, chunk->seq + (uint32_t)at);
+        extend(f, chunk->seq + (uint32_t)at);
         if (message_ended(stream))
             end_message(f->talk, f->memory, f->from);
     }
+}
+
+/* A head is cut by the snap length, and so will be those that follow: from here on, turns tell. */
+static void infer_from_here(const struct feeding *f)
+{
+    for (int i = 0; i < 2; i++) {
+        struct conversation_stream *stream = &f->talk->stream[i];
+        start_drop(stream, f->memory);
+        drop_message(stream, f->memory);
+        stream->exchange = NULL;
+        stream->mode = MODE_OPAQUE;
+    }
+    turns_take_over(f->talk);
+    turns_input(f->talk, f->memory, f->from, f->chunk, false);
+}
+
+static void lose_thread_in_gap(const struct feeding *f)
+{
+    if (f->chunk->cut)
+        infer_from_here(f);
+    else
+        lose_thread(f);
 }
 
 static void feed_gap(struct feeding *f)
@@ -251,7 +255,7 @@ static void feed_gap(struct feeding *f)
     const struct tcp_chunk *chunk = f->chunk;
     const struct exchange *x = stream->exchange;
     if (!in_message(stream) || x == NULL) {
-        lose_thread(f);
+        lose_thread_in_gap(f);
         return;
     }
     bool until_close = !stream->is_request && x->close_delimited;
@@ -260,19 +264,24 @@ static void feed_gap(struct feeding *f)
     if (within > chunk->length)
         within = chunk->length;
     if (within == 0) {
-        lose_thread(f);
+        lose_thread_in_gap(f);
         return;
     }
     if (stream->plain)
         step_over(f, within);
     else
         parse_bridge(f, within, until_close);
-    span_extend(f, chunk->seq + (uint32_t)within);
+    extend(f, chunk->seq + (uint32_t)within);
     if (!message_ended(stream))
         return;
     end_message(f->talk, f->memory, f->from);
-    if (within < chunk->length)
-        lose_thread(f); /* the next message began within the gap */
+    if (within == chunk->length)
+        return;
+    struct tcp_chunk rest = *chunk; /* the next message began within the gap */
+    rest.seq += (uint32_t)within;
+    rest.length -= (uint32_t)within;
+    f->chunk = &rest;
+    lose_thread_in_gap(f);
 }
 
 /* ---- the connection -------------------------------------------------------------------- */
@@ -315,8 +324,10 @@ static void start(struct conversation *talk, struct conversation_memory *memory,
         conversation_become(talk, memory, protocol);
         return;
     }
-    if (!lost && talk->protocol == PROTOCOL_HTTP1)
+    if (!lost && talk->protocol == PROTOCOL_HTTP1) {
         talk->errors++; /* the other end speaks HTTP, this one something else */
+        talk->tls_answer |= protocol == PROTOCOL_TLS && talk->client == (int)!from;
+    }
     stream->mode = MODE_LOST;
     stream->not_understood = true;
 }
@@ -339,6 +350,10 @@ static void input(struct conversation *talk, struct conversation_memory *memory,
 {
     struct conversation_stream *stream = &talk->stream[from];
     struct feeding feeding = { talk, memory, stream, chunk, from };
+    if (talk->inferred) {
+        turns_input(talk, memory, from, chunk, false);
+        return;
+    }
     if (chunk->bytes == NULL) {
         if (stream->mode == MODE_MESSAGES) {
             feed_gap(&feeding);
@@ -365,7 +380,7 @@ static void finish(struct conversation *talk, struct conversation_memory *memory
 {
     struct conversation_stream *stream = &talk->stream[from];
     struct exchange *x = stream->exchange;
-    if (!in_message(stream) || stream->is_request || x == NULL ||
+    if (talk->inferred || !in_message(stream) || stream->is_request || x == NULL ||
         !x->response_head ||
         !x->close_delimited)
         return;
@@ -385,7 +400,7 @@ static bool recognises(const uint8_t *bytes, size_t length)
     return detect_request(bytes, length) || detect_response(bytes, length);
 }
 
-const struct protocol_ops http1_ops = { recognises, input, finish, drop, true };
+const struct protocol_ops http1_ops = { .recognises = recognises, .input = input, .finish = finish, .drop = drop, .framed = true };
 
 /* HTTP/1 is looked for first: it tells who is the client, and may have to wait for the rest of a line. */
-const struct protocol_ops http1_undecided_ops = { NULL, input, NULL, drop, false };
+const struct protocol_ops http1_undecided_ops = { .input = input, .drop = drop };

@@ -20,4 +20,4 @@ static void ignore(struct conversation *talk, struct conversation_memory *memory
     (void)talk, (void)memory, (void)from, (void)chunk;
 }
 
-const struct protocol_ops http2_ops = { recognises, ignore, NULL, NULL, false };
+const struct protocol_ops http2_ops = { .recognises = recognises, .input = ignore };

@@ -1,10 +1,11 @@
-/* opaque - what nobody recognises. */
+/* opaque - what nobody recognises: its exchanges are told by turns alone. */
 #include "conversation/protocol.h"
+#include "conversation/turns.h"
 
-static void ignore(struct conversation *talk, struct conversation_memory *memory, unsigned from,
-                   const struct tcp_chunk *chunk)
+static void input(struct conversation *talk, struct conversation_memory *memory, unsigned from,
+                  const struct tcp_chunk *chunk)
 {
-    (void)talk, (void)memory, (void)from, (void)chunk;
+    turns_input(talk, memory, from, chunk, false);
 }
 
-const struct protocol_ops opaque_ops = { NULL, ignore, NULL, NULL, false };
+const struct protocol_ops opaque_ops = { .input = input, .inferred = true };

@@ -17,7 +17,8 @@ struct protocol_ops {
     void (*finish)(struct conversation *talk, struct conversation_memory *memory, unsigned from);
     /* Gives back what its streams hold. NULL: nothing. */
     void (*drop)(struct conversation *talk, struct conversation_memory *memory);
-    bool framed; /* exchanges are read */
+    bool framed;   /* exchanges are read */
+    bool inferred; /* exchanges come from turns (turns.h) */
 };
 
 /* The table is protocols.def; each row is implemented in a file of its own. */

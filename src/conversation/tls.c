@@ -1,6 +1,9 @@
-#include "conversation/protocol.h"
-
 #include <stddef.h>
+#include <string.h>
+
+#include "base/seq.h"
+#include "conversation/protocol.h"
+#include "conversation/turns.h"
 
 enum tls_record { TLS_CHANGE_CIPHER_SPEC = 20, TLS_ALERT, TLS_HANDSHAKE, TLS_DATA, TLS_HEARTBEAT };
 
@@ -10,14 +13,184 @@ enum tls_record { TLS_CHANGE_CIPHER_SPEC = 20, TLS_ALERT, TLS_HANDSHAKE, TLS_DAT
 #define TLS_ENCRYPTED_ALERT 19
 #define TLS_ENCRYPTED_ALERT_CCM_8 11
 
+/* Can a record's header be that, of an encrypted record too? */
+static bool may_be_header(const uint8_t *bytes)
+{
+    size_t length = (size_t)bytes[3] << 8 | bytes[4];
+    return bytes[0] >= TLS_CHANGE_CIPHER_SPEC && bytes[0] <= TLS_HEARTBEAT && bytes[1] == 3 && length <= TLS_MAX_RECORD;
+}
+
+/* Does one stand there, among other bytes? */
+static bool is_record_header(const uint8_t *bytes)
+{
+    return may_be_header(bytes) && bytes[0] <= TLS_DATA && bytes[2] <= 4 && (bytes[3] | bytes[4]) != 0;
+}
+
 static uint16_t record_length(const struct tls_stream *s)
 {
     return (uint16_t)(s->header[3] << 8 | s->header[4]);
 }
 
-static void end_record(struct tls_stream *s)
+/* What the functions below work on: one direction, and the connection. */
+struct records {
+    struct conversation *talk;
+    struct conversation_memory *memory;
+    struct tls_stream *s, *peer;
+    const struct tcp_chunk *chunk;
+    unsigned from;
+    uint32_t data_seq;      /* where data that was not handed on yet begins; valid if has_data */
+    bool has_data, doubtful;
+};
+
+/* ---- which records carry data -------------------------------------------------------------------- */
+
+/* TLS 1.3 hides what a record is: its end has sent encrypted records, and none of them was TLS 1.2's Finished. */
+static bool is_version_13(const struct tls_stream *s)
 {
+    return !s->finished;
+}
+
+static bool is_joined(const struct records *r)
+{
+    return !r->s->hello && !r->peer->hello;
+}
+
+/* A Finished: 4 bytes, a hash of 32 or 48, the content type, and the tag (RFC 8446 sections 4 and 5.2). */
+static bool is_finished_13(uint16_t length)
+{
+    return length == 4 + 32 + 1 + 16 || length == 4 + 48 + 1 + 16;
+}
+
+/* With a certificate, a client sends Certificate and CertificateVerify before its Finished. */
+#define FLIGHT_RECORDS 3
+
+/* A record of EndOfEarlyData: 4 bytes, content type, tag. */
+#define TLS_END_OF_EARLY_DATA 21
+
+static bool is_clients_data_13(struct records *r, uint16_t length)
+{
+    struct tls_stream *s = r->s;
+    if (!r->peer->hello && s->said.early_data)
+        return length != TLS_END_OF_EARLY_DATA;
+    if (s->finished_13)
+        return true;
+    if (length != TLS_END_OF_EARLY_DATA) {
+        s->flight = (uint8_t)(s->flight + 1) & 3;
+        s->finished_13 = is_finished_13(length) || s->flight == FLIGHT_RECORDS;
+    }
+    return false;
+}
+
+/* EncryptedExtensions comes first, and in a record of its own from most servers: its length tells what it chose for HTTP/1
+ * (nothing; the name was taken; ALPN http/1.1, without and with that) and for HTTP/2. Of others nothing is known. */
+static void note_choice_13(struct records *r, uint16_t length)
+{
+    static const uint16_t http1[] = { 23, 27, 38, 42 };
+    for (size_t i = 0; i < sizeof http1 / sizeof *http1; i++)
+        if (length == http1[i])
+            r->talk->multiplexed = false;
+}
+
+/* A server's session tickets follow its handshake, or the first request (Java), or stand between that and the response
+ * (OpenSSL's second, or both). */
+static bool is_servers_data_13(struct records *r, uint16_t length)
+{
+    struct tls_stream *s = r->s;
+    struct exchange *first = r->talk->first;
+    if (!s->data)
+        note_choice_13(r, length);
+    if (!r->peer->finished_13)
+        return false;
+    bool asked = first != NULL && (r->chunk->ack == 0 || first->response_seen || seq_lt(first->request.seq, r->chunk->ack));
+    bool first_exchange = r->talk->exchanges == 0;
+    if (!asked && first_exchange) {
+        s->unasked = length;
+        return false;
+    }
+    if (!first_exchange || first == NULL || (first->response_seen && !first->response_doubtful))
+        return true;
+    if (s->unasked != 0 && length + 1 >= s->unasked && length <= s->unasked + 1) {
+        first->response_seen = first->response_doubtful = false; /* two of one size: tickets, both */
+        return false;
+    }
+    s->is_doubtful = s->unasked == 0;
+    s->unasked = length;
+    return true;
+}
+
+/* The longest frames of HTTP/2 that only steer, PING and GOAWAY, have 9 bytes of head and 8 more (RFC 9113 section 6). */
+#define H2_CONTROL_BYTES 17
+#define TLS_13_OVERHEAD 17 /* content type and tag */
+#define TLS_12_OVERHEAD 24 /* nonce and tag of GCM, the longest of those in use but CBC */
+
+/* Within TLS no request of HTTP is shorter ("GET / HTTP/1.0" and an empty line); goodbyes and pings of others are, such as a
+ * WebSocket's. */
+#define SHORTEST_REQUEST 16
+
+/* Would these bytes of a client begin a turn? */
+static bool begins_turn(const struct records *r)
+{
+    const struct exchange *x = r->talk->last;
+    return x == NULL || x->response_seen;
+}
+
+static bool is_alert_length(uint16_t length)
+{
+    return length == TLS_ENCRYPTED_ALERT || length == TLS_ENCRYPTED_ALERT_CCM_8;
+}
+
+/* A record of type application data begins: does it carry some? */
+static bool is_application_data(struct records *r, uint16_t length)
+{
+    bool is_client = r->from == turns_client(r->talk), is_13 = is_version_13(r->s);
+    uint16_t overhead = is_13 ? TLS_13_OVERHEAD : TLS_12_OVERHEAD;
+    bool steers = (r->talk->multiplexed && length <= H2_CONTROL_BYTES + overhead) ||
+                  (is_client && length < SHORTEST_REQUEST + overhead && begins_turn(r));
+    if (is_joined(r))
+        return !is_alert_length(length) && !steers;
+    if (!is_13)
+        return !steers;
+    if (is_alert_length(length))
+        return false;
+    bool data = is_client ? is_clients_data_13(r, length) : is_servers_data_13(r, length);
+    return data && !steers;
+}
+
+/* ---- records --------------------------------------------------------------------------------------- */
+
+static void note_name(struct records *r, const char *name)
+{
+    const char *kept = intern_text(&r->memory->names, name, strlen(name));
+    r->memory->failed |= kept == NULL;
+    r->talk->server_name = kept != NULL ? kept : "";
+}
+
+static void read_hello(struct records *r)
+{
+    struct tls_stream *s = r->s;
+    char name[TLS_NAME_BYTES];
+    if (s->hello_bytes == NULL)
+        return;
+    struct tls_hello hello;
+    if (tls_hello_read(s->hello_bytes->bytes, s->hello_bytes->have, &hello, name)) {
+        s->said = hello;
+        bool is_client = r->from == turns_client(r->talk);
+        if (is_client)
+            r->talk->multiplexed = hello.alpn & ALPN_H2;
+        else if (hello.version < 4)
+            r->talk->multiplexed &= (hello.alpn & ALPN_H2) != 0;
+        if (is_client && name[0] != '\0' && r->talk->server_name[0] == '\0')
+            note_name(r, name);
+    }
+    slab_give(&r->memory->hellos, s->hello_bytes);
+    s->hello_bytes = NULL;
+}
+
+static void end_record(struct records *r)
+{
+    struct tls_stream *s = r->s;
     uint16_t length = record_length(s);
+    s->alert_last = s->header[0] == TLS_ALERT || (s->header[0] == TLS_DATA && is_alert_length(length));
     switch (s->header[0]) {
     case TLS_CHANGE_CIPHER_SPEC:
         s->change_cipher_spec = true;
@@ -31,67 +204,171 @@ static void end_record(struct tls_stream *s)
         }
         break;
     case TLS_HANDSHAKE:
+        read_hello(r);
         s->hello = true;
-        s->finished |= s->change_cipher_spec;
+        /* A HelloRetryRequest is followed by further hellos, behind a ChangeCipherSpec that means nothing (RFC 8446
+         * appendix D.4). */
+        s->finished |= s->change_cipher_spec && !s->said.retry && !r->peer->said.retry;
         break;
     case TLS_DATA:
         s->data = true;
-        s->more_than_alert |= length != TLS_ENCRYPTED_ALERT && length != TLS_ENCRYPTED_ALERT_CCM_8;
-        s->done = s->more_than_alert;
+        s->more_than_alert |= !is_alert_length(length);
         break;
     }
+    s->is_data = s->is_doubtful = false;
     s->header_have = s->body_have = 0;
 }
 
-static void begin_record(struct tls_stream *s)
+static void begin_record(struct records *r)
 {
+    struct tls_stream *s = r->s;
     s->left = record_length(s);
-    if (s->header[0] < TLS_CHANGE_CIPHER_SPEC || s->header[0] > TLS_HEARTBEAT || s->header[1] != 3 ||
-        s->left > TLS_MAX_RECORD) {
-        s->foreign = !s->hello && !s->has_alert && !s->change_cipher_spec;
-        s->lost = !s->foreign;
-        s->done = true;
-    } else if (s->left == 0) {
-        end_record(s);
+    if (!may_be_header(s->header)) {
+        s->foreign |= !s->hello && !s->has_alert && !s->change_cipher_spec && !s->data;
+        s->lost |= !s->foreign;
+        s->adrift = true;
+        return;
+    }
+    s->is_data = s->header[0] == TLS_DATA && is_application_data(r, s->left);
+    if (s->header[0] == TLS_HANDSHAKE && !s->hello && s->hello_bytes == NULL) {
+        s->hello_bytes = slab_take(&r->memory->hellos);
+        r->memory->failed |= s->hello_bytes == NULL;
     }
 }
 
-static void skip(struct tls_stream *s, uint32_t length)
+/* Data up to here in this chunk is handed on. */
+static void hand_on(struct records *r, uint32_t seq)
 {
+    if (!r->has_data)
+        return;
+    struct tcp_chunk data = *r->chunk;
+    data.bytes = NULL;
+    data.seq = r->data_seq;
+    data.length = seq - r->data_seq;
+    r->has_data = false;
+    turns_input(r->talk, r->memory, r->from, &data, r->doubtful);
+}
+
+/* So many bytes of the current record, of which the first is seq. */
+static void take(struct records *r, uint32_t seq, uint32_t length)
+{
+    struct tls_stream *s = r->s;
+    if (!s->is_data || r->doubtful != s->is_doubtful)
+        hand_on(r, seq);
+    if (s->is_data && !r->has_data) {
+        r->has_data = true;
+        r->doubtful = s->is_doubtful;
+        r->data_seq = seq;
+    }
     s->left = (uint16_t)(s->left - length);
-    if (s->left == 0)
-        end_record(s);
+    if (s->left > 0)
+        return;
+    if (s->is_doubtful) /* what follows may be no ticket */
+        hand_on(r, seq + length);
+    end_record(r);
 }
 
-void tls_input(struct tls_stream *s, const struct tcp_chunk *chunk)
+static void keep_body(struct tls_stream *s, const uint8_t *bytes, uint32_t length)
 {
-    if (s->done)
+    for (uint32_t i = 0; i < length && s->body_have < TLS_BODY_BYTES; i++)
+        s->body[s->body_have++] = bytes[i];
+    struct tls_hello_bytes *hello = s->hello_bytes;
+    if (hello == NULL)
         return;
-    if (chunk->bytes == NULL) {
-        /* Within a record the gap is bridged, unless it hides what an alert says. */
-        bool bridged = s->header_have == TLS_HEADER_BYTES && chunk->length <= s->left &&
-                       s->header[0] != TLS_ALERT;
-        if (bridged)
-            skip(s, chunk->length);
-        s->lost |= !bridged;
-        s->done |= !bridged;
-        return;
+    uint32_t room = TLS_HELLO_BYTES - hello->have, more = length < room ? length : room;
+    memcpy(hello->bytes + hello->have, bytes, more);
+    hello->have += more;
+}
+
+/* The capture lost the thread of records: does one begin with these bytes? */
+static bool recovers(const struct tls_stream *s, const struct tcp_chunk *chunk)
+{
+    return chunk->bytes != NULL && chunk->length >= TLS_HEADER_BYTES && !s->foreign && is_record_header(chunk->bytes);
+}
+
+/* An alert in its longest record, of CBC with SHA-384, and its header. */
+#define LONGEST_ALERT (80 + TLS_HEADER_BYTES)
+
+/* Bytes of which nobody knows what they are; so short ones may be an alert. */
+static void take_unknown(struct records *r, const struct tcp_chunk *chunk)
+{
+    if (!r->s->foreign && chunk->length > LONGEST_ALERT)
+        turns_input(r->talk, r->memory, r->from, chunk, true);
+}
+
+static void input_gap(struct records *r)
+{
+    struct tls_stream *s = r->s;
+    struct tcp_chunk chunk = *r->chunk;
+    /* Within a record the gap is bridged, unless it hides what an alert says. */
+    if (s->header_have == TLS_HEADER_BYTES && s->header[0] != TLS_ALERT) {
+        uint32_t length = chunk.length < s->left ? chunk.length : s->left;
+        take(r, chunk.seq, length);
+        hand_on(r, chunk.seq + length);
+        chunk.seq += length;
+        chunk.length -= length;
+        if (chunk.length == 0)
+            return;
     }
-    for (uint32_t at = 0; at < chunk->length && !s->done;) {
+    s->header_have = s->body_have = 0;
+    s->adrift = s->lost = true;
+    r->talk->stream[r->from].lost_bytes |= !chunk.cut;
+    take_unknown(r, &chunk);
+}
+
+static void input_bytes(struct records *r)
+{
+    struct tls_stream *s = r->s;
+    const struct tcp_chunk *chunk = r->chunk;
+    uint32_t at = 0;
+    while (at < chunk->length && !s->adrift) {
         if (s->header_have < TLS_HEADER_BYTES) {
             s->header[s->header_have++] = chunk->bytes[at++];
             /* What does not begin like a record need not be five bytes long. */
             if (s->header_have == TLS_HEADER_BYTES || (s->header_have == 2 && s->header[1] != 3))
-                begin_record(s);
+                begin_record(r);
+            if (s->header_have == TLS_HEADER_BYTES && !s->adrift)
+                take(r, chunk->seq + at - TLS_HEADER_BYTES, 0);
         } else {
             uint32_t rest = chunk->length - at, length = rest < s->left ? rest : s->left;
-            for (uint32_t i = 0; i < length && s->body_have < TLS_BODY_BYTES; i++)
-                s->body[s->body_have++] = chunk->bytes[at + i];
+            keep_body(s, chunk->bytes + at, length);
+            take(r, chunk->seq + at, length);
             at += length;
-            skip(s, length);
         }
     }
+    hand_on(r, chunk->seq + at - (s->header_have < TLS_HEADER_BYTES ? s->header_have : 0));
+    if (at < chunk->length) {
+        struct tcp_chunk rest = *chunk;
+        rest.seq += at;
+        rest.length -= at;
+        take_unknown(r, &rest);
+    }
 }
+
+static void input(struct conversation *talk, struct conversation_memory *memory, unsigned from, const struct tcp_chunk *chunk)
+{
+    struct records r = { .talk = talk, .memory = memory, .s = &talk->stream[from].tls, .peer = &talk->stream[!from].tls,
+                         .chunk = chunk, .from = from };
+    if (r.s->adrift && recovers(r.s, chunk)) {
+        r.s->adrift = false;
+        r.s->header_have = r.s->body_have = 0;
+    }
+    if (r.s->adrift)
+        take_unknown(&r, chunk);
+    else if (chunk->bytes == NULL)
+        input_gap(&r);
+    else
+        input_bytes(&r);
+}
+
+static void drop(struct conversation *talk, struct conversation_memory *memory)
+{
+    for (int i = 0; i < 2; i++)
+        if (talk->stream[i].tls.hello_bytes != NULL)
+            slab_give(&memory->hellos, talk->stream[i].tls.hello_bytes);
+}
+
+/* ---- the handshake --------------------------------------------------------------------------------- */
 
 static bool tls_encrypted_alert(const struct tls_stream *s)
 {
@@ -110,7 +387,8 @@ static enum tls_handshake tls_handshake(const struct tls_stream *client, const s
 
 struct tls_outcome tls_outcome(const struct tls_stream *client, const struct tls_stream *server, bool missing)
 {
-    struct tls_outcome o = { .handshake = tls_handshake(client, server), .alert_by = -1 };
+    struct tls_outcome o = { .handshake = tls_handshake(client, server), .alert_by = -1, .version = server->said.version,
+                             .alpn_offered = client->said.alpn, .alpn = server->said.alpn };
     if (missing && o.handshake == TLS_HANDSHAKE_INCOMPLETE)
         o.handshake = TLS_HANDSHAKE_UNKNOWN;
     o.answer = server->foreign                      ? TLS_ANSWER_OTHER
@@ -130,30 +408,16 @@ struct tls_outcome tls_outcome(const struct tls_stream *client, const struct tls
     return o;
 }
 
-static void input(struct conversation *talk, struct conversation_memory *memory, unsigned from,
-                  const struct tcp_chunk *chunk)
-{
-    (void)memory;
-    tls_input(&talk->stream[from].tls, chunk);
-}
-
-/* A record: handshake (22), version 3.x (RFC 8446 section 5.1); as far as it is there. */
-/* Does a record header stand there, of an encrypted record too? */
-static bool is_record(const uint8_t *bytes)
-{
-    size_t length = (size_t)bytes[3] << 8 | bytes[4];
-    return bytes[0] >= TLS_CHANGE_CIPHER_SPEC && bytes[0] <= TLS_DATA && bytes[1] == 3 && bytes[2] <= 4 && length > 0 &&
-           length <= TLS_MAX_RECORD;
-}
+/* ---- recognising it -------------------------------------------------------------------------------- */
 
 /* In the middle of a connection a segment mostly begins with a record; that one follows it, or that it ends with the segment,
  * is no chance. */
 static bool is_mid_stream(const uint8_t *bytes, size_t length)
 {
-    if (length < TLS_HEADER_BYTES || !is_record(bytes))
+    if (length < TLS_HEADER_BYTES || !is_record_header(bytes))
         return false;
     size_t next = TLS_HEADER_BYTES + ((size_t)bytes[3] << 8 | bytes[4]);
-    return next == length || (next + TLS_HEADER_BYTES <= length && is_record(bytes + next)) || bytes[0] == TLS_DATA;
+    return next == length || (next + TLS_HEADER_BYTES <= length && is_record_header(bytes + next)) || bytes[0] == TLS_DATA;
 }
 
 static bool recognises(const uint8_t *bytes, size_t length)
@@ -161,7 +425,13 @@ static bool recognises(const uint8_t *bytes, size_t length)
     return is_mid_stream(bytes, length) || (length >= 1 && bytes[0] == 22 && (length < 2 || bytes[1] == 3) && (length < 3 || bytes[2] <= 4));
 }
 
-const struct protocol_ops tls_ops = { recognises, input, NULL, NULL, false };
+const struct protocol_ops tls_ops = { .recognises = recognises, .input = input, .drop = drop, .inferred = true };
+
+const char *tls_version_name(uint8_t version)
+{
+    static const char *const names[] = { NULL, "1.0", "1.1", "1.2", "1.3" };
+    return version < sizeof names / sizeof *names ? names[version] : NULL;
+}
 
 const char *tls_alert_name(uint8_t description)
 {
@@ -169,40 +439,9 @@ const char *tls_alert_name(uint8_t description)
         uint8_t description;
         const char *name;
     } alerts[] = {
-        { 0, "close_notify" },
-        { 10, "unexpected_message" },
-        { 20, "bad_record_mac" },
-        { 21, "decryption_failed" },
-        { 22, "record_overflow" },
-        { 30, "decompression_failure" },
-        { 40, "handshake_failure" },
-        { 41, "no_certificate" },
-        { 42, "bad_certificate" },
-        { 43, "unsupported_certificate" },
-        { 44, "certificate_revoked" },
-        { 45, "certificate_expired" },
-        { 46, "certificate_unknown" },
-        { 47, "illegal_parameter" },
-        { 48, "unknown_ca" },
-        { 49, "access_denied" },
-        { 50, "decode_error" },
-        { 51, "decrypt_error" },
-        { 60, "export_restriction" },
-        { 70, "protocol_version" },
-        { 71, "insufficient_security" },
-        { 80, "internal_error" },
-        { 86, "inappropriate_fallback" },
-        { 90, "user_canceled" },
-        { 100, "no_renegotiation" },
-        { 109, "missing_extension" },
-        { 110, "unsupported_extension" },
-        { 111, "certificate_unobtainable" },
-        { 112, "unrecognized_name" },
-        { 113, "bad_certificate_status_response" },
-        { 114, "bad_certificate_hash_value" },
-        { 115, "unknown_psk_identity" },
-        { 116, "certificate_required" },
-        { 120, "no_application_protocol" },
+#define ALERT(description, name) { description, #name },
+#include "conversation/tls_alerts.def"
+#undef ALERT
     };
     for (size_t i = 0; i < sizeof alerts / sizeof *alerts; i++)
         if (alerts[i].description == description)

@@ -1,7 +1,9 @@
 /*
- * tls - the records of a TLS handshake, as far as they can be read without keys (RFC 8446 section 5,
- * RFC 5246 section 6). Answers one question: did the handshake come to its end, and if not, who
- * said why?
+ * tls - the records of TLS, as far as they can be read without keys (RFC 8446 section 5, RFC 5246 section 6).
+ *
+ * The heads of records are followed for the whole life of a connection. They answer: did the handshake come to its end, and
+ * if not, who said why? Which records carry data of the application? These make turns (turns.h), from which exchanges are
+ * inferred.
  */
 #ifndef HANGUP_CONVERSATION_TLS_H
 #define HANGUP_CONVERSATION_TLS_H
@@ -9,6 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "conversation/tls_hello.h"
 #include "tcp/tcp_conn.h"
 
 #define TLS_HEADER_BYTES 5
@@ -16,21 +19,30 @@
 
 /* One direction. All zero at its start. */
 struct tls_stream {
+    struct tls_hello_bytes *hello_bytes; /* its first handshake record, while it is incomplete; else NULL */
     uint8_t header[TLS_HEADER_BYTES], body[TLS_BODY_BYTES];
-    uint8_t header_have, body_have;
+    uint8_t header_have : 4, body_have : 4;
     uint16_t left;            /* bytes of the record's body to come */
+    uint16_t unasked;         /* length of the last data record that a server sent when nothing was outstanding: in TLS
+                                 1.3, before the first request, a session ticket */
+    struct tls_hello said;    /* in its first handshake message */
     uint8_t alert;            /* description of its first fatal alert in the clear; valid if has_alert */
-    bool has_alert;
-    bool has_encrypted_alert; /* an alert, but what it says cannot be read */
-    bool hello;               /* a handshake record */
-    bool change_cipher_spec;
-    bool finished;            /* a handshake record after ChangeCipherSpec: TLS 1.2's Finished */
-    bool data;                /* a record of type application data: from TLS 1.3 on, encrypted
+    uint16_t has_alert : 1;
+    uint16_t has_encrypted_alert : 1; /* an alert, but what it says cannot be read */
+    uint16_t hello : 1;       /* a handshake record */
+    uint16_t change_cipher_spec : 1;
+    uint16_t finished : 1;    /* a handshake record after ChangeCipherSpec: TLS 1.2's Finished */
+    uint16_t flight : 2;      /* data records of a client after the server's hello, up to its Finished (TLS 1.3) */
+    uint16_t finished_13 : 1; /* that went by, as its length tells */
+    uint16_t data : 1;        /* a record of type application data: from TLS 1.3 on, encrypted
                                  handshake messages and alerts look like that too */
-    bool more_than_alert;     /* at least one such record is too long to be an alert */
-    bool foreign;             /* what it sends is not TLS */
-    bool lost;                /* a gap in the capture hid where records begin */
-    bool done;                /* seen enough */
+    uint16_t more_than_alert : 1; /* at least one such record is too long to be an alert */
+    uint16_t alert_last : 1;  /* its last record is an alert, or as long as one */
+    uint16_t foreign : 1;     /* what it sends is not TLS */
+    uint16_t lost : 1;        /* a gap in the capture hid where records begin */
+    uint16_t adrift : 1;      /* and none was recognised since */
+    uint16_t is_data : 1;     /* the current record carries data of the application */
+    uint16_t is_doubtful : 1; /* and perhaps not: it may be a session ticket */
 };
 
 enum tls_handshake { TLS_HANDSHAKE_NONE, TLS_HANDSHAKE_UNKNOWN, TLS_HANDSHAKE_COMPLETE,
@@ -45,13 +57,15 @@ struct tls_outcome {
     int8_t alert_by;      /* who ended the handshake with an alert: 0 the client, 1 the server, -1 nobody */
     uint8_t alert;        /* its description, unless encrypted */
     bool alert_encrypted;
+    uint8_t version;      /* minor number of the version that the server chose: 3 is TLS 1.2, 4 is TLS 1.3; 0: not known */
+    uint8_t alpn_offered, alpn; /* sets of enum alpn: what the client offers; what the server chose in the clear */
 };
 
 /* missing: the capture does not show all of the connection. */
 struct tls_outcome tls_outcome(const struct tls_stream *client, const struct tls_stream *server, bool missing);
 
-/* The next bytes, or gap, of one direction. */
-void tls_input(struct tls_stream *stream, const struct tcp_chunk *chunk);
+/* "1.2", from its minor number; NULL: there is none such. */
+const char *tls_version_name(uint8_t version);
 
 /* "unknown_ca", ... (RFC 8446 section 6.2 and earlier ones); NULL: nobody assigned it. */
 const char *tls_alert_name(uint8_t description);

@@ -43,6 +43,7 @@ struct segment {
     uint8_t flags;           /* enum tcp_flag */
     uint16_t window;         /* as sent, unscaled */
     int8_t window_scale;     /* from the SYN's option; -1: absent */
+    bool sacks;              /* it acknowledges bytes behind a hole (RFC 2018) */
     bool unreachable;        /* quoted: by an ICMP error that says that it will not arrive */
     const uint8_t *payload;  /* the packet's bytes */
     uint32_t payload_len;    /* on the wire */

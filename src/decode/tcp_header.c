@@ -1,9 +1,11 @@
+#include "base/seq.h"
 #include "decode/layers.h"
 
 enum tcp_option {
     OPTION_END = 0,
     OPTION_NOP = 1,
     OPTION_WINDOW_SCALE = 3,
+    OPTION_SACK = 5,
 };
 
 /* RFC 7323 section 2.3: a shift count above 14 is used as 14. */
@@ -27,6 +29,9 @@ void decode_tcp_options(struct cursor *c, struct segment *segment)
         if (kind == OPTION_WINDOW_SCALE && value.left == 1) {
             uint8_t shift = cursor_u8(&value);
             segment->window_scale = (int8_t)(shift > MAX_WINDOW_SCALE ? MAX_WINDOW_SCALE : shift);
+        } else if (kind == OPTION_SACK && value.left >= 8) {
+            /* A block below the ACK number tells of bytes that came twice (RFC 2883). */
+            segment->sacks |= seq_lt(segment->ack, cursor_u32(&value));
         }
     }
 }
@@ -38,6 +43,7 @@ enum decoded decode_tcp(struct cursor *c, size_t wire_left, bool quoted, struct 
     segment->dst_port = cursor_u16(c);
     segment->seq = cursor_u32(c);
     segment->window_scale = -1;
+    segment->sacks = false;
     if (quoted && c->left < 12) /* RFC 792 asks for 8 bytes only */
         return c->overrun ? DECODED_TRUNCATED : DECODED_ICMP_SHORT;
     if (quoted)

@@ -97,6 +97,8 @@ struct record {
     bool half_closed;            /* the client closed its side and still took the whole response */
     bool fin_wait_2_open;        /* still in FIN_WAIT_2 when the capture ended */
     bool upgraded;               /* 101 or CONNECT: not HTTP any more */
+    bool inferred;               /* its exchanges come from turns, and not from messages */
+    bool multiplexed;            /* a turn says little about a single request: TLS that may carry HTTP/2 */
     bool lost_thread;            /* HTTP could not be followed throughout */
     bool lost_requests;          /* nor the client's side of it */
     bool one_sided;              /* one direction has no packet at all */
@@ -119,6 +121,9 @@ struct record {
     uint8_t tls_alert;           /* its description; valid if tls_alert_by >= 0 and not encrypted */
     int8_t tls_alert_by;         /* enum end_role, -1: no alert ended the handshake */
     bool tls_alert_encrypted;
+    bool tls_answered_http;      /* a server's answer to HTTP in the clear was a record of TLS */
+    uint8_t tls_version;         /* minor number: 3 is TLS 1.2; 0: not known */
+    uint8_t tls_alpn_offered, tls_alpn; /* sets of enum alpn */
     bool challenged;             /* the server answered the SYN with an ACK of something else */
     bool unreachable;            /* an ICMP error answered the SYN */
     uint32_t reused_after_ms;    /* as in struct connection */
@@ -156,13 +161,15 @@ struct record {
     bool example;
     uint32_t held;       /* by so many of the judge; 0: nobody wants to hear of it again */
     void *judged;        /* the judge's */
-    uint32_t server_answered, alike; /* likewise, while a rule's `confirm` is asked: see server.answered, alike */
+    uint32_t server_answered, server_tls, alike; /* likewise, from where a rule's `confirm` is asked: see server.answered, server.tls,
+                                                    alike */
     /* Facts on exchanges, while it is judged: those of interest that were complete before, the newest first; the last
      * complete one; those without complete response, oldest first. Usual ones of usual connections are left out where no
      * rule asks for them. */
     const struct exchange_record *exchange_list;
     const char *server_software, *client_software; /* "" or as headers told */
     const char *server_via, *client_via; /* the proxy that the end is, or hides behind; "": none */
+    const char *server_name; /* that the client asked for in TLS; "": none */
     const char *proxied_client; /* address and port of the client behind the proxy, from the PROXY protocol; "": not spoken */
     const char *request; /* "GET /path", the one that MARK_REQUEST shows; "": none */
 };

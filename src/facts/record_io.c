@@ -27,13 +27,13 @@ struct member {
 static const struct member of_record[] = {
 #define R struct record
     U(R, id), U(R, stream_frame), U(R, tcp_stream), U(R, capture), FLAG(R, client), FLAG(R, role_guessed),
-    FLAG(R, open_seen), FLAG(R, established), FLAG(R, half_closed), FLAG(R, fin_wait_2_open), FLAG(R, upgraded),
+    FLAG(R, open_seen), FLAG(R, established), FLAG(R, half_closed), FLAG(R, fin_wait_2_open), FLAG(R, upgraded), FLAG(R, inferred), FLAG(R, multiplexed),
     FLAG(R, lost_thread), FLAG(R, lost_requests), FLAG(R, one_sided), ENUM(R, protocol, PROTOCOL_OPAQUE),
     ENUM(R, close_by, BY_UNKNOWN), ENUM(R, close_how, HOW_TIMEOUT), ENUM(R, close_phase, PHASE_UNKNOWN),
     ENUM2(R, state, TCP_STATES - 1), ENUM2(R, rst_kind, TCP_RESET_FOREIGN), ROLE(R, fin_wait_2_by),
     ROLE(R, reset_on_data_by), FLAG(R, reset_on_data_after_fin), FLAG2(R, fin_seen), FLAG2(R, fin_inferred), U2(R, syns), U2(R, syns_after_data),
     U2(R, repeats), ENUM(R, syn_answer, SYN_ANSWER_MAY_COME), ENUM(R, tls_handshake, TLS_HANDSHAKE_INCOMPLETE),
-    ENUM(R, tls_answer, TLS_ANSWER_UNKNOWN), U(R, tls_alert), ROLE(R, tls_alert_by), FLAG(R, tls_alert_encrypted),
+    ENUM(R, tls_answer, TLS_ANSWER_UNKNOWN), U(R, tls_alert), ROLE(R, tls_alert_by), FLAG(R, tls_alert_encrypted), FLAG(R, tls_answered_http), U(R, tls_version), U(R, tls_alpn_offered), U(R, tls_alpn),
     FLAG(R, challenged), FLAG(R, unreachable), U(R, reused_after_ms), U2(R, unacknowledged), S(R, server_alone),
     S(R, first_ns), S(R, last_ns), S(R, since_open), S(R, since_request), S(R, since_response), S(R, since_activity),
     S(R, overdue), FLAG(R, overdue_body), S(R, fin_wait_2_ns), S(R, fin_wait_2_end_ns), S(R, longest_reuse_idle),
@@ -78,7 +78,7 @@ static const struct member of_span[] = {
     BIT(request_seen) BIT(request_head) BIT(request_complete) BIT(response_seen) BIT(response_head)                \
     BIT(response_complete) BIT(request_close) BIT(response_close) BIT(chunked) BIT(close_delimited)                \
     BIT(event_stream) BIT(expect_continue) BIT(body_begun) BIT(body_answered) BIT(upgraded) BIT(settled)           \
-    BIT(request_lost) BIT(response_lost)
+    BIT(request_lost) BIT(response_lost) BIT(inferred) BIT(answered_whole) BIT(response_doubtful)
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
@@ -300,7 +300,7 @@ static bool read_exchange(const json_t *value, struct exchange_record *e, struct
 /* ---- lines ------------------------------------------------------------------------------------------- */
 
 #define TEXTS                                                                                              \
-    TEXT(server_software) TEXT(client_software) TEXT(server_via) TEXT(client_via) TEXT(proxied_client) TEXT(request)
+    TEXT(server_software) TEXT(client_software) TEXT(server_via) TEXT(client_via) TEXT(proxied_client) TEXT(server_name) TEXT(request)
 
 bool record_write(const struct record *r, FILE *out)
 {

@@ -164,7 +164,9 @@ static void on_connection(void *context, struct record *record)
     const struct subject subject = { record, NULL, NULL };
     struct rule_set_bits rules = engine->all;
     if (record->exchanges > 0)
-        groups_count_answered(&engine->groups, record);
+        groups_count_server(&engine->groups, record, SERVER_ANSWERED);
+    if (record->tls_answer == TLS_ANSWER_TLS)
+        groups_count_server(&engine->groups, record, SERVER_TLS);
     if (usual_connection(record))
         drop_unusual(&rules, &engine->guards);
     for (size_t word = 0; word < RULE_WORDS; word++) {

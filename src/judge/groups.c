@@ -44,15 +44,34 @@ int compare_clients(const struct group_key *a, const struct group_key *b)
     return memcmp(a->client.bytes, b->client.bytes, sizeof a->client.bytes);
 }
 
+/* FNV-1a, folded: there are few texts, and two that meet are told together. */
+static uint16_t hash_of(const char *text)
+{
+    uint32_t hash = 2166136261u;
+    for (; *text != '\0'; text++)
+        hash = (hash ^ (uint8_t)*text) * 16777619u;
+    return (uint16_t)((hash ^ hash >> 16) | 1);
+}
+
+static uint16_t part_of(const struct field *split, const struct record *r)
+{
+    const struct subject subject = { r, NULL, NULL };
+    if (split->type == TYPE_STRING) {
+        struct value value = split->get(&subject);
+        return value.state == VALUE_KNOWN ? hash_of(value.text) : 0;
+    }
+    int64_t value = split->get_integer(&subject);
+    return value == NS_ABSENT || value == NS_UNKNOWN ? 0 : (uint16_t)(value + 1);
+}
+
 static struct group_key key_of(const struct rules *rules, size_t rule, const struct record *r)
 {
     struct group_key key = { .server = *record_address(r, ROLE_SERVER), .server_port = record_port(r, ROLE_SERVER),
                              .rule = (uint16_t)rule, .ipv6 = r->tuple.ipv6 };
     if (rules->items[rule]->per_client)
         key.client = *record_address(r, ROLE_CLIENT);
-    const struct field *split = rules->items[rule]->split;
-    int64_t value = split != NULL ? split->get_integer(&(struct subject){ r, NULL, NULL }) : NS_ABSENT;
-    key.part = value == NS_ABSENT || value == NS_UNKNOWN ? 0 : (uint8_t)(value + 1);
+    if (rules->items[rule]->split != NULL)
+        key.part = part_of(rules->items[rule]->split, r);
     return key;
 }
 
@@ -61,7 +80,7 @@ static size_t bucket_of(const struct groups *groups, const struct group_key *key
     uint64_t words[4];
     memcpy(words, key->server.bytes, 16);
     memcpy(words + 2, key->client.bytes, 16);
-    uint64_t last = (uint64_t)key->rule << 24 | (uint64_t)key->server_port << 8 | (uint64_t)key->part << 1 | key->ipv6;
+    uint64_t last = (uint64_t)key->rule << 33 | (uint64_t)key->server_port << 17 | (uint64_t)key->part << 1 | key->ipv6;
     return (size_t)siphash(&groups->key, words, 4, last) & (groups->bucket_count - 1);
 }
 
@@ -111,23 +130,23 @@ static struct hit_group *group_of(struct groups *groups, const struct group_key 
     return g;
 }
 
-static struct group_key server_key(const struct record *r)
+static struct group_key server_key(const struct record *r, enum server_count what)
 {
     return (struct group_key){ .server = *record_address(r, ROLE_SERVER), .server_port = record_port(r, ROLE_SERVER),
-                               .rule = GROUP_ANSWERED, .ipv6 = r->tuple.ipv6 };
+                               .rule = GROUP_SERVER, .part = (uint16_t)what, .ipv6 = r->tuple.ipv6 };
 }
 
-void groups_count_answered(struct groups *groups, const struct record *record)
+void groups_count_server(struct groups *groups, const struct record *record, enum server_count what)
 {
-    const struct group_key key = server_key(record);
+    const struct group_key key = server_key(record, what);
     struct hit_group *group = group_of(groups, &key);
     if (group != NULL)
         group->numbers++;
 }
 
-uint32_t groups_answered(struct groups *groups, const struct record *record)
+uint32_t groups_server_count(struct groups *groups, const struct record *record, enum server_count what)
 {
-    const struct group_key key = server_key(record);
+    const struct group_key key = server_key(record, what);
     const struct hit_group *group = group_of(groups, &key);
     return group != NULL ? group->numbers : 0;
 }
@@ -294,7 +313,7 @@ void groups_merge(struct groups *groups, struct groups *other)
     for (size_t i = 0; i < other->bucket_count; i++)
         for (struct hit_group *g = other->buckets[i]; g != NULL; g = g->next) {
             struct hit_group *group = group_of(groups, &g->key);
-            if (group != NULL && g->key.rule == GROUP_ANSWERED)
+            if (group != NULL && g->key.rule == GROUP_SERVER)
                 group->numbers += g->numbers;
             else if (group != NULL)
                 take_hits(groups, group, g);
@@ -352,7 +371,7 @@ struct hit_group **groups_sorted(struct groups *groups, struct arena *arena, siz
         return NULL;
     for (size_t i = 0; i < groups->bucket_count; i++)
         for (struct hit_group *g = groups->buckets[i]; g != NULL; g = g->next)
-            if (g->key.rule != GROUP_ANSWERED)
+            if (g->key.rule != GROUP_SERVER)
                 sorted[n++] = g;
     *count = n;
     qsort(sorted, n, sizeof *sorted, by_key);

@@ -32,8 +32,11 @@ enum hit_state {
     HIT_TOLD,      /* belongs to a finding */
 };
 
-/* Instead of a rule: no group of hits, but a server, and on how many connections it completed a response. */
-#define GROUP_ANSWERED UINT16_MAX
+/* Instead of a rule: no group of hits, but a server, and a number of its connections. */
+#define GROUP_SERVER UINT16_MAX
+
+/* Which ones: those on which it completed a response; those on which it spoke TLS. */
+enum server_count { SERVER_ANSWERED, SERVER_TLS, SERVER_COUNTS };
 
 struct hit {
     struct record *record;
@@ -48,7 +51,7 @@ struct group_key {
     struct ip_address server, client; /* client: zero in rules that do not tell them apart */
     uint16_t server_port;
     uint16_t rule;
-    uint8_t part; /* which value of the rule's `split`, plus 1; 0: none */
+    uint16_t part; /* which value of the rule's `split`, plus 1; 0: none; of a text a hash; enum server_count */
     bool ipv6;
 };
 
@@ -56,7 +59,7 @@ struct hit_group {
     struct group_key key;
     struct hit *items; /* by record, once groups_sorted was called */
     size_t count, capacity;
-    uint32_t numbers;  /* hits so far; of GROUP_ANSWERED: connections */
+    uint32_t numbers;  /* hits so far; of GROUP_SERVER: connections */
     unsigned shift;    /* one connection of 2^shift is kept */
     uint64_t *firsts;  /* numbers of the first connections, which keep their timelines */
     size_t first_count, first_capacity;
@@ -84,11 +87,11 @@ void groups_free(struct groups *groups);
 bool groups_add(struct groups *groups, size_t rule, struct record *record, const struct exchange_facts *exchange,
                 bool background);
 
-/* The record's server completed a response on it. */
-void groups_count_answered(struct groups *groups, const struct record *record);
+/* The record's connection is one of these of its server. */
+void groups_count_server(struct groups *groups, const struct record *record, enum server_count what);
 
-/* On so many connections it did. */
-uint32_t groups_answered(struct groups *groups, const struct record *record);
+/* How many there are. */
+uint32_t groups_server_count(struct groups *groups, const struct record *record, enum server_count what);
 
 /* Takes over the hits of another part of the traffic; what they point to stays the other's. */
 void groups_merge(struct groups *groups, struct groups *other);

@@ -337,7 +337,8 @@ static struct pool confirmed(struct engine *engine, const struct rule *rule, con
     for (size_t i = 0; i < pool->count; i++) {
         struct hit *hit = pool->hits[i];
         const struct subject subject = { hit->record, hit->exchange, NULL };
-        hit->record->server_answered = groups_answered(&engine->groups, hit->record);
+        hit->record->server_answered = groups_server_count(&engine->groups, hit->record, SERVER_ANSWERED);
+        hit->record->server_tls = groups_server_count(&engine->groups, hit->record, SERVER_TLS);
         hit->record->alike = (uint32_t)pool->count << pool->shift;
         struct value v = expr_value(rule->confirm, &subject);
         if (v.state == VALUE_KNOWN && v.truth)

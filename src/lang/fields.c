@@ -17,6 +17,13 @@ static const char no_round_trip[] = "the handshake is not in the capture, or was
 static const char not_in_clear[] = "the conversation is not HTTP/1 in the clear, or began before "
                                    "the capture";
 
+static const char encrypted[] = "the conversation is encrypted (TLS)";
+static const char heads_cut[] = "the heads of its messages are cut in the capture (snap length)";
+static const char http2_unread[] = "HTTP/2 is not read yet";
+static const char no_messages[] = "no messages can be read in what is spoken";
+static const char perhaps_no_answer[] = "in a protocol that is not known a message may need no answer";
+static const char perhaps_ticket[] = "the server's first bytes may be a session ticket of TLS";
+
 static const char ended_early[] = "the capture ended before an answer could come";
 
 static const char no_earlier[] = "the connection before it on the same ports is not in the capture";
@@ -33,9 +40,26 @@ static struct value duration(int64_t ns, const char *because)
                                                                : value_duration(ns);
 }
 
+/* Why its messages are not read; valid if they are not. */
+static const char *framing_missing(const struct record *r)
+{
+    return r->protocol == PROTOCOL_TLS     ? encrypted
+           : r->protocol == PROTOCOL_HTTP1 ? heads_cut
+           : r->protocol == PROTOCOL_HTTP2 ? http2_unread
+                                           : no_messages;
+}
+
+/* Other protocols than HTTP have no messages of HTTP. */
+static struct value framed(const struct record *r)
+{
+    if (r->protocol == PROTOCOL_NONE || r->protocol == PROTOCOL_OPAQUE || (r->protocol == PROTOCOL_TLS && r->requests == 0))
+        return value_bool(false);
+    return r->inferred || r->protocol != PROTOCOL_HTTP1 ? value_unknown(framing_missing(r)) : value_bool(true);
+}
+
 static const char *phase_missing(const struct record *r)
 {
-    return r->one_sided ? one_direction : r->lost_thread ? bytes_missing : not_in_clear;
+    return r->one_sided ? one_direction : r->lost_thread ? bytes_missing : r->inferred ? framing_missing(r) : not_in_clear;
 }
 
 static struct value connect_time(const struct record *r)
@@ -76,6 +100,37 @@ static struct value tls_alert(const struct record *r)
         return value_absent();
     const char *name = r->tls_alert_encrypted ? "encrypted" : tls_alert_name(r->tls_alert);
     return value_text(name != NULL ? name : "not assigned");
+}
+
+/* By whom the handshake was ended, and how. */
+static struct value tls_failure(const struct record *r)
+{
+    static const struct {
+        uint8_t description;
+        const char *by_client, *by_server;
+    } alerts[] = {
+#define ALERT(description, name) { description, "client-" #name, "server-" #name },
+#include "conversation/tls_alerts.def"
+#undef ALERT
+    };
+    bool by_server = r->tls_alert_by == ROLE_SERVER;
+    if (r->tls_handshake == TLS_HANDSHAKE_UNKNOWN)
+        return value_unknown(tls_missing);
+    if (r->protocol == PROTOCOL_HTTP1)
+        return value_text("http-to-tls");
+    if (r->tls_handshake != TLS_HANDSHAKE_INCOMPLETE)
+        return value_absent();
+    if (r->tls_alert_by < 0)
+        return value_text(r->tls_answer == TLS_ANSWER_OTHER ? "not-tls"
+                          : r->close_by == BY_SERVER       ? "server-closed"
+                          : r->close_by == BY_CLIENT       ? "client-closed"
+                                                           : "other");
+    if (r->tls_alert_encrypted)
+        return value_text("client-encrypted-alert");
+    for (size_t i = 0; i < COUNT(alerts); i++)
+        if (alerts[i].description == r->tls_alert)
+            return value_text(by_server ? alerts[i].by_server : alerts[i].by_client);
+    return value_text(by_server ? "server-other-alert" : "client-other-alert");
 }
 
 static struct value unanswered_repeats(const struct record *r, enum end_role role)
@@ -151,6 +206,8 @@ static struct value hops(int n)
     }
 
 ON_RECORD(protocol, value_choice(protocol_names, r->protocol))
+ON_RECORD(framed, framed(r))
+ON_RECORD(inferred, value_bool(r->inferred))
 ON_RECORD(open_seen, value_bool(r->open_seen))
 ON_RECORD(opened, r->open_seen ? value_duration(r->first_ns) : value_unknown(no_handshake))
 ON_RECORD(established, value_bool(r->established))
@@ -237,7 +294,9 @@ ON_RECORD(server_software, r->server_software[0] ? value_text(r->server_software
 ON_RECORD(client_software, r->client_software[0] ? value_text(r->client_software) : value_absent())
 ON_RECORD(client_proxied, r->proxied_client[0] ? value_text(r->proxied_client) : value_absent())
 ON_RECORD(server_answered, value_number(r->server_answered))
+ON_RECORD(server_tls, value_number(r->server_tls))
 ON_RECORD(alike, value_number(r->alike))
+ON_RECORD(tls_server_name, r->server_name[0] ? value_text(r->server_name) : value_absent())
 ON_RECORD(server_via, r->server_via[0] ? value_text(r->server_via) : value_absent())
 ON_RECORD(client_via, r->client_via[0] ? value_text(r->client_via) : value_absent())
 ON_RECORD(tls_handshake,
@@ -250,7 +309,11 @@ ON_RECORD(tls_answer, r->tls_handshake == TLS_HANDSHAKE_NONE ? value_absent()
                       : r->tls_answer == TLS_ANSWER_UNKNOWN
                           ? value_unknown(tls_missing)
                           : value_choice(tls_answer_names, r->tls_answer))
+ON_RECORD(tls_version, tls_version_name(r->tls_version) == NULL ? value_absent() : value_text(tls_version_name(r->tls_version)))
+ON_RECORD(tls_offers_h2, value_bool((r->tls_alpn_offered & ALPN_H2) != 0))
 ON_RECORD(tls_alert, tls_alert(r))
+ON_RECORD(tls_answered_http, value_bool(r->tls_answered_http))
+ON_RECORD(tls_failure, tls_failure(r))
 ON_RECORD(tls_alert_by, r->tls_alert_by < 0 ? value_absent()
                                             : value_choice(end_role_names, r->tls_alert_by))
 ON_RECORD(fin_wait_2, r->fin_wait_2_by < 0
@@ -314,7 +377,10 @@ ON_EXCHANGE(request_method, x->request_head ? value_text(exchange_method(x))
 ON_EXCHANGE(request_path, x->request_seen && x->target[0] ? value_text(x->target) : value_absent())
 ON_EXCHANGE(request_host, x->host[0] ? value_text(x->host) : value_absent())
 ON_EXCHANGE(request_seen, value_bool(x->request_seen))
-ON_EXCHANGE(request_head, !x->request_head && x->request_lost ? value_unknown(bytes_missing)
+/* What only messages tell: with inferred exchanges it is not known, but what was read before the turns took over is. */
+#define ON_MESSAGE(name, known, expression) \
+    ON_EXCHANGE(name, x->inferred && !(known) ? value_unknown(framing_missing(s->record)) : expression)
+ON_MESSAGE(request_head, x->request_head, !x->request_head && x->request_lost ? value_unknown(bytes_missing)
                                                              : value_bool(x->request_head))
 ON_EXCHANGE(request_complete, !x->request_complete && x->request_lost
                                   ? value_unknown(bytes_missing)
@@ -329,26 +395,30 @@ ON_EXCHANGE(request_covered, f->covered < 0 ? value_absent()
                                             : value_choice(covered_names, f->covered))
 ON_EXCHANGE(request_idle_before, duration(f->idle_before, bytes_missing))
 ON_EXCHANGE(request_fin_known_for, duration(f->fin_known_for, no_round_trip))
-ON_EXCHANGE(request_after_close, f->after_close < 0 ? value_unknown(bytes_missing)
+ON_EXCHANGE(request_after_close, x->inferred        ? value_unknown(framing_missing(s->record))
+                                 : f->after_close < 0 ? value_unknown(bytes_missing)
                                                   : value_bool(f->after_close))
 ON_EXCHANGE(request_to_close, duration(f->to_close, bytes_missing))
 ON_EXCHANGE(request_close_after_rest, duration(f->close_after_rest, bytes_missing))
 ON_EXCHANGE(request_rest_timer, value_choice(rest_timer_names, f->rest_timer))
 ON_EXCHANGE(request_held_for, duration(f->held_for, bytes_missing))
 ON_EXCHANGE(request_server_timer, duration(f->server_timer, bytes_missing))
-ON_EXCHANGE(request_continue_wait, duration(f->continue_wait, bytes_missing))
-ON_EXCHANGE(response_started, !x->response_seen && f->response_unknown
+ON_MESSAGE(request_continue_wait, x->request_head, duration(f->continue_wait, bytes_missing))
+ON_EXCHANGE(response_started, s->record->protocol == PROTOCOL_OPAQUE && !x->response_seen && f->covered != 0
+                                  ? value_unknown(perhaps_no_answer)
+                              : x->response_doubtful                        ? value_unknown(perhaps_ticket)
+                              : !x->response_seen && f->response_unknown
                                   ? value_unknown(bytes_missing)
                                   : value_bool(x->response_seen))
-ON_EXCHANGE(response_head, !x->response_head && f->response_unknown
+ON_MESSAGE(response_head, x->response_head, !x->response_head && f->response_unknown
                                ? value_unknown(bytes_missing)
                                : value_bool(x->response_head))
-ON_EXCHANGE(response_interim, value_number(x->interim))
+ON_MESSAGE(response_interim, x->response_head, value_number(x->interim))
 /* Of a response without its request nobody knows whether it has a body: HEAD, CONNECT. */
 ON_EXCHANGE(response_complete, !x->response_complete && (f->response_unknown || !x->request_seen)
                                    ? value_unknown(bytes_missing)
                                    : value_bool(x->response_complete))
-ON_EXCHANGE(response_status, x->status == 0 ? value_absent() : value_number(x->status))
+ON_MESSAGE(response_status, x->response_head, x->status == 0 ? value_absent() : value_number(x->status))
 ON_EXCHANGE(response_wait, duration(f->to_response, bytes_missing))
 ON_EXCHANGE(response_early, f->early_unknown ? value_unknown(bytes_missing)
                             : f->early < 0   ? value_absent()
@@ -359,10 +429,10 @@ ON_EXCHANGE(response_reset_first, value_bool(f->reset_first))
 ON_EXCHANGE(response_announced, x->response_body < 0 ? value_absent()
                                                      : value_number((double)x->response_body))
 ON_EXCHANGE(response_body, value_number((double)x->response_body_seen))
-ON_EXCHANGE(response_chunked, value_bool(x->chunked))
-ON_EXCHANGE(response_close_delimited, value_bool(x->close_delimited))
-ON_EXCHANGE(response_announces_close, value_bool(x->response_close))
-ON_EXCHANGE(keep_alive_timeout, x->keep_alive_timeout_s < 0 ? value_absent() : value_duration(x->keep_alive_timeout_s * NS_PER_S))
+ON_MESSAGE(response_chunked, x->response_head, value_bool(x->chunked))
+ON_MESSAGE(response_close_delimited, x->response_head, value_bool(x->close_delimited))
+ON_MESSAGE(response_announces_close, x->response_head, value_bool(x->response_close))
+ON_MESSAGE(keep_alive_timeout, x->response_head, x->keep_alive_timeout_s < 0 ? value_absent() : value_duration(x->keep_alive_timeout_s * NS_PER_S))
 
 ON_DEADLINE(deadline_found, value_bool(d->found))
 ON_DEADLINE(deadline_from, d->found ? value_choice(reference_names, d->from) : value_absent())

@@ -273,6 +273,7 @@ static json_t *finding_value(const struct analysis *analysis, const struct findi
                         f->same_server ? endpoint(first, ROLE_SERVER, true) : json_null());
     json_object_set_new(value, "count", json_integer((json_int_t)f->count));
     json_object_set_new(value, "estimated", json_boolean(f->shift > 0));
+    json_object_set_new(value, "inferred", json_integer((json_int_t)f->inferred));
     json_object_set_new(value, "first", time_value(f->first_ns));
     json_object_set_new(value, "last", time_value(f->last_ns));
     json_object_set_new(value, "deadline", f->timer_count > 0 ? deadline_value(&f->timers[0]) : json_null());
@@ -321,6 +322,29 @@ static json_t *lost_request(const struct finding *f, const struct finding_connec
     return value;
 }
 
+static json_t *alpn_value(uint8_t set)
+{
+    json_t *array = json_array();
+    if (set & ALPN_H2)
+        json_array_append_new(array, json_string("h2"));
+    if (set & ALPN_HTTP1)
+        json_array_append_new(array, json_string("http/1.1"));
+    if (set & ALPN_OTHER)
+        json_array_append_new(array, json_string("other"));
+    return array;
+}
+
+static json_t *tls_value(const struct record *r)
+{
+    if (r->protocol != PROTOCOL_TLS)
+        return json_null();
+    json_t *value = json_object();
+    json_object_set_new(value, "server_name", r->server_name[0] != '\0' ? untrusted(r->server_name) : json_null());
+    json_object_set_new(value, "version", string_or_null(tls_version_name(r->tls_version)));
+    json_object_set_new(value, "alpn_offered", alpn_value(r->tls_alpn_offered));
+    return value;
+}
+
 static json_t *connection_value(const struct analysis *analysis, const struct finding *f,
                                 const struct finding_connection *c)
 {
@@ -349,7 +373,10 @@ static json_t *connection_value(const struct analysis *analysis, const struct fi
                   tcp_state_names[r->state[ROLE_CLIENT]], "server_state",
                   tcp_state_names[r->state[ROLE_SERVER]], "history", r->history,
                   "conn_state", record_conn_state(r)));
+    json_object_set_new(value, "protocol", json_string(protocol_names[r->protocol]));
+    json_object_set_new(value, "tls", tls_value(r));
     json_t *http = json_object();
+    json_object_set_new(http, "inferred", json_boolean(r->inferred));
     json_object_set_new(http, "exchanges", json_integer(r->exchanges));
     json_object_set_new(http, "lost_request", lost_request(f, c));
     json_object_set_new(value, "http", http);

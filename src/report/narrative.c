@@ -90,7 +90,7 @@ static void write_head(struct document *doc, const struct analysis *analysis)
     strbuf_adds(&text, ", ");
     add_counted(&text, counts->connections, "connection");
     strbuf_adds(&text, ", ");
-    add_counted(&text, counts->requests, "HTTP request");
+    add_counted(&text, counts->requests, "request");
     strbuf_adds(&text, ", ");
     add_counted(&text, counts->exchanges, "complete exchange");
     doc->ops->source(doc, strbuf_text(&text));
@@ -128,9 +128,28 @@ static void write_ends(struct document *doc, const struct finding *f)
     strbuf_free(&text);
 }
 
+/* What the words of the texts mean where nothing could be read. */
+static void write_inferred(struct document *doc, const struct finding *f)
+{
+    if (f->inferred == 0 || (f->rule->numbers_only && f->rule->scope != SCOPE_EXCHANGE))
+        return;
+    struct strbuf text = { 0 };
+    if (f->inferred < f->entries) {
+        strbuf_adds(&text, "On ");
+        text_count(&text, f->inferred);
+        strbuf_adds(&text, " of them nothing could be read (encrypted, cut, or not HTTP): there, ");
+    } else {
+        strbuf_adds(&text, "Nothing of it could be read (encrypted, cut, or not HTTP): ");
+    }
+    strbuf_adds(&text, "a request is what the client sent until it was answered, a response what the server sent upon it.");
+    doc->ops->term(doc, "Note", "", strbuf_text(&text));
+    strbuf_free(&text);
+}
+
 static void write_texts(struct document *doc, const struct analysis *analysis, const struct finding *f)
 {
     doc->ops->term(doc, "What", "", f->what);
+    write_inferred(doc, f);
     if (f->cause[0] != '\0')
         doc->ops->term(doc, "Cause", "", f->cause);
     for (size_t i = 0; i < f->fix_count; i++)
@@ -347,7 +366,8 @@ static void write_looked_at(struct document *doc, const struct analysis *analysi
                             counts->protocols[PROTOCOL_HTTP2] +
                             counts->protocols[PROTOCOL_OPAQUE];
     if (closed_books > 0)
-        strbuf_adds(&text, " Of what is not HTTP/1 in the clear, only TCP was looked at.");
+        strbuf_adds(&text, " Where HTTP/1 is not in the clear, who sent when tells requests and responses; HTTP/2 in the clear is not "
+                           "read.");
     doc->ops->paragraph(doc, strbuf_text(&text));
     strbuf_free(&text);
 }

@@ -224,8 +224,8 @@ void view_id(struct strbuf *out, const struct finding *f)
     else
         strbuf_addc(out, '*');
     if (f->rule->split != NULL) {
-        int64_t value = f->rule->split->get_integer(&(struct subject){ first, NULL, NULL });
-        strbuf_addf(out, "/%s", value >= 0 ? f->rule->split->names[value] : "-");
+        const struct value value = f->rule->split->get(&(struct subject){ first, NULL, NULL });
+        strbuf_addf(out, "/%s", value.state == VALUE_KNOWN ? value.text : "-");
     }
     if (f->rule->deadline_only && f->timer_count > 0) {
         const struct deadline *d = &f->timers[0].deadline;

@@ -69,6 +69,7 @@ struct rule {
     const struct expr *when;      /* GROUP: about the members */
     const struct expr *confirm;   /* CONNECTION, EXCHANGE: asked again of what `when` flags, when all connections are known; NULL: not */
     bool teaches_timers;          /* the timers that its groups show are known of their server (request.rest_timer) */
+    bool numbers_only;            /* what it says follows from TCP's numbers: inferred exchanges make it no less certain */
     bool judges_open;             /* EXCHANGE: asks for nothing that only the end of the connection tells */
     const struct expr *members;   /* GROUP: which connections */
     const struct expr *within;    /* GROUP: of these, the most that closed within such a time; NULL: all */

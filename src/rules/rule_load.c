@@ -170,8 +170,8 @@ static bool load_split(struct loader *l, yaml_node_t *node)
 {
     const char *name = source_scalar(node);
     const struct field *field = name != NULL ? field_find(name, strlen(name)) : NULL;
-    if (field == NULL || field->type != TYPE_ENUM || field->scope != SCOPE_CONNECTION)
-        return source_fail(l, node, "a fact about a connection that is one of several names is expected here");
+    if (field == NULL || (field->type != TYPE_ENUM && field->type != TYPE_STRING) || field->scope != SCOPE_CONNECTION)
+        return source_fail(l, node, "a fact about a connection that is one of several names, or a text, is expected here");
     l->rule->split = field;
     return true;
 }
@@ -297,14 +297,24 @@ static bool load_deadline(struct loader *l, yaml_node_t *node)
     return source_each(l, node, take_reference, NULL);
 }
 
-static bool load_deadline_only(struct loader *l, yaml_node_t *node)
+static bool load_flag(struct loader *l, yaml_node_t *node, bool *flag)
 {
     static const char *const words[] = { "false", "true" };
     unsigned index;
     if (!load_word(l, node, words, COUNT(words), &index))
         return false;
-    l->rule->deadline_only = index == 1;
+    *flag = index == 1;
     return true;
+}
+
+static bool load_deadline_only(struct loader *l, yaml_node_t *node)
+{
+    return load_flag(l, node, &l->rule->deadline_only);
+}
+
+static bool load_numbers_only(struct loader *l, yaml_node_t *node)
+{
+    return load_flag(l, node, &l->rule->numbers_only);
 }
 
 static bool take_mark(struct loader *l, yaml_node_t *item, void *context)
@@ -466,6 +476,7 @@ static const struct key {
     { "evidence", load_evidence, false },
     { "retry", load_retry, false },
     { "confidence", load_confidence, true },
+    { "numbers_only", load_numbers_only, false },
     { "accountable", load_accountable, true },
     { "what", load_what, true },
     { "cause", load_cause, false },

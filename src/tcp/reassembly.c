@@ -95,7 +95,7 @@ static void hand_on_run(struct tcp_conn *conn, unsigned from, struct tcp_chunk c
         gap.bytes = NULL;
         gap.seq = conn->end[from].deliver_nxt;
         gap.length = missing;
-        gap.ack = 0;
+        gap.cut = true;
         hand_on(conn, from, &gap, sink);
     }
 }

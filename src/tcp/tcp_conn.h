@@ -92,10 +92,11 @@ struct tcp_chunk {
     const uint8_t *bytes; /* NULL: these bytes were not captured */
     uint32_t length;
     uint32_t seq;         /* of the first byte */
-    uint32_t ack;         /* of the segment that carried them; 0 in a gap */
+    uint32_t ack;         /* of the segment that carried them; 0 in a gap, unless it is cut */
     int64_t ts_ns;        /* of that segment; of the one that showed the gap */
     uint32_t frame;
     uint16_t capture;
+    bool cut;             /* not captured because the capture kept only the beginning of that segment (its snap length) */
 };
 
 struct tcp_sink {

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/seq.h"
+#include "track/roles.h"
 
 /* ---- shared memory ------------------------------------------------------------------------- */
 
@@ -42,7 +43,7 @@ void connection_init(struct connection *c, const struct segment *s, uint32_t has
     int client = s->flags & TCP_SYN ? (s->flags & TCP_ACK ? 1 : 0) : -1;
     tcp_conn_init(&c->tcp, s, hash);
     c->open_seen = s->flags & TCP_SYN;
-    conversation_init(&c->talk, client, !c->open_seen);
+    conversation_init(&c->talk, client, (unsigned)role_guessed_client(&c->tcp.tuple), !c->open_seen);
     c->capture = c->last_capture = s->capture;
     c->stream_frame = s->frame;
     c->longest_reuse_idle = NS_ABSENT;
@@ -166,6 +167,8 @@ static void history_note(struct connection *c, unsigned from, const struct segme
 static enum timeline_kind payload_kind(const struct connection *c, unsigned from)
 {
     const struct conversation *talk = &c->talk;
+    if (talk->inferred && talk->notes & (NOTE_REQUEST | NOTE_RESPONSE))
+        return talk->notes & NOTE_REQUEST ? TIMELINE_REQUEST : TIMELINE_RESPONSE;
     if (!conversation_reads(talk, from))
         return talk->notes & (NOTE_UPGRADE | NOTE_RESPONSE) && talk->client != (int)from
                    ? TIMELINE_RESPONSE
@@ -261,10 +264,13 @@ static void on_data(void *context, struct tcp_conn *conn, unsigned from,
 
 /* Does this reset answer data? Without the ACK flag its number is the ACK number of the segment that
  * it answers; with it (Windows), the end had sent its FIN and data beyond that came. */
-static bool answers_data(const struct tcp_end *end, const struct tcp_end *peer,
-                         const struct segment *s)
+static bool answers_data(const struct connection *c, unsigned from, const struct segment *s)
 {
+    const struct tcp_end *end = &c->tcp.end[from], *peer = &c->tcp.end[!from];
     if (peer->data_segments == 0)
+        return false;
+    /* An end of TLS answers the other's close with an alert, though nobody reads it any more: healthy. */
+    if (end->ack_known && conversation_is_control_from(&c->talk, !from, end->fin_seen ? end->fin_ack : end->ack))
         return false;
     /* What was sent before may have arrived before the end closed, and only its ACK was lost. */
     if (peer->data_again && !(end->fin_seen && seq_lt(end->fin_ack, peer->data_end)))
@@ -277,11 +283,11 @@ static bool answers_data(const struct tcp_end *end, const struct tcp_end *peer,
 static void note_reset(struct connection *c, unsigned from, const struct segment *s,
                        unsigned notes, struct connection_closing *closing)
 {
-    const struct tcp_end *end = &c->tcp.end[from], *peer = &c->tcp.end[!from];
+    const struct tcp_end *end = &c->tcp.end[from];
     if (notes & TCP_NOTE_RST_FITS)
         *closing_mark(closing, from, END_RST) = mark_of(s);
     if (closing->reset_on_data_by < 0 && end->rst_kind != TCP_RESET_FOREIGN &&
-        answers_data(end, peer, s)) {
+        answers_data(c, from, s)) {
         closing->reset_on_data_by = (int8_t)from;
         closing->reset_on_data_after_fin = end->fin_seen;
         closing->offender = c->end_mark[!from][END_DATA];

@@ -10,7 +10,7 @@
 #include "base/text.h"
 #include "track/end_close.h"
 #include "track/announced.h"
-#include "track/connection.h"
+#include "track/close_phase.h"
 
 /* Which end closed first: 0, 1; 2: neither knew of the other's close. */
 static unsigned first_closer(const struct connection *c, const struct act act[2])
@@ -29,87 +29,6 @@ static unsigned first_closer(const struct connection *c, const struct act act[2]
     if (act[0].how == HOW_FIN && act[1].how == HOW_FIN)
         return 2;
     return earlier;
-}
-
-/* ---- the conversation, as the closing end saw it --------------------------------------------- */
-
-struct view {
-    bool server;      /* the closing end is the server */
-    uint32_t seq, ack;
-    bool ack_known;
-};
-
-static bool sees_request_start(const struct view *v, const struct exchange *x)
-{
-    if (!x->request_seen)
-        return x->response_seen; /* it answered something that was not captured */
-    return v->server ? v->ack_known && seq_lt(x->request.seq, v->ack)
-                     : seq_lt(x->request.seq, v->seq);
-}
-
-static bool sees_request_end(const struct view *v, const struct exchange *x)
-{
-    return !x->request_seen || (x->request_complete && (!v->server || !v->ack_known ||
-                                                        seq_leq(x->request.end_seq, v->ack)));
-}
-
-static bool sees_response_start(const struct view *v, const struct exchange *x)
-{
-    return x->response_seen && (v->server || !v->ack_known ||
-                                seq_lt(x->response.seq, v->ack));
-}
-
-static bool sees_response_end(const struct view *v, const struct exchange *x)
-{
-    return x->response_complete && (v->server || !v->ack_known ||
-                                    seq_leq(x->response.end_seq, v->ack));
-}
-
-/* A response that no captured request had asked for was not there yet when the client closed. The
- * request may only be missing where the connection began before the capture. */
-static bool unasked_and_later(const struct connection *c, const struct view *v,
-                              const struct exchange *x)
-{
-    return !x->request_seen && c->open_seen && !sees_response_start(v, x);
-}
-
-static enum close_phase phase_of(const struct connection *c, const struct view *v)
-{
-    const struct conversation *talk = &c->talk;
-    const struct tcp_end *end0 = &c->tcp.end[0], *end1 = &c->tcp.end[1];
-    if (talk->protocol == PROTOCOL_NONE) {
-        bool started = end0->syn_seen || end1->syn_seen;
-        bool silent = end0->payload_bytes + end1->payload_bytes == 0;
-        return started && silent ? PHASE_FRESH : PHASE_UNKNOWN;
-    }
-    if (!conversation_is_framed(talk))
-        return PHASE_UNKNOWN;
-    if (conversation_is_tunnel(talk))
-        return PHASE_TUNNEL;
-    const struct exchange *done = conversation_last_complete(talk), *last = done, *open = NULL;
-    for (const struct exchange *x = conversation_oldest(talk); x != NULL; x = x->next) {
-        if (!sees_request_start(v, x) || unasked_and_later(c, v, x))
-            continue;
-        last = x;
-        if (open == NULL && !sees_response_end(v, x))
-            open = x;
-    }
-    if (open == NULL && done != NULL && !sees_response_end(v, done) && !unasked_and_later(c, v, done))
-        open = done;
-    if (open != NULL) {
-        if (!sees_request_end(v, open))
-            return PHASE_REQUEST;
-        /* After an announced close nothing more is answered (RFC 9112 section 9.6). */
-        if (done != NULL && done != open && done->response_close)
-            return PHASE_DONE;
-        return sees_response_start(v, open) ? PHASE_RESPONSE : PHASE_WAITING;
-    }
-    if (last == NULL)
-        return c->open_seen ? PHASE_FRESH : PHASE_UNKNOWN;
-    if (last->response_close || last->request_close || last->close_delimited)
-        return PHASE_DONE;
-    /* Answered early, and the request still incomplete. */
-    return last->request_seen && !last->request_complete ? PHASE_REQUEST : PHASE_IDLE;
 }
 
 /* What the closing end surely had, but was overtaken on the path or by another queue of the card, is captured
@@ -141,7 +60,8 @@ static void durations(const struct connection *c, const struct view *v, int64_t 
             had_all = sees_response_end(v, x);
         }
     }
-    if ((!conversation_is_framed(talk) || conversation_is_tunnel(talk)) && c->closing != NULL)
+    bool no_exchange = !conversation_is_framed(talk) && conversation_next(talk, NULL) == NULL;
+    if ((no_exchange || conversation_is_tunnel(talk)) && c->closing != NULL)
         for (int i = 0; i < 2; i++)
             if (c->closing->data_at_close[i] > activity)
                 activity = c->closing->data_at_close[i];
@@ -169,7 +89,7 @@ static bool lost_thread(const struct connection *c)
     /* Its start was captured but for the SYN or the SYN-ACK: what that end sent until it was first seen
      * is missing, and nobody knows how much. */
     bool start_missing = c->open_seen && (!c->tcp.end[0].syn_seen || !c->tcp.end[1].syn_seen);
-    return conversation_is_framed(talk) &&
+    return (conversation_is_framed(talk) || talk->inferred) &&
            (start_missing || conversation_is_lost(talk, 0) || conversation_is_lost(talk, 1));
 }
 
@@ -237,6 +157,8 @@ static void fill_close(const struct connection *c, unsigned client, struct recor
     if ((r->lost_thread || unsure) && r->close_phase != PHASE_TUNNEL)
         r->close_phase = PHASE_UNKNOWN;
     durations(c, &view, a->mark.ns, r);
+    if (r->inferred)
+        r->close_phase = (uint8_t)phase_inferred(c, r, r->close_phase);
     r->half_closed = half_closed(c, client, r);
     if (r->one_sided) {
         /* What the unseen end sent, and whether it closed first, nobody can tell. */
@@ -333,6 +255,10 @@ static void fill_tls(const struct connection *c, unsigned client, struct record 
     r->tls_alert_by = tls.alert_by;
     r->tls_alert = tls.alert;
     r->tls_alert_encrypted = tls.alert_encrypted;
+    r->tls_answered_http = c->talk.tls_answer;
+    r->tls_version = tls.version;
+    r->tls_alpn_offered = tls.alpn_offered;
+    r->tls_alpn = tls.alpn;
 }
 
 /* From the newest request, and from the newest response whose head is there. */
@@ -391,6 +317,8 @@ void connection_record(const struct connection *c, int client_end, bool role_gue
     r->lost_thread = lost_thread(c);
     r->lost_requests = lost_requests(c, client);
     r->upgraded = conversation_is_tunnel(&c->talk);
+    r->inferred = c->talk.inferred;
+    r->multiplexed = c->talk.inferred && c->talk.multiplexed;
     r->exchanges = c->talk.exchanges;
     r->requests = c->talk.requests;
     r->unsolicited = c->talk.unsolicited;
@@ -428,6 +356,7 @@ void connection_record(const struct connection *c, int client_end, bool role_gue
     r->rtt = connection_rtt(c, client);
     r->client_rtt = r->rtt == NS_UNKNOWN ? NS_UNKNOWN
                                          : c->handshake_done.ns - r->mark[MARK_SYN_ACK].ns;
+    fill_tls(c, client, r);
     fill_close(c, client, r);
     fill_overdue(c, client, end_ns, r);
     fill_fin_wait_2(c, client, end_ns, r);
@@ -440,9 +369,9 @@ void connection_record(const struct connection *c, int client_end, bool role_gue
     r->server_software = c->talk.server_software;
     r->client_software = c->talk.client_software;
     r->proxied_client = c->talk.proxied_client;
+    r->server_name = c->talk.server_name;
     fill_via(&c->talk, r);
     r->syn_answer = (uint8_t)syn_answer(c, client, end_ns);
-    fill_tls(c, client, r);
     r->challenged = c->challenged;
     r->unreachable = c->unreachable;
     r->reused_after_ms = c->reused_after_ms;

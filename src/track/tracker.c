@@ -58,6 +58,7 @@ static void show_exchange(struct tracker *t, struct connection *c, const struct 
     open->client = (uint8_t)(c->talk.client < 0 ? 0 : c->talk.client);
     open->protocol = c->talk.protocol;
     open->open_seen = c->open_seen;
+    open->inferred = c->talk.inferred;
     open->rtt = connection_rtt(c, open->client);
     struct exchange_facts facts;
     connection_exchange(c, open, x, &facts);

@@ -34,8 +34,9 @@ static bool is_followed(const struct connection *c)
 bool usual_exchange(const struct connection *c, const struct exchange *x)
 {
     const struct exchange *done = conversation_last_complete(&c->talk); /* the one before it, or itself */
-    return x->request_complete && x->response_complete && x->request_seen && x->request_head &&
-           x->response_seen && x->response_head && !x->expect_continue && x->interim == 0 &&
+    bool heads = (x->request_head && x->response_head) || x->inferred;
+    return x->request_complete && x->response_complete && x->request_seen && heads &&
+           x->response_seen && !x->response_doubtful && !x->expect_continue && x->interim == 0 &&
            x->keep_alive_timeout_s < 0 && is_followed(c) &&
            (done == NULL || done == x || !done->response_close);
 }

@@ -94,7 +94,8 @@ static void sent_new(struct waits *w, unsigned from, const struct segment *s,
 {
     struct end_waits *end = &w->end[from];
     grow16(&end->waiting_len, s->payload_len);
-    if (b->silent_ns >= WAITS_SILENCE_NS && waits_rested_by(w) < 0) {
+    /* What was not acknowledged before the silence had died before it. */
+    if (b->silent_ns >= WAITS_SILENCE_NS && waits_rested_by(w) < 0 && end->repeats == 0) {
         end->rested = true;
         w->rested_ms = to_ms(b->silent_ns);
     }
@@ -137,7 +138,7 @@ void waits_segment(struct waits *w, const struct tcp_conn *tcp, unsigned from,
     const struct tcp_end *sender = &tcp->end[from];
     if (sender->ack_known && (!b->ack_known || seq_lt(b->acked, sender->ack)))
         acknowledged(w, tcp, !from);
-    else if (peer->repeats > 0)
+    else if (peer->repeats > 0 || s->sacks)
         peer->heard = true;
     if (s->payload_len > 0 && notes & WAITS_DATED_NOTES)
         repeated(w, tcp, from, s, last_data_ns);

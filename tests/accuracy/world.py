@@ -9,6 +9,7 @@ import re
 
 from net import CLIENT, SERVER, Path, Sim, Tap
 from tcp import RESET, TIMEOUT, Sock, Task
+from tls import ALIKE, TELLS, Session, TlsSock, served
 
 EOF = "eof"
 
@@ -31,6 +32,7 @@ class Noise:
     mix: bool = False       # a few connections with the anomaly among healthy ones of the same client and server
     fleet: bool = False     # the same, and each of many clients makes but a few
     snap: int = 0           # bytes of a packet that are captured
+    tls: bool = False       # everything is said within TLS
 
 
 NOISES = {
@@ -50,6 +52,9 @@ NOISES = {
     "mixed": Noise(mix=True),
     "fleet": Noise(mix=True, fleet=True),
     "snap-96": Noise(snap=96),
+    "tls": Noise(tls=True),
+    "tls-all": Noise(tls=True, reorder=0.01, loss=0.005, duplicate=0.1, missing=0.002, midstream=0.1, probes=True, zero=True,
+                     reuse=True, offload=True),
     "all": Noise(reorder=0.01, loss=0.005, duplicate=0.1, missing=0.002, midstream=0.1, probes=True, zero=True,
                  reuse=True, offload=True),
     "all-snap-96": Noise(reorder=0.01, loss=0.005, duplicate=0.1, missing=0.002, midstream=0.1, probes=True,
@@ -64,6 +69,9 @@ class Conn:
         rng = episode.rng
         self.episode, self.sim, self.name, self.rtt = episode, episode.sim, name, rtt
         self.must, self.may = set(must), set(may)
+        self.tls = episode.noise.tls
+        if self.tls:
+            self.session = Session(random.Random(rng.randrange(1 << 40)))
         self.ip, self.port = (client, server[0]), (port, server[1])
         self.iss = [episode.isn(client, port, server, end) for end in (CLIENT, SERVER)]
         self.mss = 63712 if episode.noise.offload else 1448
@@ -72,9 +80,10 @@ class Conn:
         self.path = Path(self.sim, self, rtt, hops, episode.noise, rng)
         keep = (rng.uniform(1, 5), rng.uniform(1, 5), 9) if episode.noise.probes else None
         self.slow_reader = episode.noise.zero and rng.random() < 0.5
-        self.client = Sock(self, CLIENT, rng, keep_alive=keep, quick=rng.random() < 0.5,
+        kind = TlsSock if self.tls else Sock
+        self.client = kind(self, CLIENT, rng, keep_alive=keep, quick=rng.random() < 0.5,
                            buffer=16384 if self.slow_reader else 262144)
-        self.server = Sock(self, SERVER, rng, keep_alive=keep, quick=rng.random() < 0.5)
+        self.server = kind(self, SERVER, rng, keep_alive=keep, quick=rng.random() < 0.5)
         self.server.state = "listen"
         self.script = None  # of the server
         self.accepts = lambda packet: True
@@ -92,11 +101,16 @@ class Conn:
             self.client.input(p)
 
     def accepted(self):
-        Task(self.sim, self.script(self.server, self))
+        Task(self.sim, served(self, self.script) if self.tls else self.script(self.server, self))
 
     def truth(self):
         """Where no rule must be told and none that is more than information may be: healthy."""
         client, server = (".".join(map(str, ip)) for ip in self.ip)
+        if self.tls:
+            self.may |= self.must - TELLS | ALIKE.get(self.name, set())
+            self.must &= TELLS
+            if self.session.one_ticket:
+                self.blind = set(range(len(self.taps)))
         return {"name": self.name, "address": (client, self.port[CLIENT], server, self.port[SERVER]),
                 "must": self.must, "may": self.may, "healthy": self.healthy, "blind": self.blind,
                 "taps": [{"first": tap.first, "last": tap.last, "missing": tap.missing + tap.passed_by,

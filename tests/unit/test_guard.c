@@ -104,7 +104,7 @@ static struct record make_record(unsigned changes)
         .foreign_reset_by = -1, .overdue = NS_ABSENT, .longest_reuse_idle = NS_ABSENT,
         .resets_apart_ns = NS_ABSENT, .requests = 1, .exchanges = 1,
         .waits = { { .rst_hops = HOPS_ABSENT }, { .rst_hops = HOPS_ABSENT } },
-        .server_software = "", .client_software = "", .server_via = "", .client_via = "", .proxied_client = "", .request = "",
+        .server_software = "", .client_software = "", .server_via = "", .client_via = "", .proxied_client = "", .server_name = "", .request = "",
     };
     r.last_ns = 5 * NS_PER_S;
     r.fin_wait_2_end_ns = below(3) * NS_PER_S;

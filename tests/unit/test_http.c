@@ -76,7 +76,7 @@ static void talk_begin(struct talk *talk, size_t piece)
     conversation_memory_init(&talk->memory, false, 1);
     talk->memory.complete = on_exchange;
     talk->memory.context = talk;
-    conversation_init(&talk->http, CLIENT, false);
+    conversation_init(&talk->http, CLIENT, CLIENT, false);
 }
 
 /* bytes: NULL for a gap, which is one piece. */

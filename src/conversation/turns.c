@@ -1,0 +1,95 @@
+#include "conversation/turns.h"
+
+#include "base/seq.h"
+#include "conversation/exchanges.h"
+
+unsigned turns_client(const struct conversation *talk)
+{
+    return talk->client >= 0 ? (unsigned)talk->client : talk->likely_client;
+}
+
+static void complete(struct conversation *talk, struct conversation_memory *memory, struct exchange *x)
+{
+    x->response_complete = true;
+    talk->notes |= NOTE_RESPONSE_COMPLETE;
+    exchange_retire(talk, memory, x);
+}
+
+/* Had the client the first byte of the answer when it sent this? Then it asks anew, unless the answer came early: a client goes on
+ * with its upload for a while. */
+static bool is_answered(const struct exchange *x, const struct tcp_chunk *data)
+{
+    return x->response_seen && x->answered_whole && (data->ack == 0 || seq_lt(x->response.seq, data->ack));
+}
+
+static void client_sends(struct conversation *talk, struct conversation_memory *memory, const struct tcp_chunk *data)
+{
+    struct exchange *x = talk->last;
+    if (x != NULL && is_answered(x, data)) {
+        complete(talk, memory, x);
+        x = NULL;
+    }
+    if (x == NULL) {
+        x = exchange_new(talk, memory);
+        if (x == NULL)
+            return;
+        x->inferred = x->request_seen = x->request_complete = true;
+        span_begin(&x->request, data, data->seq);
+        talk->requests++;
+        talk->notes |= NOTE_REQUEST;
+    }
+    span_extend(&x->request, data, data->seq + data->length);
+    x->answered_whole = false;
+}
+
+static void server_sends(struct conversation *talk, struct conversation_memory *memory, const struct tcp_chunk *data,
+                         bool doubtful)
+{
+    (void)memory;
+    const uint32_t end_seq = data->seq + data->length;
+    struct exchange *x = talk->first;
+    bool answers = x != NULL && (x->response_seen || data->ack == 0 || seq_lt(x->request.seq, data->ack));
+    if (!answers) {
+        if (talk->done != NULL)
+            span_extend(&talk->done->response, data, end_seq);
+        return;
+    }
+    if (!x->response_seen) {
+        x->response_seen = true;
+        x->response_doubtful = doubtful;
+        span_begin(&x->response, data, data->seq);
+    }
+    if (!doubtful)
+        talk->notes |= NOTE_RESPONSE;
+    x->response_doubtful &= doubtful;
+    x->answered_whole = data->ack == 0 || seq_leq(x->request.end_seq, data->ack);
+    span_extend(&x->response, data, end_seq);
+}
+
+void turns_input(struct conversation *talk, struct conversation_memory *memory, unsigned from, const struct tcp_chunk *data,
+                 bool doubtful)
+{
+    if (from == turns_client(talk))
+        client_sends(talk, memory, data);
+    else
+        server_sends(talk, memory, data, doubtful);
+}
+
+void turns_take_over(struct conversation *talk)
+{
+    talk->inferred = true;
+    for (struct exchange *x = talk->first; x != NULL; x = x->next) {
+        x->inferred = true;
+        x->request_complete |= x->request_seen;
+        x->request_lost = x->response_lost = false;
+    }
+}
+
+void turns_over(struct conversation *talk, struct conversation_memory *memory)
+{
+    for (struct exchange *x = talk->first, *next; x != NULL; x = next) {
+        next = x->next;
+        if (x->response_seen)
+            complete(talk, memory, x);
+    }
+}

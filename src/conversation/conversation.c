@@ -236,6 +236,14 @@ bool conversation_is_framed(const struct conversation *talk)
     return ops_of(talk)->framed && !talk->inferred;
 }
 
+bool conversation_is_unasked(const struct conversation *talk)
+{
+    if (talk->protocol != PROTOCOL_TLS)
+        return true;
+    const struct tls_stream *client = &talk->stream[turns_client(talk)].tls;
+    return client->finished || (client->finished_13 && !client->odd_flight);
+}
+
 bool conversation_is_control_from(const struct conversation *talk, unsigned end, uint32_t seq)
 {
     if (talk->protocol != PROTOCOL_TLS || talk->stream[end].tls.adrift)

@@ -124,6 +124,9 @@ static inline const struct exchange *conversation_next(const struct conversation
 /* Are its exchanges read, and not inferred, and is there anything to read? */
 bool conversation_is_framed(const struct conversation *talk);
 
+/* Where its exchanges are inferred and none is there: is it sure that the client asked nothing? */
+bool conversation_is_unasked(const struct conversation *talk);
+
 /* Are all bytes that the end sent from seq on, as far as they were seen, no data: alerts and the like? (Of TLS alone it can be
  * said.) */
 bool conversation_is_control_from(const struct conversation *talk, unsigned end, uint32_t seq);

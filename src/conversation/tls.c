@@ -76,7 +76,8 @@ static bool is_clients_data_13(struct records *r, uint16_t length)
         return true;
     if (length != TLS_END_OF_EARLY_DATA) {
         s->flight = (uint8_t)(s->flight + 1) & 3;
-        s->finished_13 = is_finished_13(length) || s->flight == FLIGHT_RECORDS;
+        s->odd_flight = s->flight == FLIGHT_RECORDS && !is_finished_13(length);
+        s->finished_13 = s->odd_flight || is_finished_13(length);
     }
     return false;
 }
@@ -190,7 +191,6 @@ static void end_record(struct records *r)
 {
     struct tls_stream *s = r->s;
     uint16_t length = record_length(s);
-    s->alert_last = s->header[0] == TLS_ALERT || (s->header[0] == TLS_DATA && is_alert_length(length));
     switch (s->header[0]) {
     case TLS_CHANGE_CIPHER_SPEC:
         s->change_cipher_spec = true;

@@ -37,7 +37,7 @@ struct tls_stream {
     uint16_t data : 1;        /* a record of type application data: from TLS 1.3 on, encrypted
                                  handshake messages and alerts look like that too */
     uint16_t more_than_alert : 1; /* at least one such record is too long to be an alert */
-    uint16_t alert_last : 1;  /* its last record is an alert, or as long as one */
+    uint16_t odd_flight : 1;  /* it did not: none of the first records is as long as a Finished */
     uint16_t foreign : 1;     /* what it sends is not TLS */
     uint16_t lost : 1;        /* a gap in the capture hid where records begin */
     uint16_t adrift : 1;      /* and none was recognised since */

@@ -99,7 +99,8 @@ static bool is_goodbye(const struct connection *c)
 enum close_phase phase_inferred(const struct connection *c, const struct record *r, enum close_phase phase)
 {
     bool waits = phase == PHASE_WAITING || phase == PHASE_RESPONSE, by_server = r->close_by != BY_CLIENT;
-    if (r->protocol == PROTOCOL_TLS && r->tls_handshake != TLS_HANDSHAKE_COMPLETE && r->requests == 0)
+    if (r->requests == 0 && (!conversation_is_unasked(&c->talk) ||
+                             (r->protocol == PROTOCOL_TLS && r->tls_handshake != TLS_HANDSHAKE_COMPLETE)))
         return PHASE_UNKNOWN;
     const struct exchange *done = conversation_last_complete(&c->talk);
     if (conversation_oldest(&c->talk) == NULL && done != NULL && done->response_doubtful)

@@ -92,8 +92,16 @@ static void note_choice_13(struct records *r, uint16_t length)
             r->talk->multiplexed = false;
 }
 
-/* A server's session tickets follow its handshake, or the first request (Java), or stand between that and the response
- * (OpenSSL's second, or both). */
+/* A server's session tickets follow its handshake, or the first request (Java), or stand between that and the response (OpenSSL's
+ * second, or both). They have at most some 750 bytes; OpenSSL, GnuTLS and those built on them send two of one size. */
+#define LARGEST_TICKET 1024
+#define USUAL_TICKETS 2
+
+static bool is_another_ticket(const struct tls_stream *s, uint16_t length)
+{
+    return s->flight < USUAL_TICKETS && s->unasked != 0 && length + 1 >= s->unasked && length <= s->unasked + 1;
+}
+
 static bool is_servers_data_13(struct records *r, uint16_t length)
 {
     struct tls_stream *s = r->s;
@@ -102,20 +110,25 @@ static bool is_servers_data_13(struct records *r, uint16_t length)
         note_choice_13(r, length);
     if (!r->peer->finished_13)
         return false;
-    bool asked = first != NULL && (r->chunk->ack == 0 || first->response_seen || seq_lt(first->request.seq, r->chunk->ack));
-    bool first_exchange = r->talk->exchanges == 0;
-    if (!asked && first_exchange) {
-        s->unasked = length;
-        return false;
-    }
-    if (!first_exchange || first == NULL || (first->response_seen && !first->response_doubtful))
+    if (r->talk->exchanges > 0)
         return true;
-    if (s->unasked != 0 && length + 1 >= s->unasked && length <= s->unasked + 1) {
-        first->response_seen = first->response_doubtful = false; /* two of one size: tickets, both */
+    bool asked = first != NULL && (r->chunk->ack == 0 || first->response_seen || seq_lt(first->request.seq, r->chunk->ack));
+    bool answered = first != NULL && first->response_seen && !first->response_doubtful;
+    if (!asked) {
+        s->unasked = length;
+        s->flight = s->flight < 3 ? s->flight + 1u : 3;
         return false;
     }
-    s->is_doubtful = s->unasked == 0;
+    if (answered || length > LARGEST_TICKET)
+        return true;
+    if (is_another_ticket(s, length)) {
+        first->response_seen = first->response_doubtful = false; /* what was taken for a response was the first of them */
+        s->flight = USUAL_TICKETS;
+        return false;
+    }
+    s->is_doubtful = s->flight == 0;
     s->unasked = length;
+    s->flight = s->is_doubtful ? 1 : s->flight;
     return true;
 }
 

@@ -32,7 +32,8 @@ struct tls_stream {
     uint16_t hello : 1;       /* a handshake record */
     uint16_t change_cipher_spec : 1;
     uint16_t finished : 1;    /* a handshake record after ChangeCipherSpec: TLS 1.2's Finished */
-    uint16_t flight : 2;      /* data records of a client after the server's hello, up to its Finished (TLS 1.3) */
+    uint16_t flight : 2;      /* data records of a client after the server's hello, up to its Finished (TLS 1.3); of a server, its
+                                 session tickets; three stands for more */
     uint16_t finished_13 : 1; /* that went by, as its length tells */
     uint16_t data : 1;        /* a record of type application data: from TLS 1.3 on, encrypted
                                  handshake messages and alerts look like that too */

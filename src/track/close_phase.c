@@ -96,7 +96,17 @@ static bool is_goodbye(const struct connection *c)
     return c->talk.protocol == PROTOCOL_OPAQUE && x != NULL && x->request.end_seq - x->request.seq < SHORTEST_REQUEST;
 }
 
-enum close_phase phase_inferred(const struct connection *c, const struct record *r, enum close_phase phase)
+/* Had the server, when it closed, a record of TLS from behind the request that carries no data: an alert, as a rule, by which the
+ * client closes? (Its FIN may be missing in the capture.) */
+static bool client_said_goodbye(const struct connection *c, const struct record *r, const struct view *v)
+{
+    const struct exchange *x = conversation_newest(&c->talk);
+    const struct tcp_end *client = &c->tcp.end[r->client];
+    return r->protocol == PROTOCOL_TLS && x != NULL && v->ack_known && seq_lt(x->request.end_seq, client->data_end) &&
+           seq_lt(x->request.end_seq, v->ack);
+}
+
+enum close_phase phase_inferred(const struct connection *c, const struct view *v, const struct record *r, enum close_phase phase)
 {
     bool waits = phase == PHASE_WAITING || phase == PHASE_RESPONSE, by_server = r->close_by != BY_CLIENT;
     if (r->requests == 0 && (!conversation_is_unasked(&c->talk) ||
@@ -109,6 +119,8 @@ enum close_phase phase_inferred(const struct connection *c, const struct record 
         return PHASE_DONE;
     if (phase == PHASE_WAITING && by_server && is_goodbye(c))
         return PHASE_DONE;
+    if (phase == PHASE_WAITING && by_server && client_said_goodbye(c, r, v))
+        return PHASE_UNKNOWN;
     /* A stream of log lines, say, is never answered; and what a server sends after some of the answer may be another message. */
     if (r->protocol == PROTOCOL_OPAQUE && ((phase == PHASE_WAITING && r->exchanges == 0) || phase == PHASE_RESPONSE))
         return PHASE_UNKNOWN;

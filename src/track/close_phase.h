@@ -22,6 +22,7 @@ bool sees_response_end(const struct view *view, const struct exchange *exchange)
 enum close_phase phase_of(const struct connection *c, const struct view *view);
 
 /* The same where exchanges are inferred: what their turns, and the times in the record, let one say of that phase. */
-enum close_phase phase_inferred(const struct connection *c, const struct record *record, enum close_phase phase);
+enum close_phase phase_inferred(const struct connection *c, const struct view *view, const struct record *record,
+                                enum close_phase phase);
 
 #endif

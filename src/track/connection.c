@@ -262,6 +262,11 @@ static void on_data(void *context, struct tcp_conn *conn, unsigned from,
     conversation_input(&feeding->connection->talk, &feeding->shared->talks, from, chunk);
 }
 
+static uint32_t first_unread(const struct tcp_end *end)
+{
+    return end->fin_seen ? end->fin_ack : end->ack;
+}
+
 /* Does this reset answer data? Without the ACK flag its number is the ACK number of the segment that
  * it answers; with it (Windows), the end had sent its FIN and data beyond that came. */
 static bool answers_data(const struct connection *c, unsigned from, const struct segment *s)
@@ -269,8 +274,9 @@ static bool answers_data(const struct connection *c, unsigned from, const struct
     const struct tcp_end *end = &c->tcp.end[from], *peer = &c->tcp.end[!from];
     if (peer->data_segments == 0)
         return false;
-    /* An end of TLS answers the other's close with an alert, though nobody reads it any more: healthy. */
-    if (end->ack_known && conversation_is_control_from(&c->talk, !from, end->fin_seen ? end->fin_ack : end->ack))
+    /* An end of TLS answers the other's close with an alert, though nobody reads it any more: healthy. (What waits behind a hole
+     * is looked at when the connection is over.) */
+    if (end->ack_known && conversation_is_control_from(&c->talk, !from, first_unread(end)))
         return false;
     /* What was sent before may have arrived before the end closed, and only its ACK was lost. */
     if (peer->data_again && !(end->fin_seen && seq_lt(end->fin_ack, peer->data_end)))
@@ -290,6 +296,7 @@ static void note_reset(struct connection *c, unsigned from, const struct segment
         answers_data(c, from, s)) {
         closing->reset_on_data_by = (int8_t)from;
         closing->reset_on_data_after_fin = end->fin_seen;
+        closing->reset_on_data_seq = first_unread(end);
         closing->offender = c->end_mark[!from][END_DATA];
     }
 }

@@ -35,6 +35,7 @@ struct connection_closing {
     struct mark offender;     /* the data that drew the reset on data */
     int8_t reset_on_data_by;  /* end of the tuple, -1 */
     bool reset_on_data_after_fin;
+    uint32_t reset_on_data_seq; /* of the first byte that the end had not acknowledged */
 };
 
 /* By cache lines: what every packet touches, what payload does, what few packets do. */

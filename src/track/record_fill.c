@@ -158,7 +158,7 @@ static void fill_close(const struct connection *c, unsigned client, struct recor
         r->close_phase = PHASE_UNKNOWN;
     durations(c, &view, a->mark.ns, r);
     if (r->inferred)
-        r->close_phase = (uint8_t)phase_inferred(c, r, r->close_phase);
+        r->close_phase = (uint8_t)phase_inferred(c, &view, r, r->close_phase);
     r->half_closed = half_closed(c, client, r);
     if (r->one_sided) {
         /* What the unseen end sent, and whether it closed first, nobody can tell. */
@@ -361,7 +361,8 @@ void connection_record(const struct connection *c, int client_end, bool role_gue
     fill_overdue(c, client, end_ns, r);
     fill_fin_wait_2(c, client, end_ns, r);
     r->reset_on_data_by = -1;
-    if (c->closing != NULL && c->closing->reset_on_data_by >= 0) {
+    if (c->closing != NULL && c->closing->reset_on_data_by >= 0 &&
+        !conversation_is_control_from(&c->talk, (unsigned)!c->closing->reset_on_data_by, c->closing->reset_on_data_seq)) {
         r->reset_on_data_by = c->closing->reset_on_data_by == client_end ? ROLE_CLIENT : ROLE_SERVER;
         r->reset_on_data_after_fin = c->closing->reset_on_data_after_fin;
     }

@@ -27,7 +27,7 @@ ALIKE = {
     "stalled-request-head": {"server-closed-without-response", "server-idle-timeout"},
     "request-cut-by-server": {"server-closed-without-response", "server-idle-timeout"},
     "fin-unanswered": {"peer-unreachable"},  # the alert before the FIN is data, and repeated as well
-    "mtu-black-hole": {"peer-unreachable"},  # a ClientHello that does not fit
+    "mtu-black-hole": {"peer-unreachable", "tls-handshake-failed", "unused-connection"},  # a hello or certificate that does not fit
     "client-vanished": {"mtu-black-hole"},   # none so large had passed
     "tunnel-idle-timeout": {"server-idle-timeout"},
     "response-truncated": {"shutdown-burst"},

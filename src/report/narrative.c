@@ -303,15 +303,34 @@ static void write_finding(struct document *doc, const struct analysis *analysis,
 /* What the capture lacks, it lacks for many rules. */
 static bool same_reason(const struct undecided *a, const struct undecided *b)
 {
-    return a->connections == b->connections && strcmp(a->because, b->because) == 0;
+    return strcmp(a->because, b->because) == 0;
 }
 
-static bool told_before(const struct undecided *undecided, size_t i)
+static bool same_count(const struct undecided *a, const struct undecided *b)
+{
+    return same_reason(a, b) && a->connections == b->connections;
+}
+
+static bool told_before(const struct undecided *undecided, size_t i,
+                        bool (*same)(const struct undecided *a, const struct undecided *b))
 {
     for (size_t j = 0; j < i; j++)
-        if (same_reason(&undecided[j], &undecided[i]))
+        if (same(&undecided[j], &undecided[i]))
             return true;
     return false;
+}
+
+/* "client-abort, client-timeout on 3 connections", of those that have the reason and the number of the i-th. */
+static void add_undecided(struct strbuf *text, const struct undecided *undecided, size_t count, size_t i)
+{
+    const char *separator = "";
+    for (size_t j = i; j < count; j++)
+        if (same_count(&undecided[i], &undecided[j])) {
+            strbuf_addf(text, "%s%s", separator, undecided[j].rule->id);
+            separator = ", ";
+        }
+    strbuf_adds(text, " on ");
+    add_counted(text, undecided[i].connections, "connection");
 }
 
 static void write_undecided(struct document *doc, const struct analysis *analysis)
@@ -322,16 +341,17 @@ static void write_undecided(struct document *doc, const struct analysis *analysi
         return;
     doc->ops->section(doc, "Could not be judged");
     for (size_t i = 0; i < count; i++) {
-        if (told_before(undecided, i))
+        if (told_before(undecided, i, same_reason))
             continue;
         struct strbuf text = { 0 };
-        for (size_t j = i; j < count; j++)
-            if (same_reason(&undecided[i], &undecided[j]))
-                strbuf_addf(&text, "%s%s", j == i ? "" : ", ", undecided[j].rule->id);
-        strbuf_adds(&text, " on ");
-        text_count(&text, undecided[i].connections);
-        strbuf_addf(&text, " connection%s, because %s", undecided[i].connections == 1 ? "" : "s",
-                    undecided[i].because);
+        strbuf_addf(&text, "Because %s: ", undecided[i].because);
+        for (size_t j = i; j < count; j++) {
+            if (!same_reason(&undecided[i], &undecided[j]) || told_before(undecided, j, same_count))
+                continue;
+            if (j > i)
+                strbuf_adds(&text, "; ");
+            add_undecided(&text, undecided, count, j);
+        }
         doc->ops->entry(doc, strbuf_text(&text));
         strbuf_free(&text);
     }

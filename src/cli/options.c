@@ -18,6 +18,7 @@ enum option_id {
     OPTION_SHOW_QUERY,
     OPTION_SERVER,
     OPTION_MAX_CONNECTIONS,
+    OPTION_CONNECTIONS,
     OPTION_MAX_OPEN,
     OPTION_THREADS,
     OPTION_PROGRESS,
@@ -122,6 +123,18 @@ static bool take_max_connections(struct options *o, const char *value, struct er
     return parse_integer(value, "max-connections", 0, INT32_MAX, &o->max_connections, err);
 }
 
+/* Each takes a record of some 1,500 bytes. */
+#define MOST_LISTED 1000000
+
+static bool take_connections(struct options *o, const char *value, struct err *err)
+{
+    long number;
+    if (!parse_integer(value, "connections", 1, MOST_LISTED, &number, err))
+        return false;
+    o->most_listed = (size_t)number;
+    return true;
+}
+
 static bool take_max_open(struct options *o, const char *value, struct err *err)
 {
     long number;
@@ -187,6 +200,8 @@ static const struct option_row {
       "HOST:PORT, PORT or CIDR: the server where no handshake tells" },
     { OPTION_MAX_CONNECTIONS, "max-connections", "N", ANALYSIS, take_max_connections,
       "list N connections a finding; 0: all (text: 20; json: 1000, of info 20)" },
+    { OPTION_CONNECTIONS, "connections", "N", ANALYSIS, take_connections,
+      "list the first N connections, however each ended" },
     { OPTION_MAX_OPEN, "max-open", "N", ANALYSIS, take_max_open,
       "follow N connections at once (2000000); the oldest is given up" },
     { OPTION_THREADS, "threads", "N", MODE_FILES, take_threads,

@@ -49,6 +49,7 @@ struct options {
     bool show_query, has_fail_on, fail_on_undecided;
     enum severity min_severity, fail_on;
     long max_connections;        /* -1: default */
+    size_t most_listed;          /* --connections */
     size_t max_open, threads;    /* 0: default */
     enum when progress, color;
     const char **arguments;      /* what is no option, and what -r names */

@@ -48,6 +48,9 @@ struct document_ops {
 void narrative_write(const struct analysis *analysis, const struct report_options *options, size_t most_connections,
                      struct document *doc);
 
+/* Its part on how connections ended, by server, and of each one where asked for (--connections). */
+void closes_write(const struct analysis *analysis, struct document *doc);
+
 /* Its part on the past of the host: the most connections at once in the states that tell something, by server. Nothing
  * where few were. */
 void peaks_write(const struct analysis *analysis, struct document *doc);

@@ -8,45 +8,14 @@
 #include <string.h>
 
 #include "base/text.h"
-#include "report/community_id.h"
+#include "report/json_closes.h"
 #include "report/json_series.h"
+#include "report/json_value.h"
 #include "report/view.h"
 
 /* Listed by default of an error or warning, and of information; `count` tells all. */
 #define JSON_CONNECTIONS 1000
 #define JSON_CONNECTIONS_OF_INFO 20
-
-#define DUMP_FLAGS (JSON_COMPACT | JSON_ENSURE_ASCII | JSON_REAL_PRECISION(15))
-
-/* ---- values ---------------------------------------------------------------------------------- */
-
-static json_t *untrusted(const char *text)
-{
-    struct strbuf safe = { 0 };
-    text_untrusted(&safe, text, strlen(text));
-    json_t *value = json_string(strbuf_text(&safe));
-    strbuf_free(&safe);
-    return value;
-}
-
-static json_t *string_or_null(const char *text)
-{
-    return text == NULL ? json_null() : json_string(text);
-}
-
-static json_t *time_value(int64_t ns)
-{
-    struct strbuf text = { 0 };
-    text_time(&text, ns);
-    json_t *value = json_string(strbuf_text(&text));
-    strbuf_free(&text);
-    return value;
-}
-
-static json_t *seconds(int64_t ns)
-{
-    return json_real((double)ns / 1e9);
-}
 
 static json_t *rule_ids(const struct analysis *analysis, const struct rule_set_bits *bits)
 {
@@ -63,24 +32,6 @@ static json_t *text_array(const char *const *texts, size_t count)
     for (size_t i = 0; i < count; i++)
         json_array_append_new(array, json_string(texts[i]));
     return array;
-}
-
-static json_t *endpoint(const struct record *r, enum end_role role, bool with_port)
-{
-    struct strbuf address = { 0 };
-    view_address(&address, r, role);
-    json_t *value = json_object();
-    json_object_set_new(value, "ip", json_string(strbuf_text(&address)));
-    if (with_port)
-        json_object_set_new(value, "port", json_integer(record_port(r, role)));
-    strbuf_free(&address);
-    return value;
-}
-
-static void dump(FILE *out, json_t *value)
-{
-    json_dumpf(value, out, DUMP_FLAGS);
-    json_decref(value);
 }
 
 /* ---- parts of the report ---------------------------------------------------------------------- */
@@ -100,15 +51,15 @@ static json_t *capture_value(const struct analysis *analysis, size_t index)
         json_array_append_new(limits, json_string(known.clause[i]));
     bool any = info->packets > info->untimed_packets;
     json_t *value = json_object();
-    json_object_set_new(value, "file", untrusted(info->file));
+    json_object_set_new(value, "file", json_untrusted(info->file));
     json_object_set_new(value, "format", json_string(info->format));
     json_object_set_new(value, "packed_with",
                         info->packed_with != NULL ? json_string(info->packed_with) : json_null());
     json_object_set_new(value, "link_types", links);
     json_object_set_new(value, "packets", json_integer((json_int_t)info->packets));
     json_object_set_new(value, "bytes", json_integer((json_int_t)info->bytes));
-    json_object_set_new(value, "first", any ? time_value(info->first_ns) : json_null());
-    json_object_set_new(value, "last", any ? time_value(info->last_ns) : json_null());
+    json_object_set_new(value, "first", any ? json_time(info->first_ns) : json_null());
+    json_object_set_new(value, "last", any ? json_time(info->last_ns) : json_null());
     json_object_set_new(value, "truncated_packets",
                         json_integer((json_int_t)info->truncated_packets));
     json_object_set_new(value, "dropped_packets",
@@ -186,7 +137,7 @@ static json_t *known_defaults(const struct finding_timer *t)
             array, json_pack("{s:s, s:o, s:s, s:o, s:s, s:b, s:s}", "software",
                              timer->program->software, "versions",
                              timer->versions[0] != '\0' ? json_string(timer->versions) : json_null(),
-                             "setting", timer->setting, "seconds", seconds(timer->ns), "times",
+                             "setting", timer->setting, "seconds", json_seconds(timer->ns), "times",
                              timer->times, "named_by_header", t->known[i].named_by != NULL, "source",
                              timer->source));
     }
@@ -198,8 +149,8 @@ static json_t *deadline_value(const struct finding_timer *timer)
     const struct deadline *d = &timer->deadline;
     json_t *value = json_object();
     json_object_set_new(value, "from", json_string(reference_names[d->from]));
-    json_object_set_new(value, "seconds", seconds(d->cluster.median_ns));
-    json_object_set_new(value, "spread_s", seconds(d->cluster.high_ns - d->cluster.low_ns));
+    json_object_set_new(value, "seconds", json_seconds(d->cluster.median_ns));
+    json_object_set_new(value, "spread_s", json_seconds(d->cluster.high_ns - d->cluster.low_ns));
     json_object_set_new(value, "samples", json_integer((json_int_t)d->cluster.samples));
     json_object_set_new(value, "share",
                         json_real((double)d->cluster.samples / (double)d->cluster.total));
@@ -268,14 +219,14 @@ static json_t *finding_value(const struct analysis *analysis, const struct findi
     json_object_set_new(value, "references", links);
     json_object_set_new(value, "seen_as", seen_as);
     json_object_set_new(value, "client",
-                        f->same_client ? endpoint(first, ROLE_CLIENT, false) : json_null());
+                        f->same_client ? json_endpoint(first, ROLE_CLIENT, false) : json_null());
     json_object_set_new(value, "server",
-                        f->same_server ? endpoint(first, ROLE_SERVER, true) : json_null());
+                        f->same_server ? json_endpoint(first, ROLE_SERVER, true) : json_null());
     json_object_set_new(value, "count", json_integer((json_int_t)f->count));
     json_object_set_new(value, "estimated", json_boolean(f->shift > 0));
     json_object_set_new(value, "inferred", json_integer((json_int_t)f->inferred));
-    json_object_set_new(value, "first", time_value(f->first_ns));
-    json_object_set_new(value, "last", time_value(f->last_ns));
+    json_object_set_new(value, "first", json_time(f->first_ns));
+    json_object_set_new(value, "last", json_time(f->last_ns));
     json_object_set_new(value, "deadline", f->timer_count > 0 ? deadline_value(&f->timers[0]) : json_null());
     json_object_set_new(value, "deadlines", deadlines_value(f, listed));
     json_object_set_new(value, "behind", behind_value(f->behind));
@@ -293,7 +244,7 @@ static json_t *evidence_value(const struct finding *f, const struct finding_conn
         json_object_set_new(item, "frame", json_integer(evidence[i].mark.frame));
         if (evidence[i].mark.capture != c->record->capture)
             json_object_set_new(item, "capture", json_integer(evidence[i].mark.capture));
-        json_object_set_new(item, "time", time_value(evidence[i].mark.ns));
+        json_object_set_new(item, "time", json_time(evidence[i].mark.ns));
         json_object_set_new(item, "note", json_string(mark_text(evidence[i].id)));
         json_array_append_new(array, item);
     }
@@ -307,7 +258,7 @@ static json_t *lost_request(const struct finding *f, const struct finding_connec
     if (c->exchange == NULL && retry != NULL && space != NULL) {
         json_t *value = json_object();
         json_object_set_new(value, "method", json_stringn(kept, (size_t)(space - kept)));
-        json_object_set_new(value, "path", untrusted(space + 1));
+        json_object_set_new(value, "path", json_untrusted(space + 1));
         json_object_set_new(value, "retry", json_string(retry));
         return value;
     }
@@ -317,31 +268,8 @@ static json_t *lost_request(const struct finding *f, const struct finding_connec
     json_t *value = json_object();
     json_object_set_new(value, "method",
                         x->request_head ? json_string(exchange_method(x)) : json_null());
-    json_object_set_new(value, "path", x->target[0] != '\0' ? untrusted(x->target) : json_null());
+    json_object_set_new(value, "path", x->target[0] != '\0' ? json_untrusted(x->target) : json_null());
     json_object_set_new(value, "retry", json_string(retry));
-    return value;
-}
-
-static json_t *alpn_value(uint8_t set)
-{
-    json_t *array = json_array();
-    if (set & ALPN_H2)
-        json_array_append_new(array, json_string("h2"));
-    if (set & ALPN_HTTP1)
-        json_array_append_new(array, json_string("http/1.1"));
-    if (set & ALPN_OTHER)
-        json_array_append_new(array, json_string("other"));
-    return array;
-}
-
-static json_t *tls_value(const struct record *r)
-{
-    if (r->protocol != PROTOCOL_TLS)
-        return json_null();
-    json_t *value = json_object();
-    json_object_set_new(value, "server_name", r->server_name[0] != '\0' ? untrusted(r->server_name) : json_null());
-    json_object_set_new(value, "version", string_or_null(tls_version_name(r->tls_version)));
-    json_object_set_new(value, "alpn_offered", alpn_value(r->tls_alpn_offered));
     return value;
 }
 
@@ -349,37 +277,8 @@ static json_t *connection_value(const struct analysis *analysis, const struct fi
                                 const struct finding_connection *c)
 {
     const struct record *r = c->record;
-    char id[COMMUNITY_ID_BYTES];
-    community_id(&r->tuple, id);
-    int64_t closed;
-    json_t *value = json_object();
-    json_object_set_new(value, "network", json_pack("{s:s}", "community_id", id));
-    json_object_set_new(value, "capture", json_integer(r->capture));
-    json_object_set_new(value, "tcp_stream", json_integer(r->tcp_stream));
-    json_object_set_new(value, "client", endpoint(r, ROLE_CLIENT, true));
-    json_object_set_new(value, "server", endpoint(r, ROLE_SERVER, true));
-    json_object_set_new(value, "opened", r->open_seen ? time_value(r->first_ns) : json_null());
-    json_object_set_new(value, "closed", view_closed(r, &closed) ? time_value(closed) : json_null());
-    json_object_set_new(value, "open_seen", json_boolean(r->open_seen));
-    json_t *close = json_object();
-    json_object_set_new(close, "by", string_or_null(close_by_names[r->close_by]));
-    json_object_set_new(close, "how", string_or_null(close_how_names[r->close_how]));
-    json_object_set_new(close, "phase",
-                        string_or_null(close_phase_names[r->close_phase]));
-    json_object_set_new(value, "close", close);
-    json_object_set_new(
-        value, "tcp",
-        json_pack("{s:s, s:s, s:s, s:s}", "client_state",
-                  tcp_state_names[r->state[ROLE_CLIENT]], "server_state",
-                  tcp_state_names[r->state[ROLE_SERVER]], "history", r->history,
-                  "conn_state", record_conn_state(r)));
-    json_object_set_new(value, "protocol", json_string(protocol_names[r->protocol]));
-    json_object_set_new(value, "tls", tls_value(r));
-    json_t *http = json_object();
-    json_object_set_new(http, "inferred", json_boolean(r->inferred));
-    json_object_set_new(http, "exchanges", json_integer(r->exchanges));
+    json_t *value = json_connection(r), *http = json_object_get(value, "http");
     json_object_set_new(http, "lost_request", lost_request(f, c));
-    json_object_set_new(value, "http", http);
     json_object_set_new(value, "also", rule_ids(analysis, &c->also));
     json_object_set_new(value, "evidence", evidence_value(f, c));
     return value;
@@ -388,7 +287,7 @@ static json_t *connection_value(const struct analysis *analysis, const struct fi
 /* The object without its closing brace, for members that are streamed. */
 static void dump_open(FILE *out, json_t *object)
 {
-    char *text = json_dumps(object, DUMP_FLAGS);
+    char *text = json_dumps(object, JSON_REPORT_FLAGS);
     if (text != NULL)
         fwrite(text, 1, strlen(text) - 1, out);
     free(text);
@@ -403,7 +302,7 @@ static void write_finding(const struct analysis *analysis, const struct finding 
     fputs(",\"connections\":[", out);
     for (size_t i = 0; i < most; i++) {
         fputs(i == 0 ? "\n  " : ",\n  ", out);
-        dump(out, connection_value(analysis, f, &f->connections[i]));
+        json_dump(out, connection_value(analysis, f, &f->connections[i]));
     }
     fputs("]}", out);
 }
@@ -411,14 +310,14 @@ static void write_finding(const struct analysis *analysis, const struct finding 
 void report_json(const struct analysis *analysis, const struct report_options *options, FILE *out)
 {
     fputs("{\"schema\":\"hangup.report/2\",\n\"hangup\":", out);
-    dump(out, json_pack("{s:s}", "version", PACKAGE_VERSION));
+    json_dump(out, json_pack("{s:s}", "version", PACKAGE_VERSION));
     fputs(",\n\"captures\":[", out);
     for (size_t i = 0; i < capture_set_count(analysis->captures); i++) {
         fputs(i == 0 ? "\n " : ",\n ", out);
-        dump(out, capture_value(analysis, i));
+        json_dump(out, capture_value(analysis, i));
     }
     fputs("],\n\"summary\":", out);
-    dump(out, summary_value(analysis));
+    json_dump(out, summary_value(analysis));
     fputs(",\n\"findings\":[", out);
     const struct finding *findings;
     size_t shown = view_findings(analysis, options, &findings);
@@ -426,7 +325,9 @@ void report_json(const struct analysis *analysis, const struct report_options *o
         fputs(i == 0 ? "\n " : ",\n ", out);
         write_finding(analysis, &findings[i], options, out);
     }
-    fputs("],\n\"series\":", out);
+    fputs("],\n\"closes\":", out);
+    json_closes(analysis, out);
+    fputs(",\n\"series\":", out);
     json_series(analysis, out);
     fputs("}\n", out);
 }

@@ -423,6 +423,7 @@ void narrative_write(const struct analysis *analysis, const struct report_option
     for (size_t i = 0; i < shown; i++)
         write_finding(doc, analysis, &findings[i],
                       view_most_connections(&findings[i], options, most_connections, most_connections));
+    closes_write(analysis, doc);
     peaks_write(analysis, doc);
     write_undecided(doc, analysis);
 }

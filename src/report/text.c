@@ -76,7 +76,9 @@ static void paragraph(struct document *doc, const char *text)
 
 static void figure(struct document *doc, const char *count, const char *what, const char *when)
 {
-    fprintf(doc->out, "    %9s  %-26s %s\n", count, what, when);
+    char first[128];
+    snprintf(first, sizeof first, when[0] != '\0' ? "    %9s  %-26s " : "    %9s  %s", count, what);
+    wrapped(doc->out, first, when);
 }
 
 /* ---- findings ------------------------------------------------------------------------------ */

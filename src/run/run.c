@@ -66,7 +66,7 @@ enum run_result run_finish(struct run *run, struct err *err)
         run->shards != NULL ? shards_finish(run->shards, run->intake.first_ns, run->intake.now_ns, &run->tracker,
                                             &run->engine, err)
                             : finish_alone(run, err);
-    return result != RUN_OK || engine_finish(run->engine, err) ? result : RUN_FAILED;
+    return result != RUN_OK || (tracker_conclude(run->tracker, err) && engine_finish(run->engine, err)) ? result : RUN_FAILED;
 }
 
 void run_free(struct run *run)

@@ -36,6 +36,7 @@ struct tracker {
     } captures;
     struct streams streams;
     struct series series;
+    struct closes closes;
     bool crowded;
 };
 
@@ -111,6 +112,7 @@ struct tracker *tracker_new(const struct tracker_options *options,
     t->shared.talks.context = t;
     t->due_ns = INT64_MAX;
     series_init(&t->series);
+    closes_init(&t->closes, options->most_listed);
     slab_init(&t->connections, sizeof(struct connection));
     slab_init(&t->remnants, sizeof(struct remnant));
     slab_init(&t->records, sizeof(struct record));
@@ -258,6 +260,7 @@ static bool judge(struct tracker *t, struct connection *c, int64_t now_ns, struc
         return false;
     if (!fill_exchanges(t, c, r))
         return false;
+    closes_add(&t->closes, r);
     t->sink.connection(t->sink.context, r);
     give_exchanges(t, c, r);
     if (r->held == 0) {
@@ -518,6 +521,7 @@ bool tracker_merge(struct tracker *t, const struct tracker *other, struct err *e
         into->near_server += from->near_server;
         into->between += from->between;
     }
+    closes_merge(&t->closes, &other->closes);
     return (streams_merge(&t->streams, &other->streams) && series_merge(&t->series, &other->series)) ||
            err_no_memory(err);
 }
@@ -532,6 +536,17 @@ struct capture_counts tracker_capture_counts(const struct tracker *tracker, size
 {
     return capture < tracker->captures.count ? tracker->captures.items[capture]
                                              : (struct capture_counts){ 0 };
+}
+
+bool tracker_conclude(struct tracker *t, struct err *err)
+{
+    closes_finish(&t->closes);
+    return !t->closes.failed || err_no_memory(err);
+}
+
+const struct closes *tracker_closes(const struct tracker *tracker)
+{
+    return &tracker->closes;
 }
 
 const struct series *tracker_series(const struct tracker *tracker)
@@ -564,6 +579,7 @@ void tracker_free(struct tracker *t)
     tcp_table_free(&t->table);
     streams_free(&t->streams);
     series_free(&t->series);
+    closes_free(&t->closes);
     free(t->captures.items);
     free(t);
 }

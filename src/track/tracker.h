@@ -15,6 +15,7 @@
 #include "track/connection.h"
 #include "track/intake.h"
 #include "track/roles.h"
+#include "track/closes.h"
 #include "track/series.h"
 
 struct tracker_options {
@@ -22,6 +23,7 @@ struct tracker_options {
     const struct server_hint *servers;
     size_t server_count;
     size_t max_open; /* connections followed at once; 0: default */
+    size_t most_listed; /* connections that closes_* lists one by one */
     unsigned parts;  /* of this many trackers that share the traffic; 0: one */
 };
 
@@ -104,6 +106,12 @@ bool tracker_merge(struct tracker *tracker, const struct tracker *other, struct 
 void tracker_number(const struct tracker *tracker, struct tracker *other);
 
 const struct tracker_counts *tracker_counts(const struct tracker *tracker);
+
+/* After everything was merged. false: no memory. */
+bool tracker_conclude(struct tracker *tracker, struct err *err) WARN_UNUSED;
+
+/* How they ended; after tracker_conclude. */
+const struct closes *tracker_closes(const struct tracker *tracker);
 
 /* How many connections stood where over time. */
 const struct series *tracker_series(const struct tracker *tracker);

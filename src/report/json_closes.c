@@ -1,0 +1,77 @@
+#include "report/json_closes.h"
+
+#include "base/strbuf.h"
+#include "report/json_value.h"
+#include "report/view.h"
+
+#define MOST_SERVERS 100
+
+static json_t *since_value(const struct close_kind *kind)
+{
+    if (kind->timed == 0)
+        return json_null();
+    json_t *value = json_object();
+    json_object_set_new(value, "from", json_string(close_since_names[kind->since]));
+    json_object_set_new(value, "known", json_integer((json_int_t)kind->timed));
+    json_object_set_new(value, "median_s", json_seconds(closes_median_ns(kind)));
+    json_object_set_new(value, "least_s", json_seconds(kind->least_ns));
+    json_object_set_new(value, "most_s", json_seconds(kind->most_ns));
+    return value;
+}
+
+static json_t *kind_value(const struct close_kind *kind)
+{
+    json_t *value = json_object();
+    json_object_set_new(value, "by", json_string_or_null(close_by_names[kind->by]));
+    json_object_set_new(value, "how", json_string_or_null(close_how_names[kind->how]));
+    json_object_set_new(value, "phase", json_string_or_null(close_phase_names[kind->phase]));
+    json_object_set_new(value, "count", json_integer((json_int_t)kind->count));
+    json_object_set_new(value, "since", since_value(kind));
+    return value;
+}
+
+static json_t *server_value(const struct server_closes *server)
+{
+    struct strbuf ip = { 0 };
+    view_ip(&ip, &server->address, server->ipv6);
+    json_t *value = json_object(), *kinds = json_array(), *endpoint = json_object();
+    json_object_set_new(endpoint, "ip", json_string(strbuf_text(&ip)));
+    json_object_set_new(endpoint, "port", json_integer(server->port));
+    strbuf_free(&ip);
+    for (const struct close_kind *kind = server->kinds; kind != NULL; kind = kind->next)
+        json_array_append_new(kinds, kind_value(kind));
+    json_object_set_new(value, "server", endpoint);
+    json_object_set_new(value, "connections", json_integer((json_int_t)server->connections));
+    json_object_set_new(value, "kinds", kinds);
+    return value;
+}
+
+static json_t *listed_value(const struct record *r)
+{
+    int64_t ns;
+    enum close_since since = closes_since(r, &ns);
+    json_t *value = json_connection(r), *time = json_null();
+    if (since != SINCE_NOTHING) {
+        time = json_object();
+        json_object_set_new(time, "from", json_string(close_since_names[since]));
+        json_object_set_new(time, "seconds", json_seconds(ns));
+    }
+    json_object_set_new(value, "since", time);
+    return value;
+}
+
+void json_closes(const struct analysis *analysis, FILE *out)
+{
+    const struct closes *closes = tracker_closes(analysis->run->tracker);
+    fprintf(out, "{\"left_out\":%s,\"servers\":[", closes->left_out ? "true" : "false");
+    for (size_t i = 0; i < closes->count && i < MOST_SERVERS; i++) {
+        fputs(i == 0 ? "\n " : ",\n ", out);
+        json_dump(out, server_value(closes->sorted[i]));
+    }
+    fputs("],\"connections\":[", out);
+    for (size_t i = 0; i < closes->listed_count; i++) {
+        fputs(i == 0 ? "\n " : ",\n ", out);
+        json_dump(out, listed_value(closes->listed[i]));
+    }
+    fputs("]}", out);
+}

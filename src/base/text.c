@@ -1,5 +1,6 @@
 #include "base/text.h"
 
+#include <arpa/inet.h>
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -118,4 +119,11 @@ void text_untrusted(struct strbuf *out, const char *bytes, size_t length)
         p += n;
         length -= n;
     }
+}
+
+void text_endpoint(struct strbuf *out, const uint8_t address[16], uint16_t port, bool ipv6)
+{
+    char text[INET6_ADDRSTRLEN] = "?";
+    inet_ntop(ipv6 ? AF_INET6 : AF_INET, address, text, sizeof text);
+    strbuf_addf(out, ipv6 ? "[%s]:%u" : "%s:%u", text, port);
 }

@@ -27,4 +27,7 @@ void text_count(struct strbuf *out, uint64_t n);
  * are no UTF-8 become \xNN, so that no terminal, log or browser acts on them. */
 void text_untrusted(struct strbuf *out, const char *bytes, size_t length);
 
+/* "10.0.0.1:80", "[2001:db8::1]:80"; an IPv4 address is the first 4 of the 16 bytes. */
+void text_endpoint(struct strbuf *out, const uint8_t address[16], uint16_t port, bool ipv6);
+
 #endif

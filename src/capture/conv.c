@@ -323,6 +323,19 @@ static bool packet_line(struct conv *conv, const char *p)
 
 /* ---- other lines ------------------------------------------------------------------------------ */
 
+/* "as NAME": the same connection with other addresses; its numbers go on where those of NAME stand. */
+static bool take_as(struct conv *conv, const char **p, const struct conversation **as)
+{
+    bool taken = conv_take(p, "as");
+    conv_skip_space(p);
+    size_t length = strcspn(*p, " \t#");
+    for (size_t i = 0; taken && i < conv->conn_count; i++)
+        if (strlen(conv->conns[i].name) == length && strncmp(conv->conns[i].name, *p, length) == 0)
+            *as = &conv->conns[i];
+    *p += length;
+    return (*as != NULL && conv_at_end(p)) || fail(conv, "after the addresses comes nothing, or: as NAME, of a connection above");
+}
+
 static bool conn_line(struct conv *conv, const char *p)
 {
     if (conv->repeating && conv->iteration > 0)
@@ -341,12 +354,19 @@ static bool conn_line(struct conv *conv, const char *p)
     }
     bool ipv6;
     if (!conv_take_endpoint(&p, c->address[0], &c->ipv6, &c->port[0]) || !conv_take(&p, ">") ||
-        !conv_take_endpoint(&p, c->address[1], &ipv6, &c->port[1]) || ipv6 != c->ipv6 || !conv_at_end(&p))
+        !conv_take_endpoint(&p, c->address[1], &ipv6, &c->port[1]) || ipv6 != c->ipv6)
         return fail(conv, "write: conn [NAME] ADDRESS:PORT > ADDRESS:PORT (IPv6 addresses in brackets)");
+    const struct conversation *as = NULL;
+    if (!conv_at_end(&p) && !take_as(conv, &p, &as))
+        return false;
     c->port[0] = (uint16_t)(c->port[0] + conv->iteration);
     c->isn[0] = 1000000 + 1000003 * (uint32_t)conv->conn_count + 65537 * conv->iteration;
     /* So close to 2^32 that every response wraps. */
     c->isn[1] = UINT32_MAX - 9 - (uint32_t)conv->conn_count - conv->iteration % 7;
+    if (as != NULL) {
+        memcpy(c->isn, as->isn, sizeof c->isn);
+        memcpy(c->next, as->next, sizeof c->next);
+    }
     conv->conn_count++;
     return true;
 }

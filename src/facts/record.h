@@ -127,6 +127,9 @@ struct record {
     bool challenged;             /* the server answered the SYN with an ACK of something else */
     bool unreachable;            /* an ICMP error answered the SYN */
     uint32_t reused_after_ms;    /* as in struct connection */
+    uint32_t first_seq[2], next_seq[2], acked[2]; /* by role: its first sequence number (of its SYN, or of its first byte), the one
+                                    after all that it sent, the highest that it acknowledged; 0 if not known */
+    int8_t stray_by;             /* no handshake, and the other end sent nothing but resets: enum end_role; else -1 */
     uint32_t unacknowledged[2];  /* by role: payload bytes that it sent and the other never acknowledged */
     int64_t server_alone;        /* from the client's last packet to the server's; negative: the other
                                     way round; NS_UNKNOWN: one of them has none */
@@ -161,6 +164,8 @@ struct record {
     bool example;
     uint32_t held;       /* by so many of the judge; 0: nobody wants to hear of it again */
     void *judged;        /* the judge's */
+    uint32_t misaddressed; /* likewise: segments of its answer that came from another address */
+    const char *misaddressed_from;
     uint32_t server_answered, server_tls, alike; /* likewise, from where a rule's `confirm` is asked: see server.answered, server.tls,
                                                     alike */
     /* Facts on exchanges, while it is judged: those of interest that were complete before, the newest first; the last

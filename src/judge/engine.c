@@ -165,6 +165,7 @@ static void on_connection(void *context, struct record *record)
     struct rule_set_bits rules = engine->all;
     if (record->exchanges > 0)
         groups_count_server(&engine->groups, record, SERVER_ANSWERED);
+    strays_note(&engine->strays, record);
     if (record->tls_answer == TLS_ANSWER_TLS)
         groups_count_server(&engine->groups, record, SERVER_TLS);
     if (usual_connection(record))
@@ -219,6 +220,7 @@ bool engine_merge(struct engine *engine, struct engine *other, struct err *err)
 {
     engine->failed |= other->failed || !merge_undecided(engine, other);
     groups_merge(&engine->groups, &other->groups);
+    strays_merge(&engine->strays, &other->strays);
     return (!engine->failed && !engine->groups.failed) || err_no_memory(err);
 }
 
@@ -231,6 +233,8 @@ static int compare_undecided(const void *a, const void *b)
 
 bool engine_finish(struct engine *engine, struct err *err)
 {
+    strays_sort(&engine->strays);
+    engine->failed |= engine->strays.failed;
     judge_groups(engine);
     if (engine->undecided.count > 0)
         qsort(engine->undecided.items, engine->undecided.count, sizeof *engine->undecided.items,
@@ -244,6 +248,11 @@ const struct finding *engine_findings(const struct engine *engine, size_t *count
 {
     *count = engine->findings.count;
     return engine->findings.items;
+}
+
+size_t engine_twins(const struct engine *engine)
+{
+    return engine->twins;
 }
 
 const struct undecided *engine_undecided(const struct engine *engine, size_t *count)
@@ -261,6 +270,7 @@ void engine_free(struct engine *engine)
     guards_free(&engine->exchange_guards);
     groups_free(&engine->groups);
     free(engine->server_timers.items);
+    strays_free(&engine->strays);
     free(engine->told.items);
     free(engine->findings.items);
     free(engine->undecided.items);

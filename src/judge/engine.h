@@ -71,6 +71,9 @@ bool engine_merge(struct engine *engine, struct engine *other, struct err *err) 
 bool engine_finish(struct engine *engine, struct err *err) WARN_UNUSED;
 
 const struct finding *engine_findings(const struct engine *engine, size_t *count);
+/* Flagged connections that the capture shows twice, before and after a translation of addresses: they are told once. */
+size_t engine_twins(const struct engine *engine);
+
 const struct undecided *engine_undecided(const struct engine *engine, size_t *count);
 
 void engine_free(struct engine *engine);

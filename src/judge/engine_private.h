@@ -9,6 +9,7 @@
 #include "judge/groups.h"
 #include "judge/guard.h"
 #include "judge/server_timers.h"
+#include "judge/strays.h"
 
 /* Hits that are looked at together: those of a group, or of several. */
 struct pool {
@@ -57,6 +58,8 @@ struct engine {
         size_t count, capacity;
     } undecided;
     struct server_timers server_timers;
+    struct strays strays;
+    size_t twins; /* flagged connections that are the same as another on other addresses */
     bool failed; /* out of memory while judging */
 };
 

@@ -1,3 +1,4 @@
+#include "base/text.h"
 #include "judge/engine_private.h"
 
 #include <math.h>
@@ -325,6 +326,20 @@ static void judge_timers(struct engine *engine, size_t index, struct hit_group *
 
 /* ---- all rules ------------------------------------------------------------------------------------- */
 
+static void note_strays(struct engine *engine, struct record *record)
+{
+    const struct stray *first;
+    record->misaddressed = (uint32_t)strays_of(&engine->strays, record, &first);
+    if (first == NULL)
+        return;
+    struct strbuf from = { 0 };
+    text_endpoint(&from, first->from.bytes, first->from_port, first->ipv6);
+    record->misaddressed_from = arena_strdup(&engine->arena, strbuf_text(&from));
+    engine->failed |= record->misaddressed_from == NULL;
+    strbuf_free(&from);
+    record->mark[MARK_STRAY] = first->mark;
+}
+
 /* Those that the rule still holds for, now that all connections are known. */
 static struct pool confirmed(struct engine *engine, const struct rule *rule, const struct pool *pool)
 {
@@ -339,6 +354,7 @@ static struct pool confirmed(struct engine *engine, const struct rule *rule, con
         const struct subject subject = { hit->record, hit->exchange, NULL };
         hit->record->server_answered = groups_server_count(&engine->groups, hit->record, SERVER_ANSWERED);
         hit->record->server_tls = groups_server_count(&engine->groups, hit->record, SERVER_TLS);
+        note_strays(engine, hit->record);
         hit->record->alike = (uint32_t)pool->count << pool->shift;
         struct value v = expr_value(rule->confirm, &subject);
         if (v.state == VALUE_KNOWN && v.truth)

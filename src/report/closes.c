@@ -11,9 +11,9 @@
 
 static void add_server(struct strbuf *text, const struct server_closes *server)
 {
-    strbuf_addf(text, "server %s", server->ipv6 ? "[" : "");
-    view_ip(text, &server->address, server->ipv6);
-    strbuf_addf(text, "%s:%u, ", server->ipv6 ? "]" : "", server->port);
+    strbuf_adds(text, "server ");
+    text_endpoint(text, server->address.bytes, server->port, server->ipv6);
+    strbuf_adds(text, ", ");
     text_count(text, server->connections);
     strbuf_addf(text, " connection%s", server->connections == 1 ? "" : "s");
 }

@@ -123,6 +123,7 @@ static json_t *summary_value(const struct analysis *analysis)
                         json_pack("{s:I, s:I, s:I}", "error", (json_int_t)found[SEVERITY_ERROR],
                                   "warning", (json_int_t)found[SEVERITY_WARNING], "info",
                                   (json_int_t)found[SEVERITY_INFO]));
+    json_object_set_new(value, "translated_twins", json_integer((json_int_t)engine_twins(analysis->run->engine)));
     json_object_set_new(value, "undecided", undecided_value(analysis));
     json_object_set_new(value, "all_judged", json_boolean(analysis_is_complete(analysis)));
     return value;

@@ -95,6 +95,13 @@ static void write_head(struct document *doc, const struct analysis *analysis)
     add_counted(&text, counts->exchanges, "complete exchange");
     doc->ops->source(doc, strbuf_text(&text));
     write_not_understood(doc, analysis);
+    size_t twins = engine_twins(analysis->run->engine);
+    if (twins > 0) {
+        strbuf_clear(&text);
+        add_counted(&text, twins, "connection");
+        strbuf_addf(&text, " here twice, before and after a translation of addresses (the same sequence numbers): told once");
+        doc->ops->limit(doc, strbuf_text(&text));
+    }
     if (counts->evicted > 0) {
         strbuf_clear(&text);
         add_counted(&text, counts->evicted, "connection");

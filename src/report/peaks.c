@@ -31,9 +31,8 @@ static void write_heading(struct document *doc, const struct series *series)
 static void write_server(struct document *doc, const struct series_entry *entry)
 {
     struct strbuf text = { 0 };
-    strbuf_addf(&text, "server %s", entry->key.ipv6 ? "[" : "");
-    view_ip(&text, &entry->key.address, entry->key.ipv6);
-    strbuf_addf(&text, "%s:%u", entry->key.ipv6 ? "]" : "", entry->key.port);
+    strbuf_adds(&text, "server ");
+    text_endpoint(&text, entry->key.address.bytes, entry->key.port, entry->key.ipv6);
     doc->ops->entry(doc, strbuf_text(&text));
     strbuf_free(&text);
 }

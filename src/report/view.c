@@ -30,10 +30,7 @@ void view_address(struct strbuf *out, const struct record *record, enum end_role
 
 void view_endpoint(struct strbuf *out, const struct record *record, enum end_role role)
 {
-    if (record->tuple.ipv6)
-        strbuf_addc(out, '[');
-    view_address(out, record, role);
-    strbuf_addf(out, "%s:%u", record->tuple.ipv6 ? "]" : "", record_port(record, role));
+    text_endpoint(out, record_address(record, role)->bytes, record_port(record, role), record->tuple.ipv6);
 }
 
 /* A rule about exchanges proves with its own exchange, others with the connection's last one. */

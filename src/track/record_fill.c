@@ -338,6 +338,9 @@ void connection_record(const struct connection *c, int client_end, bool role_gue
         r->syns[role] = ends[role]->syns;
         r->syns_after_data[role] = ends[role]->syns_after_data;
         r->repeats[role] = ends[role]->repeats;
+        r->first_seq[role] = ends[role]->base_known ? ends[role]->isn + !ends[role]->syn_seen : 0;
+        r->next_seq[role] = ends[role]->base_known ? ends[role]->snd_nxt : 0;
+        r->acked[role] = ends[role]->ack_known ? ends[role]->ack : 0;
         int32_t beyond = seq_diff(ends[role]->data_end, ends[!role]->ack);
         r->unacknowledged[role] = ends[!role]->ack_known && beyond > 0 ? (uint32_t)beyond : 0;
     }
@@ -346,6 +349,10 @@ void connection_record(const struct connection *c, int client_end, bool role_gue
                           : heard_after(c, server, client);
     r->one_sided = (ends[0]->segments == 0 && ends[1]->data_segments > 0) ||
                    (ends[1]->segments == 0 && ends[0]->data_segments > 0);
+    r->stray_by = -1;
+    for (int role = 0; role < 2 && !c->open_seen; role++)
+        if (ends[role]->data_segments > 0 && ends[!role]->segments == ends[!role]->resets)
+            r->stray_by = (int8_t)role;
     r->lost_bytes = ends[0]->lost_bytes + ends[1]->lost_bytes;
     /* A reset can be the first segment that acknowledges the SYN-ACK (health checks). */
     bool syn_ack_acked = ends[1]->syn_seen && ends[0]->ack_known &&

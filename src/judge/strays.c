@@ -1,0 +1,139 @@
+#include "judge/strays.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/seq.h"
+
+/* ---- the first ones ------------------------------------------------------------------------------------ */
+
+static void swap(struct stray *a, struct stray *b)
+{
+    const struct stray kept = *a;
+    *a = *b;
+    *b = kept;
+}
+
+static void sift_up(struct stray *heap, size_t at)
+{
+    for (size_t up; at > 0 && heap[up = (at - 1) / 2].id < heap[at].id; at = up)
+        swap(&heap[at], &heap[up]);
+}
+
+static void sift_down(struct stray *heap, size_t count)
+{
+    for (size_t at = 0, child; (child = 2 * at + 1) < count; at = child) {
+        child += child + 1 < count && heap[child + 1].id > heap[child].id;
+        if (heap[child].id <= heap[at].id)
+            return;
+        swap(&heap[at], &heap[child]);
+    }
+}
+
+static void add(struct strays *strays, const struct stray *stray)
+{
+    if (strays->items == NULL) {
+        strays->items = malloc(STRAYS_MOST * sizeof *strays->items);
+        strays->failed |= strays->items == NULL;
+    }
+    if (strays->items == NULL)
+        return;
+    if (strays->count < STRAYS_MOST) {
+        strays->items[strays->count] = *stray;
+        sift_up(strays->items, strays->count++);
+    } else if (stray->id < strays->items[0].id) {
+        strays->items[0] = *stray;
+        sift_down(strays->items, strays->count);
+    }
+}
+
+void strays_note(struct strays *strays, const struct record *r)
+{
+    /* No handshake, and one end sent but resets: it has no such connection. */
+    if (r->open_seen || r->stray_by < 0)
+        return;
+    enum end_role from = (enum end_role)r->stray_by, to = from == ROLE_SERVER ? ROLE_CLIENT : ROLE_SERVER;
+    add(strays, &(struct stray){
+                    .id = r->id,
+                    .to = *record_address(r, to),
+                    .from = *record_address(r, from),
+                    .to_port = record_port(r, to),
+                    .from_port = record_port(r, from),
+                    .ipv6 = r->tuple.ipv6,
+                    .reset = r->resets[to] > 0,
+                    .seq = r->first_seq[from],
+                    .ack = r->acked[from],
+                    .first_ns = r->first_ns,
+                    .mark = { r->first_ns, r->stream_frame, r->capture },
+                });
+}
+
+void strays_merge(struct strays *strays, const struct strays *other)
+{
+    strays->failed |= other->failed;
+    for (size_t i = 0; i < other->count; i++)
+        add(strays, &other->items[i]);
+}
+
+/* ---- whose they are ----------------------------------------------------------------------------------------- */
+
+static int by_receiver(const void *a, const void *b)
+{
+    const struct stray *x = a, *y = b;
+    if (x->ipv6 != y->ipv6)
+        return x->ipv6 - y->ipv6;
+    int order = memcmp(x->to.bytes, y->to.bytes, sizeof x->to.bytes);
+    if (order != 0)
+        return order;
+    return x->to_port != y->to_port ? x->to_port - y->to_port : (x->id > y->id) - (x->id < y->id);
+}
+
+void strays_sort(struct strays *strays)
+{
+    if (strays->count > 0)
+        qsort(strays->items, strays->count, sizeof *strays->items, by_receiver);
+}
+
+static bool is_near(uint32_t a, uint32_t b)
+{
+    int32_t apart = seq_diff(a, b);
+    return apart <= (int32_t)STRAYS_REACH && apart >= -(int32_t)STRAYS_REACH;
+}
+
+static bool is_of(const struct stray *stray, const struct record *r)
+{
+    bool other_end = stray->from_port != record_port(r, ROLE_SERVER) ||
+                     memcmp(stray->from.bytes, record_address(r, ROLE_SERVER)->bytes, sizeof stray->from.bytes) != 0;
+    return other_end && stray->first_ns >= r->first_ns && is_near(stray->seq, r->next_seq[ROLE_SERVER]) &&
+           r->next_seq[ROLE_CLIENT] - stray->ack <= STRAYS_CLIENT_REACH;
+}
+
+size_t strays_of(const struct strays *strays, const struct record *r, const struct stray **first)
+{
+    const struct stray key = { .to = *record_address(r, ROLE_CLIENT), .to_port = record_port(r, ROLE_CLIENT), .ipv6 = r->tuple.ipv6 };
+    size_t low = 0, high = strays->count, found = 0;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (by_receiver(&strays->items[middle], &key) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    *first = NULL;
+    for (; low < strays->count; low++) {
+        const struct stray *stray = &strays->items[low];
+        if (stray->to_port != key.to_port || stray->ipv6 != key.ipv6 || memcmp(stray->to.bytes, key.to.bytes, sizeof key.to.bytes) != 0)
+            break;
+        if (!is_of(stray, r))
+            continue;
+        if (*first == NULL)
+            *first = stray;
+        found++;
+    }
+    return found;
+}
+
+void strays_free(struct strays *strays)
+{
+    free(strays->items);
+}

@@ -114,10 +114,12 @@ static void write_servers(struct document *doc, const struct closes *closes)
 
 /* ---- each connection --------------------------------------------------------------------------------- */
 
-static void write_connection(struct document *doc, const struct record *r)
+static void write_connection(struct document *doc, const struct record *r, bool several_files)
 {
     struct strbuf text = { 0 }, time = { 0 };
     int64_t ns;
+    if (several_files)
+        strbuf_addf(&text, "[%u] ", r->capture + 1u);
     if (view_closed(r, &ns)) {
         text_time(&time, ns);
         strbuf_addf(&text, "%.12sZ ", strbuf_text(&time) + 11);
@@ -136,20 +138,18 @@ static void write_connection(struct document *doc, const struct record *r)
     strbuf_addf(&text, "; %" PRIu32 " request%s, %" PRIu32 " answered", r->requests, r->requests == 1 ? "" : "s", r->exchanges);
     char filter[32];
     snprintf(filter, sizeof filter, "tcp.stream eq %" PRIu32, r->tcp_stream);
-    if (r->capture > 0)
-        strbuf_addf(&text, " [%u]", r->capture + 1u);
     doc->ops->connection(doc, filter, strbuf_text(&text));
     strbuf_free(&text);
     strbuf_free(&time);
 }
 
-static void write_connections(struct document *doc, const struct closes *closes)
+static void write_connections(struct document *doc, const struct closes *closes, bool several_files)
 {
     if (closes->listed_count == 0)
         return;
     doc->ops->section(doc, "Connections in the order of their first packets: time of the close (UTC), ends, how it ended");
     for (size_t i = 0; i < closes->listed_count; i++)
-        write_connection(doc, closes->listed[i]);
+        write_connection(doc, closes->listed[i], several_files);
     write_more(doc, closes->connections - closes->listed_count, "connection");
 }
 
@@ -157,5 +157,5 @@ void closes_write(const struct analysis *analysis, struct document *doc)
 {
     const struct closes *closes = tracker_closes(analysis->run->tracker);
     write_servers(doc, closes);
-    write_connections(doc, closes);
+    write_connections(doc, closes, capture_set_count(analysis->captures) > 1);
 }

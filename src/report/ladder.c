@@ -91,9 +91,9 @@ static void label(struct strbuf *out, const struct timeline_entry *e, const char
         strbuf_addf(out, " in %u", e->count);
 }
 
-static bool shows(const struct timeline_entry *e, uint32_t frame)
+static bool shows(const struct timeline_entry *e, uint32_t frame, uint16_t capture)
 {
-    return e->kind == TIMELINE_REQUEST && frame >= e->frame && frame <= e->last_frame;
+    return e->kind == TIMELINE_REQUEST && frame >= e->frame && frame <= e->last_frame && capture == e->capture;
 }
 
 /* Method and target of the request that the finding is about, if the entry shows it. */
@@ -103,12 +103,12 @@ static void add_request(struct strbuf *out, const struct finding_connection *con
     if (connection->exchange == NULL) {
         /* A rule about connections: the request that was outstanding, where the mark shows it. */
         const struct record *r = connection->record;
-        if (shows(e, r->mark[MARK_REQUEST].frame))
+        if (shows(e, r->mark[MARK_REQUEST].frame, r->mark[MARK_REQUEST].capture))
             text_untrusted(out, r->request, strlen(r->request));
         return;
     }
     const struct exchange *x = connection->exchange->exchange;
-    if (!shows(e, x->request.first_frame) || !x->request_head)
+    if (!shows(e, x->request.first_frame, x->request.first_capture) || !x->request_head)
         return;
     strbuf_adds(out, exchange_method(x));
     if (x->target[0] != '\0')
@@ -142,6 +142,7 @@ static struct ladder_step arrow_of(const struct finding_connection *connection, 
     const struct record *r = connection->record;
     enum end_role role = e->from == r->client ? ROLE_CLIENT : ROLE_SERVER;
     struct ladder_step step = { .kind = LADDER_ARROW, .since_ns = timeline_since_ns(e), .frame = e->frame,
+                                .file = e->capture != r->capture ? e->capture + 1u : 0,
                                 .to_server = role == ROLE_CLIENT, .proves = proves, .meaning = meaning(r, e, role) };
     struct strbuf request = { 0 }, text = { 0 };
     add_request(&request, connection, e);
@@ -159,7 +160,7 @@ bool ladder_make(const struct finding *finding, const struct finding_connection 
     struct view_evidence evidence[MARKS];
     size_t evidence_count = view_evidence(finding, connection, evidence);
     unsigned kept = timeline_kept(timeline);
-    *ladder = (struct ladder){ .tcp_stream = r->tcp_stream };
+    *ladder = (struct ladder){ .tcp_stream = r->tcp_stream, .file = r->capture + 1u };
     view_endpoint(&ladder->client, r, ROLE_CLIENT);
     view_endpoint(&ladder->server, r, ROLE_SERVER);
     ladder->steps = malloc((2 * kept + 1) * sizeof *ladder->steps); /* a silence before each, and what was omitted */

@@ -20,6 +20,7 @@ struct ladder_step {
     int64_t since_ns;   /* ARROW: from the connection's first packet; SILENCE: its length */
     uint32_t count;     /* OMITTED: so many */
     uint32_t frame;     /* ARROW: the first */
+    unsigned file;      /* that it stands in, if it is another than the connection's: 1, 2, ...; else 0 */
     bool to_server;
     bool proves;        /* the rule names it as evidence */
     char label[LADDER_LABEL_BYTES]; /* what is sent: "SYN, ACK", "GET /a, 80 B in 2" */
@@ -28,6 +29,7 @@ struct ladder_step {
 
 struct ladder {
     uint32_t tcp_stream;
+    unsigned file;             /* where that is counted: 1, 2, ... */
     struct strbuf client, server; /* addresses with ports */
     struct ladder_step *steps;
     size_t count;

@@ -19,6 +19,8 @@ static void write_capture(struct document *doc, const struct analysis *analysis,
 {
     const struct capture_info *info = capture_set_info(analysis->captures, index);
     struct strbuf text = { 0 };
+    if (capture_set_count(analysis->captures) > 1)
+        strbuf_addf(&text, "[%zu] ", index + 1);
     text_untrusted(&text, info->file, strlen(info->file));
     strbuf_addf(&text, " (%s%s%s", info->format, info->packed_with != NULL ? " in " : "",
                 info->packed_with != NULL ? info->packed_with : "");
@@ -248,13 +250,16 @@ static void write_connection(struct document *doc, const struct analysis *analys
                        strlen(c->exchange->exchange->target));
         strbuf_addc(&text, ';');
     }
-    uint32_t shown = 0; /* a frame that is two things at once is named once */
+    const struct mark *shown = NULL; /* a frame that is two things at once is named once */
     for (size_t i = 0; i < count; i++) {
-        if (evidence[i].mark.frame == shown)
+        const struct mark *mark = &evidence[i].mark;
+        if (shown != NULL && mark->frame == shown->frame && mark->capture == shown->capture)
             continue;
-        strbuf_addf(&text, "%s %s #%" PRIu32, shown != 0 ? "," : "", mark_name(evidence[i].id),
-                    evidence[i].mark.frame);
-        shown = evidence[i].mark.frame;
+        strbuf_addf(&text, "%s %s ", shown != NULL ? "," : "", mark_name(evidence[i].id));
+        if (mark->capture != c->record->capture)
+            strbuf_addf(&text, "[%u]", mark->capture + 1u);
+        strbuf_addf(&text, "#%" PRIu32, mark->frame);
+        shown = mark;
     }
     char filter[32];
     snprintf(filter, sizeof filter, "tcp.stream eq %" PRIu32, c->record->tcp_stream);
@@ -264,7 +269,9 @@ static void write_connection(struct document *doc, const struct analysis *analys
 
 static void write_connections(struct document *doc, const struct analysis *analysis, const struct finding *f, size_t shown)
 {
-    doc->ops->connections(doc, "Connections: Wireshark filter, time of the close (UTC), client, frames");
+    doc->ops->connections(doc, capture_set_count(analysis->captures) > 1
+                                   ? "Connections: Wireshark filter, [file], time of the close (UTC), client, frames"
+                                   : "Connections: Wireshark filter, time of the close (UTC), client, frames");
     for (size_t i = 0; i < shown; i++)
         write_connection(doc, analysis, f, &f->connections[i]);
     if (shown < f->entries) {

@@ -180,7 +180,10 @@ static void ladder_step(FILE *out, const struct ladder_step *step)
         fprintf(out, "  %c %3" PRId64 ".%06" PRId64 "  ", step->proves ? '*' : ' ', step->since_ns / NS_PER_S,
                 (step->since_ns < 0 ? -step->since_ns : step->since_ns) % NS_PER_S / 1000);
         arrow(out, step->label, step->to_server);
-        fprintf(out, " #%-4" PRIu32 " %s\n", step->frame, step->meaning);
+        if (step->file > 0)
+            strbuf_addf(&text, "[%u]", step->file);
+        strbuf_addf(&text, "#%" PRIu32, step->frame);
+        fprintf(out, " %-5s %s\n", strbuf_text(&text), step->meaning);
         break;
     }
     strbuf_free(&text);

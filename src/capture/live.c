@@ -5,6 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
+
+#ifdef HAVE_SYS_PRCTL_H
+#include <sys/prctl.h>
+#endif
 
 #include "base/text.h"
 
@@ -119,6 +124,18 @@ static bool set_filter(pcap_t *pcap, const char *filter, struct err *err)
     return ok || err_set(err, "filter '%s': %s", filter, pcap_geterr(pcap));
 }
 
+/* What the user lacks. */
+static const char *missing_permission(void)
+{
+#if defined(HAVE_SYS_PRCTL_H) && defined(PR_GET_NO_NEW_PRIVS)
+    if (geteuid() != 0 && prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1)
+        return " (CAP_NET_RAW is missing; no-new-privileges is set, so that a file capability does not give it: run as root, or with "
+               "an ambient capability)";
+#endif
+    return geteuid() == 0 ? " (root lacks CAP_NET_RAW here; to a container: add NET_RAW)"
+                          : " (CAP_NET_RAW is missing: run as root, with an ambient capability, or after setcap cap_net_raw+ep)";
+}
+
 static bool activate(pcap_t *pcap, const struct live_options *options, bool *nanoseconds,
                      struct err *err)
 {
@@ -134,8 +151,7 @@ static bool activate(pcap_t *pcap, const struct live_options *options, bool *nan
         bool more = detail[0] != '\0' && strcmp(detail, pcap_statustostr(rc)) != 0;
         return err_set(err, "%s: %s%s%s%s", options->interface, pcap_statustostr(rc),
                        more ? ": " : "", more ? detail : "",
-                       rc == PCAP_ERROR_PERM_DENIED ? " (run as root, or give hangup the "
-                                                      "capability cap_net_raw)" : "");
+                       rc == PCAP_ERROR_PERM_DENIED ? missing_permission() : "");
     }
     return options->filter == NULL || set_filter(pcap, options->filter, err);
 }

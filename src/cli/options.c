@@ -44,6 +44,7 @@ static void append(const char **list, size_t *count, const char *value)
 
 SETS(interface, o->interface = value)
 SETS(filter, o->filter = value)
+SETS(user, o->user = value)
 SETS(promiscuous, o->promiscuous = false)
 SETS(list_interfaces, o->list_interfaces = true)
 SETS(help, o->help = true)
@@ -182,6 +183,7 @@ static const struct option_row {
     { 's', "snaplen", "BYTES", MODE_LIVE, take_snaplen, "with -i: keep so many bytes of each packet (262144)" },
     { 'B', "buffer-size", "KIB", MODE_LIVE, take_buffer_size, "with -i: the kernel's buffer" },
     { 'p', "no-promiscuous", NULL, MODE_LIVE, take_promiscuous, "with -i: do not make the interface promiscuous" },
+    { 'Z', "user", "USER", MODE_LIVE, take_user, "with -i: as root, become USER and not nobody once the interface is open" },
     { 'c', "count", "N", MODE_LIVE, take_count, "with -i: stop after N packets" },
     { OPTION_DURATION, "duration", "TIME", MODE_LIVE, take_duration, "with -i: stop after a time: 30, 30s, 5min" },
     { 'D', "list-interfaces", NULL, MODE_INTERFACES, take_list_interfaces, "list the interfaces to capture on" },

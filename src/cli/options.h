@@ -37,6 +37,7 @@ struct options {
     const char *filter;
     int snaplen, buffer_kib;
     bool promiscuous;
+    const char *user;            /* -Z; NULL: the one behind sudo, or nobody */
     uint64_t max_packets;
     int64_t duration_ns;
     bool list_interfaces, help, version;

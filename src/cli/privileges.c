@@ -26,35 +26,65 @@ static bool id_from(const char *variable, unsigned long *id)
     return *end == '\0' && *id > 0 && *id < UINT32_MAX;
 }
 
-/* Who to become: the user behind sudo, who may read the report's files anyway, or nobody. */
-static bool find_user(uid_t *uid, gid_t *gid)
+struct identity {
+    uid_t uid;
+    gid_t gid;
+    const char *name; /* its supplementary groups are taken; NULL: it has none */
+};
+
+/* Who to become: the user that was asked for; the one behind sudo, who may read the report's files anyway; or nobody. */
+static bool find_user(const char *wanted, struct identity *identity, struct err *err)
 {
     unsigned long user, group;
-    if (id_from("SUDO_UID", &user) && id_from("SUDO_GID", &group)) {
-        *uid = (uid_t)user;
-        *gid = (gid_t)group;
+    if (wanted == NULL && id_from("SUDO_UID", &user) && id_from("SUDO_GID", &group)) {
+        *identity = (struct identity){ (uid_t)user, (gid_t)group, NULL };
         return true;
     }
-    const struct passwd *nobody = getpwnam("nobody");
-    if (nobody == NULL)
-        return false;
-    *uid = nobody->pw_uid;
-    *gid = nobody->pw_gid;
+    const char *name = wanted != NULL ? wanted : "nobody";
+    const struct passwd *entry = getpwnam(name);
+    if (entry == NULL)
+        return err_set(err, "cannot drop privileges: there is no user '%s'", name);
+    *identity = (struct identity){ entry->pw_uid, entry->pw_gid, wanted };
     return true;
 }
 
-bool privileges_drop(struct err *err)
+static bool become(const struct identity *identity)
 {
-    uid_t uid;
-    gid_t gid;
-    if (geteuid() == 0) {
-        if (!find_user(&uid, &gid))
-            return err_set(err, "cannot drop privileges: there is no user 'nobody'");
-        if (setgroups(1, &gid) != 0 || setgid(gid) != 0 || setuid(uid) != 0)
-            return err_set(err, "cannot drop privileges: %s", strerror(errno));
-        if (setuid(0) == 0)
-            return err_set(err, "cannot drop privileges: they came back");
-    }
+    int groups = identity->name != NULL ? initgroups(identity->name, identity->gid) : setgroups(1, &identity->gid);
+    return groups == 0 && setgid(identity->gid) == 0 && setuid(identity->uid) == 0;
+}
+
+/* May root stay root? Without capabilities it is a user like others. */
+static bool may_stay(const char *wanted)
+{
+#ifdef HAVE_LIBCAP_NG
+    return wanted == NULL && errno == EPERM;
+#else
+    (void)wanted;
+    return false;
+#endif
+}
+
+static bool drop_user(const char *wanted, struct err *err)
+{
+    struct identity identity;
+    if (geteuid() != 0)
+        return wanted == NULL || err_set(err, "only root can become '%s' (-Z)", wanted);
+    if (!find_user(wanted, &identity, err))
+        return false;
+    if (!become(&identity))
+        return may_stay(wanted) ||
+               err_set(err, "cannot drop privileges: %s%s", strerror(errno),
+                       errno == EPERM ? " (to become another user, root needs CAP_SETUID and CAP_SETGID)" : "");
+    if (identity.uid != 0 && setuid(0) == 0)
+        return err_set(err, "cannot drop privileges: they came back");
+    return true;
+}
+
+bool privileges_drop(const char *user, struct err *err)
+{
+    if (!drop_user(user, err))
+        return false;
 #ifdef HAVE_LIBCAP_NG
     capng_clear(CAPNG_SELECT_CAPS);
     if (capng_apply(CAPNG_SELECT_CAPS) != 0)

@@ -6,9 +6,10 @@
 
 #include "base/err.h"
 
-/* As root: becomes the user that called sudo, else nobody, for good. Capabilities are dropped where
- * libcap-ng is built in. On Linux nothing executed later can gain privileges either. false: the
- * privileges could not be dropped, and the program must not go on. */
-bool privileges_drop(struct err *err) WARN_UNUSED;
+/* As root: becomes `user` (with its groups), or, if that is NULL, the user that called sudo, else nobody, for good. Capabilities are
+ * dropped where libcap-ng is built in. On Linux nothing executed later can gain privileges either. Where root may not change its user
+ * (a container that gives it CAP_NET_RAW alone), nobody asked for one and libcap-ng is there, it stays root without any capability.
+ * false: privileges that are there could not be dropped, and the program must not go on. */
+bool privileges_drop(const char *user, struct err *err) WARN_UNUSED;
 
 #endif

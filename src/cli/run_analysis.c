@@ -111,7 +111,7 @@ static struct capture_set *open_live(const struct options *options,
 static bool begin_live(const struct options *options, const struct cli_signals *signals,
                        struct err *err)
 {
-    if (!privileges_drop(err))
+    if (!privileges_drop(options->user, err))
         return false;
     signals->catch_interrupts();
     fprintf(stderr, "hangup: listening on %s, Ctrl-C ends and reports\n", options->interface);

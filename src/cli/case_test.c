@@ -329,6 +329,8 @@ bool case_test(const struct rules *rules, const char *name, const char *text, si
         return false;
     }
     bool ok = check_kind(analysis, expectation, why);
+    if (expectation->told != NULL)
+        texts_told_add(expectation->told, analysis->run->engine);
     for (size_t i = 0; i < expectations->count; i++)
         ok &= expectations->items[i].fact[0] != '\0'
                   ? check_fact(name, text, length, &expectations->items[i], why)

@@ -19,6 +19,7 @@ enum option_id {
     OPTION_SERVER,
     OPTION_MAX_CONNECTIONS,
     OPTION_CONNECTIONS,
+    OPTION_TEXTS,
     OPTION_MAX_OPEN,
     OPTION_THREADS,
     OPTION_PROGRESS,
@@ -49,6 +50,7 @@ SETS(promiscuous, o->promiscuous = false)
 SETS(list_interfaces, o->list_interfaces = true)
 SETS(help, o->help = true)
 SETS(version, o->version = true)
+SETS(texts, o->texts = true)
 SETS(show_query, o->show_query = true)
 SETS(file, append(o->arguments, &o->argument_count, value))
 SETS(rules, append(o->rule_paths, &o->rule_path_count, value))
@@ -194,6 +196,8 @@ static const struct option_row {
       "judge by this rule only; may be given several times" },
     { OPTION_NO_RULE, "no-rule", "ID", JUDGING | MODE_LIST_RULES, take_no_rule, "leave this rule out" },
     { OPTION_SET, "set", "ID.PARAM=VALUE", JUDGING, take_set, "change a rule's parameter" },
+    { OPTION_TEXTS, "texts", NULL, MODE_TEST_RULES, take_texts,
+      "with 'rules test': try all rules, and fail for texts that no case reaches" },
     { OPTION_MIN_SEVERITY, "min-severity", "SEVERITY", ANALYSIS, take_min_severity,
       "hide findings below info, warning, error" },
     { OPTION_FAIL_ON, "fail-on", "SEVERITY", ANALYSIS, take_fail_on, "exit with 1 if a finding is as severe or worse; undecided: if not all could be judged" },

@@ -47,6 +47,7 @@ struct options {
     size_t rule_path_count, only_rule_count, no_rule_count, setting_count;
     struct server_hint *servers;
     size_t server_count;
+    bool texts;                  /* --texts */
     bool show_query, has_fail_on, fail_on_undecided;
     enum severity min_severity, fail_on;
     long max_connections;        /* -1: default */

@@ -125,6 +125,7 @@ int run_check_rules(const struct options *options, const struct cli_signals *sig
 
 struct tally {
     unsigned passed, failed;
+    struct texts_told told;
 };
 
 static void count_case(struct tally *tally, const char *title, bool ok, const struct strbuf *why)
@@ -144,7 +145,7 @@ static void test_rule(const struct rules *rules, const struct rule *rule, struct
             char title[160];
             snprintf(title, sizeof title, "%s %s (line %u)", rule->id, kinds[kind], c->line);
             struct strbuf why = { 0 };
-            const struct case_expectation expectation = { rule->id, (enum case_kind)kind };
+            const struct case_expectation expectation = { rule->id, (enum case_kind)kind, &tally->told };
             bool ok = case_test(rules, title, c->conversation, strlen(c->conversation),
                                 &expectation, &why);
             count_case(tally, title, ok, &why);
@@ -164,7 +165,7 @@ static bool test_file(const struct rules *rules, const char *path, struct tally 
     while ((n = fread(block, 1, sizeof block, file)) > 0)
         strbuf_add(&text, block, n);
     fclose(file);
-    const struct case_expectation own = { NULL, CASE_FIRES };
+    const struct case_expectation own = { NULL, CASE_FIRES, &tally->told };
     bool ok = case_test(rules, path, strbuf_text(&text), text.length, &own, &why);
     count_case(tally, path, ok, &why);
     strbuf_free(&text);
@@ -180,11 +181,11 @@ static bool is_conversation(const char *name)
 
 static int test_rules(const struct rules *rules, const struct options *options)
 {
-    struct tally tally = { 0, 0 };
+    struct tally tally = { 0 };
     struct err err = { "" };
     size_t count;
     const char *const *names = command_arguments(options, &count);
-    if (count == 0)
+    if (count == 0 || options->texts)
         for (size_t i = 0; i < rules->count; i++)
             test_rule(rules, rules->items[i], &tally);
     for (size_t i = 0; i < count; i++) {
@@ -197,8 +198,15 @@ static int test_rules(const struct rules *rules, const struct options *options)
         else
             test_file(rules, what, &tally, &err);
         if (err.text[0] != '\0')
-            return complain(&err);
+            break;
     }
+    if (options->texts && err.text[0] == '\0')
+        tally.failed += (unsigned)texts_told_missing(&tally.told, rules);
+    if (tally.told.failed)
+        err_no_memory(&err);
+    texts_told_free(&tally.told);
+    if (err.text[0] != '\0')
+        return complain(&err);
     printf("%u passed, %u failed\n", tally.passed, tally.failed);
     return tally.failed > 0 ? EXIT_FOUND : EXIT_ANALYSED;
 }

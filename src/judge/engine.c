@@ -250,6 +250,12 @@ const struct finding *engine_findings(const struct engine *engine, size_t *count
     return engine->findings.items;
 }
 
+const struct choice *const *engine_chosen(const struct engine *engine, size_t *count)
+{
+    *count = engine->chosen.count;
+    return engine->chosen.items;
+}
+
 size_t engine_twins(const struct engine *engine)
 {
     return engine->twins;
@@ -272,6 +278,7 @@ void engine_free(struct engine *engine)
     free(engine->server_timers.items);
     strays_free(&engine->strays);
     free(engine->told.items);
+    free(engine->chosen.items);
     free(engine->findings.items);
     free(engine->undecided.items);
     free(engine);

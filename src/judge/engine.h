@@ -71,6 +71,9 @@ bool engine_merge(struct engine *engine, struct engine *other, struct err *err) 
 bool engine_finish(struct engine *engine, struct err *err) WARN_UNUSED;
 
 const struct finding *engine_findings(const struct engine *engine, size_t *count);
+/* The alternatives of rules' texts that were told, each once. */
+const struct choice *const *engine_chosen(const struct engine *engine, size_t *count);
+
 /* Flagged connections that the capture shows twice, before and after a translation of addresses: they are told once. */
 size_t engine_twins(const struct engine *engine);
 

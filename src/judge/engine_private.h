@@ -57,6 +57,10 @@ struct engine {
         struct undecided *items;
         size_t count, capacity;
     } undecided;
+    struct {
+        const struct choice **items;
+        size_t count, capacity;
+    } chosen;
     struct server_timers server_timers;
     struct strays strays;
     size_t twins; /* flagged connections that are the same as another on other addresses */

@@ -36,12 +36,27 @@ static bool applies(const struct choice *choice, const struct group *group)
     return v.state == VALUE_KNOWN && v.truth;
 }
 
+/* For those who try the rules: which alternatives are ever told? */
+static void note_chosen(struct engine *engine, const struct choice *choice)
+{
+    for (size_t i = 0; i < engine->chosen.count; i++)
+        if (engine->chosen.items[i] == choice)
+            return;
+    if (!VEC_ROOM(&engine->chosen)) {
+        engine->failed = true;
+        return;
+    }
+    engine->chosen.items[engine->chosen.count++] = choice;
+}
+
 static const char *choose(struct engine *engine, const struct choice *choices,
                           const struct group *group)
 {
     for (const struct choice *c = choices; c != NULL; c = c->next)
-        if (applies(c, group))
+        if (applies(c, group)) {
+            note_chosen(engine, c);
             return render(engine, c->text, group);
+        }
     return "";
 }
 
@@ -154,6 +169,7 @@ static void fill_fixes(struct engine *engine, struct finding *finding, const str
         for (size_t i = 0; i < (by_parts ? parts->count : 1); i++) {
             if (!applies(c, &groups[i]))
                 continue;
+            note_chosen(engine, c);
             const char *text = render(engine, c->text, &groups[i]);
             size_t at = first;
             while (at < finding->fix_count && strcmp(finding->fixes[at], text) != 0)

@@ -35,6 +35,7 @@ struct template;
 struct choice {
     const struct expr *condition;   /* NULL: always */
     const struct template *text;    /* or a plain word, such as a confidence */
+    unsigned line;                  /* of its file */
     const struct choice *next;
 };
 

@@ -79,6 +79,7 @@ static bool take_choice(struct loader *l, yaml_node_t *item, void *context)
     if (choice == NULL)
         return err_no_memory(l->err);
     *end = choice;
+    choice->line = (unsigned)item->start_mark.line + 1;
     if (item->type != YAML_MAPPING_NODE)
         return compile_text(l, item, &choice->text);
     yaml_node_t *condition = source_key(l, item, "if"), *text = source_key(l, item, "text");

@@ -29,7 +29,28 @@ int64_t timeline_since_ns(const struct timeline_entry *entry)
 static bool is_run(enum timeline_kind kind)
 {
     return kind == TIMELINE_REQUEST || kind == TIMELINE_RESPONSE || kind == TIMELINE_DATA ||
-           kind == TIMELINE_KEEP_ALIVE || kind == TIMELINE_RETRANSMISSION;
+           kind == TIMELINE_KEEP_ALIVE;
+}
+
+static bool is_repetition_of(const struct timeline_entry *before, const struct timeline_entry *entry)
+{
+    return before->kind == TIMELINE_RETRANSMISSION && before->kind == entry->kind && before->from == entry->from;
+}
+
+/* Of repetitions in a row, the first stands by itself, and the others are a run that is dated by the last: one sees for how long
+ * they went on. */
+static bool add_repetition(struct timeline *timeline, const struct timeline_entry *entry)
+{
+    struct timeline_entry *newest = (struct timeline_entry *)slot_of(timeline, timeline->count - 1);
+    if (timeline->count < 2 || !is_repetition_of(newest, entry) || !is_repetition_of(slot_of(timeline, timeline->count - 2), entry))
+        return false;
+    newest->since_us_low = entry->since_us_low;
+    newest->since_us_high = entry->since_us_high;
+    newest->frame = newest->last_frame = entry->frame;
+    newest->capture = entry->capture;
+    newest->bytes = entry->bytes > UINT32_MAX - newest->bytes ? UINT32_MAX : newest->bytes + entry->bytes;
+    newest->count = newest->count == UINT16_MAX ? UINT16_MAX : newest->count + 1u;
+    return true;
 }
 
 bool timeline_add(struct timeline *timeline, const struct timeline_entry *entry,
@@ -48,6 +69,8 @@ bool timeline_add(struct timeline *timeline, const struct timeline_entry *entry,
             return true;
         }
     }
+    if (timeline->count > 0 && entry->kind == TIMELINE_RETRANSMISSION && add_repetition(timeline, entry))
+        return true;
     if (timeline->count >= TIMELINE_FIRST && timeline->last == NULL) {
         timeline->last = slab_take(tails);
         if (timeline->last == NULL)

@@ -2,7 +2,7 @@
  * timeline - the events that matter for the life and death of one connection.
  *
  * Bounded: the first few and the last ones stay, what lies between is counted. Runs of one kind
- * in one direction (a body, keep-alive probes) are one entry.
+ * in one direction (a body, keep-alive probes) are one entry; repetitions are two, the first and all others.
  */
 #ifndef HANGUP_FACTS_TIMELINE_H
 #define HANGUP_FACTS_TIMELINE_H

@@ -46,20 +46,6 @@ static json_t *server_value(const struct server_closes *server)
     return value;
 }
 
-static json_t *listed_value(const struct record *r)
-{
-    int64_t ns;
-    enum close_since since = closes_since(r, &ns);
-    json_t *value = json_connection(r), *time = json_null();
-    if (since != SINCE_NOTHING) {
-        time = json_object();
-        json_object_set_new(time, "from", json_string(close_since_names[since]));
-        json_object_set_new(time, "seconds", json_seconds(ns));
-    }
-    json_object_set_new(value, "since", time);
-    return value;
-}
-
 void json_closes(const struct analysis *analysis, FILE *out)
 {
     const struct closes *closes = tracker_closes(analysis->run->tracker);
@@ -71,7 +57,7 @@ void json_closes(const struct analysis *analysis, FILE *out)
     fputs("],\"connections\":[", out);
     for (size_t i = 0; i < closes->listed_count; i++) {
         fputs(i == 0 ? "\n " : ",\n ", out);
-        json_dump(out, listed_value(closes->listed[i]));
+        json_dump(out, json_connection(closes->listed[i]));
     }
     fputs("]}", out);
 }

@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "report/community_id.h"
 #include "report/view.h"
+#include "track/closes.h"
 
 json_t *json_untrusted(const char *text)
 {
@@ -76,6 +77,19 @@ static json_t *tls_value(const struct record *r)
     return value;
 }
 
+/* How long after what it closed. */
+static json_t *since_value(const struct record *r)
+{
+    int64_t ns;
+    enum close_since since = closes_since(r, &ns);
+    if (since == SINCE_NOTHING)
+        return json_null();
+    json_t *value = json_object();
+    json_object_set_new(value, "from", json_string(close_since_names[since]));
+    json_object_set_new(value, "seconds", json_seconds(ns));
+    return value;
+}
+
 json_t *json_connection(const struct record *r)
 {
     char id[COMMUNITY_ID_BYTES];
@@ -104,6 +118,7 @@ json_t *json_connection(const struct record *r)
                   "conn_state", record_conn_state(r)));
     json_object_set_new(value, "protocol", json_string(protocol_names[r->protocol]));
     json_object_set_new(value, "tls", tls_value(r));
+    json_object_set_new(value, "since", since_value(r));
     json_t *http = json_object();
     json_object_set_new(http, "inferred", json_boolean(r->inferred));
     json_object_set_new(http, "exchanges", json_integer(r->exchanges));

@@ -44,7 +44,7 @@ static const char *meaning(const struct record *r, const struct timeline_entry *
     case TIMELINE_KEEP_ALIVE:
         return "TCP keep-alive probe";
     case TIMELINE_RETRANSMISSION:
-        return "sent again";
+        return e->count > 1 ? "sent again, here the last time" : "sent again";
     case TIMELINE_ZERO_WINDOW:
         return "its buffer is full";
     case TIMELINE_FIN:

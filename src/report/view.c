@@ -72,13 +72,28 @@ static enum mark_id shown_as(const struct record *r, enum mark_id id)
     return id == MARK_SERVER_FIN && r->fin_inferred[ROLE_SERVER] ? MARK_SERVER_FIN_ACK : id;
 }
 
+/* Where the timer starts that the connection follows. */
+static unsigned timer_evidence(const struct finding *finding, const struct finding_connection *connection)
+{
+    static const enum mark_id starts[] = {
+        [FROM_OPEN] = MARK_ESTABLISHED,
+        [FROM_REQUEST] = MARK_REQUEST_END,
+        [FROM_RESPONSE] = MARK_LAST_RESPONSE,
+    };
+    if (connection->timer >= finding->timer_count)
+        return 0;
+    enum reference from = finding->timers[connection->timer].deadline.from;
+    return (size_t)from < sizeof starts / sizeof *starts ? 1u << starts[from] : 0;
+}
+
 size_t view_evidence(const struct finding *finding, const struct finding_connection *connection,
                      struct view_evidence evidence[MARKS])
 {
     size_t count = 0;
+    unsigned wanted = finding->rule->evidence | timer_evidence(finding, connection);
     for (int id = 0; id < MARKS; id++) {
         struct mark mark = evidence_mark(connection, (enum mark_id)id);
-        if (finding->rule->evidence & 1u << id && mark.frame != 0)
+        if (wanted & 1u << id && mark.frame != 0)
             evidence[count++] = (struct view_evidence){ shown_as(connection->record, (enum mark_id)id), mark };
     }
     qsort(evidence, count, sizeof *evidence, by_time);

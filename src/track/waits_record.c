@@ -20,6 +20,22 @@ static void mark_entry(const struct connection *c, unsigned from, enum timeline_
     }
 }
 
+/* The newest repetitions in a row: the first, and the last unless it is the same. */
+static void mark_repetitions(const struct connection *c, unsigned from, struct record *r)
+{
+    mark_entry(c, from, TIMELINE_RETRANSMISSION, &r->mark[MARK_RETRANSMISSION]);
+    for (unsigned i = timeline_kept(&c->timeline); i > 1; i--) {
+        const struct timeline_entry *last = timeline_at(&c->timeline, i - 1), *first = timeline_at(&c->timeline, i - 2);
+        if (last->kind != TIMELINE_RETRANSMISSION || last->from != from)
+            continue;
+        if (first->kind != last->kind || first->from != from)
+            return;
+        r->mark[MARK_LAST_RETRANSMISSION] = r->mark[MARK_RETRANSMISSION];
+        r->mark[MARK_RETRANSMISSION] = (struct mark){ c->tcp.first_ns + timeline_since_ns(first), first->frame, first->capture };
+        return;
+    }
+}
+
 static void mark_waits(const struct connection *c, struct record *r)
 {
     const struct end_waits *w = c->waits.end;
@@ -34,7 +50,7 @@ static void mark_waits(const struct connection *c, struct record *r)
                                                    : w[1].fin_repeats > w[0].fin_repeats;
     unsigned closed = waits_zero_window_ms(&c->waits, 1, c->tcp.first_ns, c->tcp.last_ns) >
                       waits_zero_window_ms(&c->waits, 0, c->tcp.first_ns, c->tcp.last_ns);
-    mark_entry(c, repeats, TIMELINE_RETRANSMISSION, &r->mark[MARK_RETRANSMISSION]);
+    mark_repetitions(c, repeats, r);
     mark_entry(c, w[1].probes > w[0].probes, TIMELINE_KEEP_ALIVE, &r->mark[MARK_PROBE]);
     mark_entry(c, closed, TIMELINE_ZERO_WINDOW, &r->mark[MARK_ZERO_WINDOW]);
 }

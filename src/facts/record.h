@@ -135,6 +135,7 @@ struct record {
                                     way round; NS_UNKNOWN: one of them has none */
     int64_t first_ns, last_ns;   /* of its packets */
     int64_t since_open, since_request, since_response, since_activity; /* to the close */
+    int64_t since_fin;           /* from an end's FIN, as the other acknowledged it, to that one's own FIN or reset; NS_ABSENT */
     int64_t overdue;             /* from the end of a response that announced the close, or whose body ends with
                                     it, to the close */
     bool overdue_body;           /* the body ends with it */

@@ -172,6 +172,7 @@ static void fill_fin_wait_2(const struct connection *c, unsigned client, int64_t
                             struct record *r)
 {
     r->fin_wait_2_by = -1;
+    r->since_fin = NS_ABSENT;
     for (unsigned e = 0; e < 2; e++) {
         const struct mark *acked = connection_mark(c, e, END_FIN_ACKED);
         const struct tcp_end *peer = &c->tcp.end[!e];
@@ -194,6 +195,7 @@ static void fill_fin_wait_2(const struct connection *c, unsigned client, int64_t
         r->fin_wait_2_end_ns = ends;
         r->fin_wait_2_open = !peer->fin_seen && fin->frame == 0 && rst->frame == 0 &&
                              own_rst->frame == 0;
+        r->since_fin = r->fin_wait_2_open ? NS_ABSENT : ends - acked->ns;
         return;
     }
 }

@@ -106,6 +106,8 @@ class Conn:
     def truth(self):
         """Where no rule must be told and none that is more than information may be: healthy."""
         client, server = (".".join(map(str, ip)) for ip in self.ip)
+        if self.episode.noise.snap:  # heads are cut as well
+            self.may |= ALIKE.get(self.name, set())
         if self.tls:
             self.may |= self.must - TELLS | ALIKE.get(self.name, set())
             self.must &= TELLS

@@ -9,6 +9,7 @@
 struct template {
     const char *literal;      /* or NULL */
     const struct expr *expr;
+    const struct expr *high; /* {range(x)}: expr is its least value, this its largest; else NULL */
     const char *noun;         /* or NULL */
     const struct template *next;
 };
@@ -28,6 +29,22 @@ static size_t expression_length(const char *text)
             depth--;
     }
     return SIZE_MAX;
+}
+
+/* "min(x)" of "range(x)", or "max(x)". NULL: no memory. */
+static const char *bound_of(struct arena *arena, const char *range, const char *function)
+{
+    return arena_printf(arena, "%s%s", function, range + strlen("range"));
+}
+
+/* {range(x)}: the least and the largest value. */
+static bool compile_range(struct arena *arena, const char *expression, const struct expr_context *context, struct template *piece,
+                          struct expr_error *error)
+{
+    const char *low = bound_of(arena, expression, "min"), *high = bound_of(arena, expression, "max");
+    piece->expr = low != NULL ? expr_compile(arena, low, context, error) : NULL;
+    piece->high = piece->expr != NULL && high != NULL ? expr_compile(arena, high, context, error) : NULL;
+    return piece->high != NULL;
 }
 
 static struct template *add(struct arena *arena, struct template ***end)
@@ -66,8 +83,10 @@ const struct template *template_compile(struct arena *arena, const char *source,
         char *expression = arena_strndup(arena, source + at, length);
         if (piece == NULL || expression == NULL)
             goto no_memory;
-        piece->expr = expr_compile(arena, expression, context, error);
-        if (piece->expr == NULL) {
+        bool ok = strncmp(expression, "range(", 6) == 0
+                      ? compile_range(arena, expression, context, piece, error)
+                      : (piece->expr = expr_compile(arena, expression, context, error)) != NULL;
+        if (!ok) {
             error->offset += at;
             return NULL;
         }
@@ -146,6 +165,22 @@ void template_literals(const struct template *text, struct strbuf *out)
         strbuf_adds(out, text->literal != NULL ? text->literal : " ");
 }
 
+/* "2 to 5 requests", "1.000 s to 1.200 s"; one value where both would be written alike. */
+static void write_range(const struct template *piece, const struct value *least, const struct group *group, struct strbuf *out)
+{
+    struct value most = expr_group_value(piece->high, group);
+    struct template bare = *piece;
+    bare.noun = NULL;
+    struct strbuf low = { 0 }, high = { 0 };
+    write_value(&bare, least, &low);
+    write_value(&bare, &most, &high);
+    if (strcmp(strbuf_text(&low), strbuf_text(&high)) != 0)
+        strbuf_addf(out, "%s to ", strbuf_text(&low));
+    write_value(piece, &most, out);
+    strbuf_free(&low);
+    strbuf_free(&high);
+}
+
 void template_write(const struct template *text, const struct group *group, struct strbuf *out)
 {
     for (const struct template *piece = text; piece != NULL; piece = piece->next) {
@@ -154,6 +189,9 @@ void template_write(const struct template *text, const struct group *group, stru
             continue;
         }
         struct value v = expr_group_value(piece->expr, group);
-        write_value(piece, &v, out);
+        if (piece->high != NULL)
+            write_range(piece, &v, group, out);
+        else
+            write_value(piece, &v, out);
     }
 }

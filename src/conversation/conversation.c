@@ -45,6 +45,7 @@ void conversation_memory_init(struct conversation_memory *memory, bool show_quer
     slab_init(&memory->exchanges, sizeof(struct exchange));
     slab_init(&memory->starts, sizeof(struct http_start));
     slab_init(&memory->hellos, sizeof(struct tls_hello_bytes));
+    memory->hellos_left = (uint32_t)(TLS_MOST_HELLOS / parts);
     parse_memory_init(memory);
     text_pool_init(&memory->texts);
     intern_init(&memory->names, INTERN_MAX_TEXTS / parts);
@@ -241,13 +242,15 @@ bool conversation_is_unasked(const struct conversation *talk)
     if (talk->protocol != PROTOCOL_TLS)
         return true;
     const struct tls_stream *client = &talk->stream[turns_client(talk)].tls;
-    return client->finished || (client->finished_13 && !client->odd_flight);
+    return !talk->unsure && (client->finished || client->finished_13);
 }
 
 bool conversation_is_control_from(const struct conversation *talk, unsigned end, uint32_t seq)
 {
-    if (talk->protocol != PROTOCOL_TLS || talk->stream[end].tls.adrift)
+    if (talk->protocol != PROTOCOL_TLS)
         return false;
+    if (talk->unsure || talk->stream[end].tls.lost || talk->stream[end].lost_bytes)
+        return true; /* nobody can tell: so no claim is made */
     const struct exchange *x = talk->last != NULL ? talk->last : talk->done;
     const struct message_span *span = x == NULL ? NULL : end == turns_client(talk) ? &x->request : &x->response;
     bool sent = x != NULL && (end == turns_client(talk) ? x->request_seen : x->response_seen);
@@ -255,7 +258,16 @@ bool conversation_is_control_from(const struct conversation *talk, unsigned end,
         span = &talk->done->response;
         sent = true;
     }
-    return !sent || seq_leq(span->end_seq, seq);
+    bool doubtful = x != NULL && span == &x->response && x->response_doubtful;
+    return !sent || doubtful || seq_leq(span->end_seq, seq);
+}
+
+uint32_t conversation_goodbye_bytes(const struct conversation *talk, unsigned end)
+{
+    if (talk->protocol != PROTOCOL_TLS)
+        return 0;
+    const struct tls_stream *s = &talk->stream[end].tls;
+    return s->goodbye && s->header_have == 0 && !s->adrift ? s->length + (uint32_t)TLS_HEADER_BYTES : 0;
 }
 
 bool conversation_is_tunnel(const struct conversation *talk)
@@ -275,7 +287,7 @@ bool conversation_had_gap(const struct conversation *talk, unsigned end)
 
 bool conversation_is_lost(const struct conversation *talk, unsigned end)
 {
-    return talk->stream[end].lost_bytes || talk->stream[end].mode == MODE_LOST;
+    return talk->unsure || talk->stream[end].lost_bytes || talk->stream[end].mode == MODE_LOST;
 }
 
 struct tls_outcome conversation_tls(const struct conversation *talk, unsigned client, bool missing)

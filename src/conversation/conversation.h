@@ -39,6 +39,7 @@ enum note {
     NOTE_RESPONSE = 1 << 1,
     NOTE_RESPONSE_COMPLETE = 1 << 2,
     NOTE_UPGRADE = 1 << 3,
+    NOTE_GOODBYE = 1 << 4,          /* an alert of TLS, by which an end closes if nothing of it follows */
 };
 
 struct conversation {
@@ -58,6 +59,8 @@ struct conversation {
     bool inferred : 1;              /* its exchanges come from turns (turns.h), from here on */
     bool tls_answer : 1;            /* to HTTP in the clear the server answered with a record of TLS */
     bool multiplexed : 1;           /* it is, or may be, HTTP/2 within TLS: a turn says little about a single request */
+    bool unsure : 1;                /* what went by may have been a request or an answer, or not */
+    bool one_way : 1;               /* inferred: the client went on after a rest although nothing had answered it */
     uint16_t notes;                 /* enum note */
     uint16_t outstanding;           /* exchanges in the list */
     uint32_t exchanges;             /* with a complete final response */
@@ -72,6 +75,7 @@ struct conversation {
 struct conversation_memory {
     struct slab exchanges, parses, heads, starts, hellos;
     struct text_pool texts;  /* targets */
+    uint32_t hellos_left;    /* so many more may be kept */
     struct intern names;     /* of hosts and software */
     const char *recent_names[HTTP_RECENT_NAMES]; /* some of them */
     llhttp_settings_t settings;
@@ -127,9 +131,12 @@ bool conversation_is_framed(const struct conversation *talk);
 /* Where its exchanges are inferred and none is there: is it sure that the client asked nothing? */
 bool conversation_is_unasked(const struct conversation *talk);
 
-/* Are all bytes that the end sent from seq on, as far as they were seen, no data: alerts and the like? (Of TLS alone it can be
- * said.) */
+/* May all bytes that the end sent from seq on be no data: alerts and the like? (Of TLS alone it can be said; where records were
+ * not followed it may be.) */
 bool conversation_is_control_from(const struct conversation *talk, unsigned end, uint32_t seq);
+
+/* Where the last that an end sent is an alert (NOTE_GOODBYE): its record's length; else 0. */
+uint32_t conversation_goodbye_bytes(const struct conversation *talk, unsigned end);
 
 /* Did it become something else: 101 Switching Protocols, CONNECT? */
 bool conversation_is_tunnel(const struct conversation *talk);

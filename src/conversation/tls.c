@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/seq.h"
+#include "base/text.h"
 #include "conversation/protocol.h"
 #include "conversation/turns.h"
 
@@ -9,26 +10,25 @@ enum tls_record { TLS_CHANGE_CIPHER_SPEC = 20, TLS_ALERT, TLS_HANDSHAKE, TLS_DAT
 
 #define TLS_MAX_RECORD (16384 + 2048) /* RFC 5246 section 6.2.3 */
 #define TLS_FATAL 2
-/* An alert in TLS 1.3: two bytes, the content type, and the tag of its cipher. */
-#define TLS_ENCRYPTED_ALERT 19
-#define TLS_ENCRYPTED_ALERT_CCM_8 11
+/* In TLS 1.3 a record holds the content type and the tag of its cipher besides its text; JDK pads handshake messages and alerts
+ * with 16 bytes more (measured with versions 17 and 21). */
+#define TLS_13_OVERHEAD 17
+#define TLS_13_PADDING 16
+/* An alert has two bytes. */
+#define TLS_ENCRYPTED_ALERT (2 + TLS_13_OVERHEAD)
+#define TLS_ENCRYPTED_ALERT_CCM_8 (TLS_ENCRYPTED_ALERT - 8)
 
-/* Can a record's header be that, of an encrypted record too? */
-static bool may_be_header(const uint8_t *bytes)
+/* Can a record be that, an encrypted one too? */
+static bool may_be_record(uint8_t type, uint16_t length)
 {
-    size_t length = (size_t)bytes[3] << 8 | bytes[4];
-    return bytes[0] >= TLS_CHANGE_CIPHER_SPEC && bytes[0] <= TLS_HEARTBEAT && bytes[1] == 3 && length <= TLS_MAX_RECORD;
+    return type >= TLS_CHANGE_CIPHER_SPEC && type <= TLS_HEARTBEAT && length <= TLS_MAX_RECORD;
 }
 
-/* Does one stand there, among other bytes? */
+/* Does a record's header stand there, among other bytes? */
 static bool is_record_header(const uint8_t *bytes)
 {
-    return may_be_header(bytes) && bytes[0] <= TLS_DATA && bytes[2] <= 4 && (bytes[3] | bytes[4]) != 0;
-}
-
-static uint16_t record_length(const struct tls_stream *s)
-{
-    return (uint16_t)(s->header[3] << 8 | s->header[4]);
+    uint16_t length = (uint16_t)(bytes[3] << 8 | bytes[4]);
+    return may_be_record(bytes[0], length) && bytes[1] == 3 && bytes[0] <= TLS_DATA && bytes[2] <= 4 && length != 0;
 }
 
 /* What the functions below work on: one direction, and the connection. */
@@ -44,60 +44,98 @@ struct records {
 
 /* ---- which records carry data -------------------------------------------------------------------- */
 
-/* TLS 1.3 hides what a record is: its end has sent encrypted records, and none of them was TLS 1.2's Finished. */
-static bool is_version_13(const struct tls_stream *s)
+/* The version that both speak. TLS 1.3 hides what a record is. */
+enum version { VERSION_UNKNOWN, VERSION_12, VERSION_13 };
+
+static enum version version_of(const struct records *r)
 {
-    return !s->finished;
+    const struct tls_stream *server = r->from == turns_client(r->talk) ? r->peer : r->s;
+    if (server->said.version != 0)
+        return server->said.version >= 4 ? VERSION_13 : VERSION_12;
+    if (r->s->finished || r->peer->finished)
+        return VERSION_12;
+    return server->hello && server->said.whole ? VERSION_13 : VERSION_UNKNOWN;
 }
 
+/* Its handshake was over before the capture. */
 static bool is_joined(const struct records *r)
 {
-    return !r->s->hello && !r->peer->hello;
+    return !r->s->hello && !r->peer->hello && !r->s->change_cipher_spec && !r->peer->change_cipher_spec;
 }
 
-/* A Finished: 4 bytes, a hash of 32 or 48, the content type, and the tag (RFC 8446 sections 4 and 5.2). */
-static bool is_finished_13(uint16_t length)
+/* Is the handshake of TLS 1.3 over, or was it before the capture? */
+static bool is_over_13(const struct records *r)
 {
-    return length == 4 + 32 + 1 + 16 || length == 4 + 48 + 1 + 16;
+    return r->s->finished_13 || r->peer->finished_13 || is_joined(r);
+}
+
+/* As long as an alert is in TLS 1.3? Until the handshake is over nobody knows whether its end pads. */
+static bool is_alert_length(const struct records *r, uint16_t length)
+{
+    return length == TLS_ENCRYPTED_ALERT || length == TLS_ENCRYPTED_ALERT_CCM_8 ||
+           (length == TLS_ENCRYPTED_ALERT + TLS_13_PADDING && (r->s->padded || !is_over_13(r) || is_joined(r)));
+}
+
+/* A Finished has 4 bytes and a hash (RFC 8446 section 4.4.4). Notes whether its end pads. */
+static bool is_finished_13(struct tls_stream *s, const struct tls_stream *server, uint16_t length)
+{
+    uint16_t plain = (uint16_t)(4 + (server->said.sha384 ? 48 : 32) + TLS_13_OVERHEAD);
+    if (length != plain && length != plain + TLS_13_PADDING)
+        return false;
+    s->padded = length != plain;
+    return true;
 }
 
 /* With a certificate, a client sends Certificate and CertificateVerify before its Finished. */
 #define FLIGHT_RECORDS 3
 
-/* A record of EndOfEarlyData: 4 bytes, content type, tag. */
-#define TLS_END_OF_EARLY_DATA 21
+/* A record of EndOfEarlyData: 4 bytes; of a Certificate that holds none: 8. */
+#define TLS_END_OF_EARLY_DATA (4 + TLS_13_OVERHEAD)
+#define TLS_NO_CERTIFICATE (8 + TLS_13_OVERHEAD)
 
 static bool is_clients_data_13(struct records *r, uint16_t length)
 {
     struct tls_stream *s = r->s;
-    if (!r->peer->hello && s->said.early_data)
-        return length != TLS_END_OF_EARLY_DATA;
     if (s->finished_13)
         return true;
     if (length != TLS_END_OF_EARLY_DATA) {
+        bool is_finished = is_finished_13(s, r->peer, length);
+        s->no_certificate |= s->flight == 0 && (length == TLS_NO_CERTIFICATE || length == TLS_NO_CERTIFICATE + TLS_13_PADDING);
         s->flight = (uint8_t)(s->flight + 1) & 3;
-        s->odd_flight = s->flight == FLIGHT_RECORDS && !is_finished_13(length);
-        s->finished_13 = s->odd_flight || is_finished_13(length);
+        s->odd_flight = s->flight == FLIGHT_RECORDS && !is_finished;
+        s->finished_13 = s->odd_flight || is_finished;
+        r->talk->unsure |= s->odd_flight; /* requests may be among what was taken for its handshake */
     }
     return false;
 }
 
 /* EncryptedExtensions comes first, and in a record of its own from most servers: its length tells what it chose for HTTP/1
- * (nothing; the name was taken; ALPN http/1.1, without and with that) and for HTTP/2. Of others nothing is known. */
+ * (nothing; the name was taken; ALPN http/1.1, without and with that) and for HTTP/2. Of others nothing is known; nor where the
+ * server may have agreed to shorter records as well. */
 static void note_choice_13(struct records *r, uint16_t length)
 {
     static const uint16_t http1[] = { 23, 27, 38, 42 };
-    for (size_t i = 0; i < sizeof http1 / sizeof *http1; i++)
-        if (length == http1[i])
+    for (size_t i = 0; i < sizeof http1 / sizeof *http1 && !r->peer->said.limits; i++)
+        if (length == http1[i] || length == http1[i] + TLS_13_PADDING)
             r->talk->multiplexed = false;
 }
 
 /* A server's session tickets follow its handshake, or the first request (Java), or stand between that and the response (OpenSSL's
- * second, or both). They have at most some 750 bytes; OpenSSL, GnuTLS and those built on them send two of one size. */
-#define LARGEST_TICKET 1024
+ * second, or both). OpenSSL's have some 250 bytes, those that hold a chain of certificates more (JDK 17: 1,093 with the
+ * server's alone); OpenSSL, GnuTLS and those built on them send two of one size, one right behind the other. */
+#define LARGEST_TICKET 2048
+#define SAME_WRITE_NS NS_PER_MS
 #define USUAL_TICKETS 2
 
-static bool is_another_ticket(const struct tls_stream *s, uint16_t length)
+/* What was taken for the response to the first request, and was written at the same time: was it a ticket, of two that are alike? */
+static bool is_second_ticket(const struct records *r, const struct exchange *first, uint16_t length)
+{
+    return r->s->flight == 1 && first->response_seen && r->chunk->ts_ns - first->response.first_ns <= SAME_WRITE_NS &&
+           length == r->s->unasked;
+}
+
+/* A ticket may be followed by a second one, and in OpenSSL by one that is a byte longer or shorter. */
+static bool is_like_ticket(const struct tls_stream *s, uint16_t length)
 {
     return s->flight < USUAL_TICKETS && s->unasked != 0 && length + 1 >= s->unasked && length <= s->unasked + 1;
 }
@@ -108,64 +146,63 @@ static bool is_servers_data_13(struct records *r, uint16_t length)
     struct exchange *first = r->talk->first;
     if (!s->data)
         note_choice_13(r, length);
-    if (!r->peer->finished_13)
+    if (!r->peer->finished_13) {
+        is_finished_13(s, s, length);
         return false;
+    }
     if (r->talk->exchanges > 0)
         return true;
     bool asked = first != NULL && (r->chunk->ack == 0 || first->response_seen || seq_lt(first->request.seq, r->chunk->ack));
     bool answered = first != NULL && first->response_seen && !first->response_doubtful;
     if (!asked) {
-        s->unasked = length;
+        /* No ticket, or one too many: a greeting, or events that nobody asked for. */
+        r->talk->unsure |= length > LARGEST_TICKET || s->flight == 3;
+        s->unasked = length < LARGEST_TICKET ? length : LARGEST_TICKET;
         s->flight = s->flight < 3 ? s->flight + 1u : 3;
         return false;
     }
-    if (answered || length > LARGEST_TICKET)
+    if (answered || length > LARGEST_TICKET) {
+        s->flight = 3;
         return true;
-    if (is_another_ticket(s, length)) {
-        first->response_seen = first->response_doubtful = false; /* what was taken for a response was the first of them */
+    }
+    if (is_second_ticket(r, first, length)) {
+        first->response_seen = first->response_doubtful = false;
         s->flight = USUAL_TICKETS;
         return false;
     }
-    s->is_doubtful = s->flight == 0;
+    s->is_doubtful = s->flight == 0 || is_like_ticket(s, length);
     s->unasked = length;
-    s->flight = s->is_doubtful ? 1 : s->flight;
+    s->flight = s->is_doubtful && s->flight < 3 ? s->flight + 1u : s->flight;
     return true;
 }
 
 /* The longest frames of HTTP/2 that only steer, PING and GOAWAY, have 9 bytes of head and 8 more (RFC 9113 section 6). */
 #define H2_CONTROL_BYTES 17
-#define TLS_13_OVERHEAD 17 /* content type and tag */
 #define TLS_12_OVERHEAD 24 /* nonce and tag of GCM, the longest of those in use but CBC */
 
-/* Within TLS no request of HTTP is shorter ("GET / HTTP/1.0" and an empty line); goodbyes and pings of others are, such as a
- * WebSocket's. */
+/* No request of HTTP is shorter ("GET / HTTP/1.0" and an empty line); goodbyes are, such as a WebSocket's. */
 #define SHORTEST_REQUEST 16
-
-/* Would these bytes of a client begin a turn? */
-static bool begins_turn(const struct records *r)
-{
-    const struct exchange *x = r->talk->last;
-    return x == NULL || x->response_seen;
-}
-
-static bool is_alert_length(uint16_t length)
-{
-    return length == TLS_ENCRYPTED_ALERT || length == TLS_ENCRYPTED_ALERT_CCM_8;
-}
 
 /* A record of type application data begins: does it carry some? */
 static bool is_application_data(struct records *r, uint16_t length)
 {
-    bool is_client = r->from == turns_client(r->talk), is_13 = is_version_13(r->s);
-    uint16_t overhead = is_13 ? TLS_13_OVERHEAD : TLS_12_OVERHEAD;
+    enum version version = version_of(r);
+    uint16_t overhead = version == VERSION_12 ? TLS_12_OVERHEAD : TLS_13_OVERHEAD;
+    bool is_client = r->from == turns_client(r->talk);
     bool steers = (r->talk->multiplexed && length <= H2_CONTROL_BYTES + overhead) ||
-                  (is_client && length < SHORTEST_REQUEST + overhead && begins_turn(r));
-    if (is_joined(r))
-        return !is_alert_length(length) && !steers;
-    if (!is_13)
+                  (is_client && r->peer->goodbye && length < SHORTEST_REQUEST + overhead);
+    if (is_client && !r->peer->hello && r->s->said.early_data)
+        return length != TLS_END_OF_EARLY_DATA;
+    if (version == VERSION_12)
         return !steers;
-    if (is_alert_length(length))
+    if (version == VERSION_UNKNOWN && !is_joined(r)) {
+        r->talk->unsure = true;
         return false;
+    }
+    if (is_alert_length(r, length))
+        return false;
+    if (version == VERSION_UNKNOWN)
+        return !steers;
     bool data = is_client ? is_clients_data_13(r, length) : is_servers_data_13(r, length);
     return data && !steers;
 }
@@ -179,54 +216,86 @@ static void note_name(struct records *r, const char *name)
     r->talk->server_name = kept != NULL ? kept : "";
 }
 
+static void give_hello(struct tls_stream *s, struct conversation_memory *memory)
+{
+    if (s->hello_bytes == NULL)
+        return;
+    slab_give(&memory->hellos, s->hello_bytes);
+    s->hello_bytes = NULL;
+    memory->hellos_left++;
+}
+
 static void read_hello(struct records *r)
 {
     struct tls_stream *s = r->s;
     char name[TLS_NAME_BYTES];
-    if (s->hello_bytes == NULL)
+    if (s->hello_bytes == NULL) {
+        r->talk->multiplexed |= !s->hello; /* there was no room to keep it */
         return;
+    }
     struct tls_hello hello;
-    if (tls_hello_read(s->hello_bytes->bytes, s->hello_bytes->have, &hello, name)) {
+    bool is_hello = tls_hello_read(s->hello_bytes->bytes, s->hello_bytes->have, &hello, name);
+    bool is_cut = s->hello_bytes->have < s->length && (!is_hello || !hello.whole);
+    s->said.whole = !is_cut;
+    if (is_hello) {
         s->said = hello;
+        s->said.whole = !is_cut;
         bool is_client = r->from == turns_client(r->talk);
         if (is_client)
             r->talk->multiplexed = hello.alpn & ALPN_H2;
-        else if (hello.version < 4)
+        else if (hello.version < 4 && hello.whole)
             r->talk->multiplexed &= (hello.alpn & ALPN_H2) != 0;
         if (is_client && name[0] != '\0' && r->talk->server_name[0] == '\0')
             note_name(r, name);
+        if (is_cut && !is_client)
+            s->said.version = 0; /* that of TLS 1.3 stands in an extension */
     }
-    slab_give(&r->memory->hellos, s->hello_bytes);
-    s->hello_bytes = NULL;
+    r->talk->multiplexed |= is_cut; /* what was offered, or chosen, is not known */
+    give_hello(s, r->memory);
+}
+
+/* The record is an alert, or as long as one where nobody can tell. */
+static void note_goodbye(struct records *r)
+{
+    r->s->goodbye = true;
+    r->talk->notes |= NOTE_GOODBYE;
 }
 
 static void end_record(struct records *r)
 {
     struct tls_stream *s = r->s;
-    uint16_t length = record_length(s);
-    switch (s->header[0]) {
+    switch (s->type) {
     case TLS_CHANGE_CIPHER_SPEC:
         s->change_cipher_spec = true;
         break;
     case TLS_ALERT:
-        if (length != 2) {
+        if (s->length != 2) {
             s->has_encrypted_alert = true;
         } else if (!s->has_alert && s->body_have == 2 && s->body[0] == TLS_FATAL) {
             s->has_alert = true;
             s->alert = s->body[1];
         }
+        note_goodbye(r);
         break;
     case TLS_HANDSHAKE:
         read_hello(r);
         s->hello = true;
+        s->goodbye = false;
         /* A HelloRetryRequest is followed by further hellos, behind a ChangeCipherSpec that means nothing (RFC 8446
          * appendix D.4). */
         s->finished |= s->change_cipher_spec && !s->said.retry && !r->peer->said.retry;
         break;
-    case TLS_DATA:
+    case TLS_DATA: {
+        bool is_12 = version_of(r) == VERSION_12, is_alert = !is_12 && is_alert_length(r, s->length);
+        r->talk->unsure |= s->goodbye && !is_alert && !is_12; /* so that was none */
         s->data = true;
-        s->more_than_alert |= !is_alert_length(length);
+        s->more_than_alert |= !is_alert;
+        if (is_alert && is_over_13(r))
+            note_goodbye(r);
+        else
+            s->goodbye = false;
         break;
+    }
     }
     s->is_data = s->is_doubtful = false;
     s->header_have = s->body_have = 0;
@@ -235,17 +304,44 @@ static void end_record(struct records *r)
 static void begin_record(struct records *r)
 {
     struct tls_stream *s = r->s;
-    s->left = record_length(s);
-    if (!may_be_header(s->header)) {
+    s->left = s->length;
+    if (!may_be_record(s->type, s->length)) {
         s->foreign |= !s->hello && !s->has_alert && !s->change_cipher_spec && !s->data;
         s->lost |= !s->foreign;
         s->adrift = true;
         return;
     }
-    s->is_data = s->header[0] == TLS_DATA && is_application_data(r, s->left);
-    if (s->header[0] == TLS_HANDSHAKE && !s->hello && s->hello_bytes == NULL) {
+    /* What is spoken was agreed upon before the capture. */
+    r->talk->multiplexed |= s->type == TLS_DATA && is_joined(r);
+    s->is_data = s->type == TLS_DATA && is_application_data(r, s->left);
+    if (s->type == TLS_HANDSHAKE && !s->hello && s->hello_bytes == NULL && r->memory->hellos_left > 0) {
         s->hello_bytes = slab_take(&r->memory->hellos);
         r->memory->failed |= s->hello_bytes == NULL;
+        r->memory->hellos_left -= s->hello_bytes != NULL;
+    }
+}
+
+/* One more byte of a record's header. */
+static void take_header(struct records *r, uint8_t byte)
+{
+    struct tls_stream *s = r->s;
+    switch (s->header_have++) {
+    case 0:
+        s->type = byte;
+        break;
+    case 1:
+        if (byte != 3) { /* what does not begin like a record need not be five bytes long */
+            s->type = 0;
+            begin_record(r);
+        }
+        break;
+    case 3:
+        s->length = (uint16_t)(byte << 8);
+        break;
+    case 4:
+        s->length |= byte;
+        begin_record(r);
+        break;
     }
 }
 
@@ -302,11 +398,16 @@ static bool recovers(const struct tls_stream *s, const struct tcp_chunk *chunk)
 /* An alert in its longest record, of CBC with SHA-384, and its header. */
 #define LONGEST_ALERT (80 + TLS_HEADER_BYTES)
 
-/* Bytes of which nobody knows what they are; so short ones may be an alert. */
+/* Bytes of which nobody knows what they are. Short ones may be an alert, a client's may belong to the handshake. */
 static void take_unknown(struct records *r, const struct tcp_chunk *chunk)
 {
-    if (!r->s->foreign && chunk->length > LONGEST_ALERT)
+    if (r->s->foreign)
+        return;
+    bool is_handshake = !is_joined(r) && !(r->s->finished && r->peer->finished) && !r->s->finished_13 && !r->peer->finished_13;
+    if (chunk->length > LONGEST_ALERT && !is_handshake)
         turns_input(r->talk, r->memory, r->from, chunk, true);
+    else
+        r->talk->unsure = true;
 }
 
 static void input_gap(struct records *r)
@@ -314,7 +415,7 @@ static void input_gap(struct records *r)
     struct tls_stream *s = r->s;
     struct tcp_chunk chunk = *r->chunk;
     /* Within a record the gap is bridged, unless it hides what an alert says. */
-    if (s->header_have == TLS_HEADER_BYTES && s->header[0] != TLS_ALERT) {
+    if (s->header_have == TLS_HEADER_BYTES && s->type != TLS_ALERT) {
         uint32_t length = chunk.length < s->left ? chunk.length : s->left;
         take(r, chunk.seq, length);
         hand_on(r, chunk.seq + length);
@@ -336,10 +437,7 @@ static void input_bytes(struct records *r)
     uint32_t at = 0;
     while (at < chunk->length && !s->adrift) {
         if (s->header_have < TLS_HEADER_BYTES) {
-            s->header[s->header_have++] = chunk->bytes[at++];
-            /* What does not begin like a record need not be five bytes long. */
-            if (s->header_have == TLS_HEADER_BYTES || (s->header_have == 2 && s->header[1] != 3))
-                begin_record(r);
+            take_header(r, chunk->bytes[at++]);
             if (s->header_have == TLS_HEADER_BYTES && !s->adrift)
                 take(r, chunk->seq + at - TLS_HEADER_BYTES, 0);
         } else {
@@ -377,8 +475,7 @@ static void input(struct conversation *talk, struct conversation_memory *memory,
 static void drop(struct conversation *talk, struct conversation_memory *memory)
 {
     for (int i = 0; i < 2; i++)
-        if (talk->stream[i].tls.hello_bytes != NULL)
-            slab_give(&memory->hellos, talk->stream[i].tls.hello_bytes);
+        give_hello(&talk->stream[i].tls, memory);
 }
 
 /* ---- the handshake --------------------------------------------------------------------------------- */
@@ -388,8 +485,17 @@ static bool tls_encrypted_alert(const struct tls_stream *s)
     return s->has_encrypted_alert || (s->data && !s->more_than_alert);
 }
 
+/* In TLS 1.3 a client is done with its Finished, and sends a request at once; the server that misses a certificate answers with an
+ * alert, and neither ticket nor data (RFC 8446 section 4.4.2.4). */
+static bool refuses_no_certificate(const struct tls_stream *client, const struct tls_stream *server)
+{
+    return client->no_certificate && client->finished_13 && server->goodbye && server->flight == 0;
+}
+
 static enum tls_handshake tls_handshake(const struct tls_stream *client, const struct tls_stream *server)
 {
+    if (refuses_no_certificate(client, server))
+        return TLS_HANDSHAKE_INCOMPLETE;
     /* TLS 1.2: both Finished. TLS 1.3: the client's Finished, or early data. */
     if ((client->finished && server->finished) || client->more_than_alert)
         return TLS_HANDSHAKE_COMPLETE;
@@ -414,6 +520,9 @@ struct tls_outcome tls_outcome(const struct tls_stream *client, const struct tls
     if (server->has_alert || client->has_alert) {
         o.alert_by = server->has_alert;
         o.alert = server->has_alert ? server->alert : client->alert;
+    } else if (refuses_no_certificate(client, server)) {
+        o.alert_by = 1;
+        o.alert_encrypted = true;
     } else if (server->hello && tls_encrypted_alert(client)) {
         o.alert_by = 0;
         o.alert_encrypted = true;

@@ -20,9 +20,13 @@
 /* One direction. All zero at its start. */
 struct tls_stream {
     struct tls_hello_bytes *hello_bytes; /* its first handshake record, while it is incomplete; else NULL */
-    uint8_t header[TLS_HEADER_BYTES], body[TLS_BODY_BYTES];
-    uint8_t header_have : 4, body_have : 4;
-    uint16_t left;            /* bytes of the record's body to come */
+    uint8_t type;             /* of the current record */
+    uint8_t body[TLS_BODY_BYTES];
+    uint8_t header_have : 3, body_have : 2;
+    bool padded : 1;          /* JDK adds 16 bytes to handshake messages and alerts of TLS 1.3 */
+    bool no_certificate : 1;  /* a client that was asked for a certificate sent an empty one (TLS 1.3) */
+    bool goodbye : 1;         /* the last record was an alert, or in TLS 1.3 as long as one */
+    uint16_t length, left;    /* bytes of the record's body; of those, still to come */
     uint16_t unasked;         /* length of the last data record that a server sent when nothing was outstanding: in TLS
                                  1.3, before the first request, a session ticket */
     struct tls_hello said;    /* in its first handshake message */

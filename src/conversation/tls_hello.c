@@ -4,7 +4,9 @@
 
 enum handshake_message { CLIENT_HELLO = 1, SERVER_HELLO = 2 };
 
-enum extension { SERVER_NAME = 0, ALPN = 16, EARLY_DATA = 42, SUPPORTED_VERSIONS = 43 };
+enum extension { SERVER_NAME = 0, ALPN = 16, RECORD_SIZE_LIMIT = 28, EARLY_DATA = 42, SUPPORTED_VERSIONS = 43 };
+
+#define TLS_AES_256_GCM_SHA384 0x1302 /* RFC 8446 appendix B.4; the other suites of TLS 1.3 hash with SHA-256 */
 
 /* The random of a ServerHello that is a HelloRetryRequest (RFC 8446 section 4.1.3). */
 static const uint8_t retry_random[32] = {
@@ -98,6 +100,9 @@ static void read_extensions(struct reader *r, bool client, struct tls_hello *hel
         case ALPN:
             hello->alpn = read_alpn(&body) & 7;
             break;
+        case RECORD_SIZE_LIMIT:
+            hello->limits = true;
+            break;
         case EARLY_DATA:
             hello->early_data = client;
             break;
@@ -118,6 +123,8 @@ bool tls_hello_read(const uint8_t *bytes, size_t length, struct tls_hello *hello
         return false;
     bool client = message == CLIENT_HELLO;
     r = take_part(&r, 3);
+    bool is_cut = r.short_of;
+    r.short_of = false;
     hello->version = take(&r, 2) & 7;
     hello->retry = !client && r.end - r.at >= 32 && memcmp(r.at, retry_random, 32) == 0;
     for (int i = 0; i < 4; i++)
@@ -127,8 +134,10 @@ bool tls_hello_read(const uint8_t *bytes, size_t length, struct tls_hello *hello
         take_part(&r, 2); /* cipher suites */
         take_part(&r, 1); /* compression methods */
     } else {
-        take(&r, 3);
+        hello->sha384 = take(&r, 2) == TLS_AES_256_GCM_SHA384;
+        take(&r, 1); /* compression */
     }
+    hello->whole = !r.short_of && !is_cut;
     if (!r.short_of)
         read_extensions(&r, client, hello, name);
     return true;

@@ -17,21 +17,28 @@ struct tls_hello {
     uint8_t alpn : 3;     /* set of enum alpn */
     bool early_data : 1;  /* a client sends data before the server's hello */
     bool retry : 1;       /* a server asks for another ClientHello (HelloRetryRequest) */
+    bool sha384 : 1;      /* the suite that a server chose hashes with SHA-384, else with SHA-256 (of TLS 1.3 alone it is said) */
+    bool limits : 1;      /* a client asks for shorter records (RFC 8449): a server says so among its EncryptedExtensions */
+    bool whole : 1;       /* all of it was there; where not, the facts above may be missing */
 };
 
 /* Longer names are no names (RFC 1035 section 2.3.4). */
 #define TLS_NAME_BYTES 256
 
 /* A record as it comes in pieces. A ClientHello with a key share of ML-KEM has some 1,800 bytes, one that resumes a session
- * may add a ticket of a few hundred more. What is longer is read as far as it is there. */
+ * may add a ticket of a few hundred more. A record is read as far as it is there; what is longer is
+ * not whole. */
 #define TLS_HELLO_BYTES 4092
+
+/* So many are kept at once: 16 MiB. A handshake takes a round trip; more at a time are a flood. */
+#define TLS_MOST_HELLOS 4096
 
 struct tls_hello_bytes {
     uint32_t have;
     uint8_t bytes[TLS_HELLO_BYTES];
 };
 
-/* Reads a hello, or its beginning. name: the server's name that the client asks for, "" if there is none. Returns false where the
+/* Reads a hello, or its beginning (whole is false then). name: the server's name that the client asks for, "" if there is none. Returns false where the
  * bytes are no hello. */
 bool tls_hello_read(const uint8_t *bytes, size_t length, struct tls_hello *hello, char name[TLS_NAME_BYTES]);
 

@@ -1,6 +1,7 @@
 #include "conversation/turns.h"
 
 #include "base/seq.h"
+#include "base/text.h"
 #include "conversation/exchanges.h"
 
 unsigned turns_client(const struct conversation *talk)
@@ -22,10 +23,15 @@ static bool is_answered(const struct exchange *x, const struct tcp_chunk *data)
     return x->response_seen && x->answered_whole && (data->ack == 0 || seq_lt(x->response.seq, data->ack));
 }
 
+/* A delayed ACK takes half a second at most (RFC 9293 section 3.8.6.3), and with it what Nagle's algorithm holds back: who goes on
+ * later than that writes at his own pace. */
+#define REST_NS (500 * NS_PER_MS)
+
 static void client_sends(struct conversation *talk, struct conversation_memory *memory, const struct tcp_chunk *data)
 {
     struct exchange *x = talk->last;
     if (x != NULL && is_answered(x, data)) {
+        talk->unsure |= x->response_doubtful;
         complete(talk, memory, x);
         x = NULL;
     }
@@ -37,6 +43,8 @@ static void client_sends(struct conversation *talk, struct conversation_memory *
         span_begin(&x->request, data, data->seq);
         talk->requests++;
         talk->notes |= NOTE_REQUEST;
+    } else {
+        talk->one_way |= !x->response_seen && x->request.last_frame != 0 && data->ts_ns - x->request.last_ns > REST_NS;
     }
     span_extend(&x->request, data, data->seq + data->length);
     x->answered_whole = false;
@@ -48,7 +56,7 @@ static void server_sends(struct conversation *talk, struct conversation_memory *
     (void)memory;
     const uint32_t end_seq = data->seq + data->length;
     struct exchange *x = talk->first;
-    bool answers = x != NULL && (x->response_seen || data->ack == 0 || seq_lt(x->request.seq, data->ack));
+    bool answers = x != NULL && (x->response_seen || !x->request_seen || data->ack == 0 || seq_lt(x->request.seq, data->ack));
     if (!answers) {
         if (talk->done != NULL)
             span_extend(&talk->done->response, data, end_seq);
@@ -62,7 +70,7 @@ static void server_sends(struct conversation *talk, struct conversation_memory *
     if (!doubtful)
         talk->notes |= NOTE_RESPONSE;
     x->response_doubtful &= doubtful;
-    x->answered_whole = data->ack == 0 || seq_leq(x->request.end_seq, data->ack);
+    x->answered_whole = !x->request_seen || data->ack == 0 || seq_leq(x->request.end_seq, data->ack);
     span_extend(&x->response, data, end_seq);
 }
 
@@ -78,6 +86,8 @@ void turns_input(struct conversation *talk, struct conversation_memory *memory, 
 void turns_take_over(struct conversation *talk)
 {
     talk->inferred = true;
+    /* Which of several the next bytes answer cannot be told. */
+    talk->unsure |= talk->first != talk->last;
     for (struct exchange *x = talk->first; x != NULL; x = x->next) {
         x->inferred = true;
         x->request_complete |= x->request_seen;

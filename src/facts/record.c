@@ -73,6 +73,8 @@ int64_t record_closed_ns(const struct record *r)
     bool client = r->close_by == BY_CLIENT, server = r->close_by == BY_SERVER;
     if ((!client && !server) || (r->close_how != HOW_FIN && r->close_how != HOW_RST))
         return NS_ABSENT;
+    if (r->mark[MARK_CLOSE_NOTIFY].frame != 0)
+        return r->mark[MARK_CLOSE_NOTIFY].ns;
     const struct mark *mark = &r->mark[by_end[server][r->close_how == HOW_RST]];
     return mark->frame != 0 ? mark->ns : NS_ABSENT;
 }

@@ -100,6 +100,7 @@ struct record {
     bool inferred;               /* its exchanges come from turns, and not from messages */
     bool multiplexed;            /* a turn says little about a single request: TLS that may carry HTTP/2 */
     bool lost_thread;            /* HTTP could not be followed throughout */
+    bool unsure;                 /* because what went by may have been a request or an answer, or neither */
     bool lost_requests;          /* nor the client's side of it */
     bool one_sided;              /* one direction has no packet at all */
     uint8_t protocol;            /* enum protocol */
@@ -167,7 +168,7 @@ struct record {
     void *judged;        /* the judge's */
     uint32_t misaddressed; /* likewise: segments of its answer that came from another address */
     const char *misaddressed_from;
-    uint32_t server_answered, server_tls, alike; /* likewise, from where a rule's `confirm` is asked: see server.answered, server.tls,
+    uint32_t server_answered, server_http, server_tls, alike; /* likewise, from where a rule's `confirm` is asked: see server.answered, server.tls,
                                                     alike */
     /* Facts on exchanges, while it is judged: those of interest that were complete before, the newest first; the last
      * complete one; those without complete response, oldest first. Usual ones of usual connections are left out where no

@@ -40,6 +40,7 @@ struct finding {
     struct finding_connection *connections; /* in order of their first packets */
     size_t entries; /* in the array: one for each exchange in rules about these */
     size_t count;   /* different connections */
+    bool multiplexed; /* on some of them several requests may be under way at a time */
     size_t inferred; /* of `entries`: connections whose exchanges are inferred */
     unsigned shift; /* they are a sample: one of 2^shift is listed, and `count` is an estimate; 0: all are */
     int64_t first_ns, last_ns;        /* of the closes (or openings, while open) */

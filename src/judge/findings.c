@@ -215,6 +215,7 @@ static void take_connections(struct engine *engine, const struct told *told, str
         finding->same_client &= compare_ends(first, r, ROLE_CLIENT, false) == 0;
         finding->same_server &= compare_ends(first, r, ROLE_SERVER, true) == 0;
         finding->inferred += r->inferred && r->requests > 0;
+        finding->multiplexed |= r->multiplexed && r->requests > 0;
     }
     finding->count <<= told->shift;
 }
@@ -256,7 +257,7 @@ static void tell_finding(struct engine *engine, const struct told *told, struct 
     struct parts parts;
     make_parts(finding, &group, members + all, &parts);
     finding->confidence = choose(engine, finding->rule->confidence, &group);
-    if (finding->inferred > 0 && !finding->rule->numbers_only && strcmp(finding->confidence, "certain") == 0)
+    if ((finding->multiplexed || (finding->inferred > 0 && !finding->rule->numbers_only)) && strcmp(finding->confidence, "certain") == 0)
         finding->confidence = "likely";
     finding->accountable = choose(engine, finding->rule->accountable, &group);
     finding->what = choose_by_parts(engine, finding->rule->what, &parts);

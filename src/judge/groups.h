@@ -36,7 +36,7 @@ enum hit_state {
 #define GROUP_SERVER UINT16_MAX
 
 /* Which ones: those on which it completed a response; those on which it spoke TLS. */
-enum server_count { SERVER_ANSWERED, SERVER_TLS, SERVER_COUNTS };
+enum server_count { SERVER_ANSWERED, SERVER_HTTP, SERVER_TLS, SERVER_COUNTS };
 
 struct hit {
     struct record *record;

@@ -340,7 +340,22 @@ static void note_strays(struct engine *engine, struct record *record)
     record->mark[MARK_STRAY] = first->mark;
 }
 
-/* Those that the rule still holds for, now that all connections are known. */
+/* Does the rule still hold for it, now that all connections are known? alike: that it flags so many. */
+static bool is_confirmed(struct engine *engine, const struct rule *rule, const struct hit *hit, uint32_t alike)
+{
+    struct record *record = hit->record;
+    const struct subject subject = { record, hit->exchange, NULL };
+    record->server_answered = groups_server_count(&engine->groups, record, SERVER_ANSWERED);
+    record->server_http = groups_server_count(&engine->groups, record, SERVER_HTTP);
+    record->server_tls = groups_server_count(&engine->groups, record, SERVER_TLS);
+    note_strays(engine, record);
+    record->alike = alike;
+    struct value v = expr_value(rule->confirm, &subject);
+    if (v.state == VALUE_UNKNOWN)
+        note_undecided(engine, rule, v.because, record->id);
+    return v.state == VALUE_KNOWN && v.truth;
+}
+
 static struct pool confirmed(struct engine *engine, const struct rule *rule, const struct pool *pool)
 {
     struct pool left = pool_new(engine, pool->count);
@@ -349,25 +364,27 @@ static struct pool confirmed(struct engine *engine, const struct rule *rule, con
             server_timers_tell(&engine->server_timers, pool->hits[i]->record, pool->hits[i]->exchange);
         server_timers_doubt(pool->hits, pool->count);
     }
-    for (size_t i = 0; i < pool->count; i++) {
-        struct hit *hit = pool->hits[i];
-        const struct subject subject = { hit->record, hit->exchange, NULL };
-        hit->record->server_answered = groups_server_count(&engine->groups, hit->record, SERVER_ANSWERED);
-        hit->record->server_tls = groups_server_count(&engine->groups, hit->record, SERVER_TLS);
-        note_strays(engine, hit->record);
-        hit->record->alike = (uint32_t)pool->count << pool->shift;
-        struct value v = expr_value(rule->confirm, &subject);
-        if (v.state == VALUE_KNOWN && v.truth)
-            pool_add(&left, hit, pool->shift);
-        else if (v.state == VALUE_UNKNOWN)
-            note_undecided(engine, rule, v.because, hit->record->id);
-    }
+    for (size_t i = 0; i < pool->count; i++)
+        if (is_confirmed(engine, rule, pool->hits[i], (uint32_t)pool->count << pool->shift))
+            pool_add(&left, pool->hits[i], pool->shift);
     return left;
+}
+
+static void confirm_group(struct engine *engine, const struct rule *rule, struct hit_group *group)
+{
+    uint32_t alike = (uint32_t)group->count << group->shift;
+    size_t kept = 0;
+    for (size_t i = 0; i < group->count; i++)
+        if (is_confirmed(engine, rule, &group->items[i], alike))
+            group->items[kept++] = group->items[i];
+    group->count = kept;
 }
 
 static void judge_rule(struct engine *engine, size_t index, struct hit_group **groups, size_t count)
 {
     const struct rule *rule = engine->rules->items[index];
+    for (size_t i = 0; i < count && rule->scope == SCOPE_GROUP && rule->confirm != NULL; i++)
+        confirm_group(engine, rule, groups[i]);
     size_t tries = 0; /* of one connection nobody can tell a timer */
     for (size_t i = 0; i < count; i++)
         tries += groups[i]->count > 1;

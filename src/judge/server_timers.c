@@ -112,7 +112,8 @@ void server_timers_doubt(struct hit *const *hits, size_t count)
     const struct exchange_facts *first = NULL;
     for (size_t i = 0; i < count; i++) {
         const struct exchange_facts *f = hits[i]->exchange;
-        if (f->covered <= 0 || f->rest_timer == REST_TIMER_SHOWN || f->close_after_rest == NS_UNKNOWN)
+        if (f->covered <= 0 || f->rest_timer == REST_TIMER_SHOWN || f->close_after_rest == NS_UNKNOWN ||
+            f->close_after_rest == NS_ABSENT || f->idle_before == NS_ABSENT || f->idle_before == NS_UNKNOWN)
             continue;
         differ |= first != NULL && !same_rest(first, f);
         first = f;

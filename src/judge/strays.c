@@ -104,7 +104,9 @@ static bool is_of(const struct stray *stray, const struct record *r)
 {
     bool other_end = stray->from_port != record_port(r, ROLE_SERVER) ||
                      memcmp(stray->from.bytes, record_address(r, ROLE_SERVER)->bytes, sizeof stray->from.bytes) != 0;
-    return other_end && stray->first_ns >= r->first_ns && is_near(stray->seq, r->next_seq[ROLE_SERVER]) &&
+    /* What the client has had since came from the right address after all. */
+    bool passed = r->acked[ROLE_CLIENT] != 0 && seq_lt(stray->seq, r->acked[ROLE_CLIENT]);
+    return other_end && !passed && stray->first_ns >= r->first_ns && is_near(stray->seq, r->next_seq[ROLE_SERVER]) &&
            r->next_seq[ROLE_CLIENT] - stray->ack <= STRAYS_CLIENT_REACH;
 }
 

@@ -20,8 +20,12 @@ static const char not_in_clear[] = "the conversation is not HTTP/1 in the clear,
 static const char encrypted[] = "the conversation is encrypted (TLS)";
 static const char heads_cut[] = "the heads of its messages are cut in the capture (snap length)";
 static const char http2_unread[] = "HTTP/2 is not read yet";
+static const char unanswered_yet[] = "nothing in the capture shows that the server answers such messages at all";
 static const char no_messages[] = "no messages can be read in what is spoken";
 static const char perhaps_no_answer[] = "in a protocol that is not known a message may need no answer";
+static const char hello_missing[] = "the ClientHello is not in the capture, or not all of it";
+static const char perhaps_turn[] = "records went by that may have been a request or an answer, or neither";
+static const char perhaps_part[] = "what was sent may be a later part of the request before";
 static const char perhaps_ticket[] = "the server's first bytes may be a session ticket of TLS";
 
 static const char ended_early[] = "the capture ended before an answer could come";
@@ -57,9 +61,15 @@ static struct value framed(const struct record *r)
     return r->inferred || r->protocol != PROTOCOL_HTTP1 ? value_unknown(framing_missing(r)) : value_bool(true);
 }
 
+/* Why its messages, or turns, could not be followed throughout. */
+static const char *thread_missing(const struct record *r)
+{
+    return r->unsure ? perhaps_turn : bytes_missing;
+}
+
 static const char *phase_missing(const struct record *r)
 {
-    return r->one_sided ? one_direction : r->lost_thread ? bytes_missing : r->inferred ? framing_missing(r) : not_in_clear;
+    return r->one_sided ? one_direction : r->lost_thread ? thread_missing(r) : r->inferred ? framing_missing(r) : not_in_clear;
 }
 
 static struct value connect_time(const struct record *r)
@@ -126,7 +136,7 @@ static struct value tls_failure(const struct record *r)
                           : r->close_by == BY_CLIENT       ? "client-closed"
                                                            : "other");
     if (r->tls_alert_encrypted)
-        return value_text("client-encrypted-alert");
+        return value_text(by_server ? "server-encrypted-alert" : "client-encrypted-alert");
     for (size_t i = 0; i < COUNT(alerts); i++)
         if (alerts[i].description == r->tls_alert)
             return value_text(by_server ? alerts[i].by_server : alerts[i].by_client);
@@ -190,6 +200,18 @@ static struct value hops(int n)
         const struct record *r = s->record;                             \
         return expression;                                              \
     }
+/* A client goes on with an upload that was answered early, until it reads the answer. A delayed ACK and what waits for it take half
+ * a second at most (RFC 9293 section 3.8.6.3). */
+#define QUIET_NS (500 * NS_PER_MS)
+/* With HTTP/2 it may have to wait for the server's window besides: as long again. */
+#define QUIET_MULTIPLEXED_NS (2 * QUIET_NS)
+
+static struct value is_new(const struct record *r, const struct exchange_facts *f)
+{
+    bool rested = f->idle_before != NS_ABSENT && f->idle_before != NS_UNKNOWN && f->idle_before >= (r->multiplexed ? QUIET_MULTIPLEXED_NS : QUIET_NS);
+    return !f->exchange->inferred || r->requests == 1 || rested ? value_bool(true) : value_unknown(perhaps_part);
+}
+
 #define ON_EXCHANGE(name, expression)                                   \
     static inline struct value get_##name(const struct subject *s)      \
     {                                                                   \
@@ -233,9 +255,9 @@ ON_RECORD(mid_exchange,
               : value_bool(r->close_phase == PHASE_REQUEST || r->close_phase == PHASE_WAITING ||
                            r->close_phase == PHASE_RESPONSE))
 ON_RECORD(since_open, duration(r->since_open, no_handshake))
-ON_RECORD(since_request, duration(r->since_request, bytes_missing))
-ON_RECORD(since_response, duration(r->since_response, bytes_missing))
-ON_RECORD(since_activity, duration(r->since_activity, bytes_missing))
+ON_RECORD(since_request, duration(r->since_request, thread_missing(r)))
+ON_RECORD(since_response, duration(r->since_response, thread_missing(r)))
+ON_RECORD(since_activity, duration(r->since_activity, thread_missing(r)))
 ON_RECORD(half_close, value_bool(r->half_closed))
 ON_RECORD(overdue, duration(r->overdue, phase_missing(r)))
 ON_RECORD(overdue_body, value_bool(r->overdue_body))
@@ -286,7 +308,7 @@ ON_RECORD(server_zero_windows, value_number(r->zero_windows[ROLE_SERVER]))
 ON_RECORD(unsolicited, r->unsolicited == 0 && !r->lost_thread ? value_number(0)
                        : !r->open_seen    ? value_unknown(no_handshake)
                        : r->one_sided     ? value_unknown(one_direction)
-                       : r->lost_requests ? value_unknown(bytes_missing)
+                       : r->lost_requests ? value_unknown(thread_missing(r))
                                           : value_number(r->unsolicited))
 ON_RECORD(unsolicited_status, r->unsolicited_status == 0 ? value_absent()
                                                        : value_number(r->unsolicited_status))
@@ -296,6 +318,10 @@ ON_RECORD(client_proxied, r->proxied_client[0] ? value_text(r->proxied_client) :
 ON_RECORD(misaddressed, value_number(r->misaddressed))
 ON_RECORD(misaddressed_from, r->misaddressed_from != NULL ? value_text(r->misaddressed_from) : value_absent())
 ON_RECORD(server_answered, value_number(r->server_answered))
+ON_RECORD(server_answers, r->server_answered > 0 || r->protocol == PROTOCOL_HTTP1 || r->tls_alpn_offered & (ALPN_HTTP1 | ALPN_H2)
+                              ? value_bool(true)
+                              : value_unknown(unanswered_yet))
+ON_RECORD(server_http, value_number(r->server_http))
 ON_RECORD(server_tls, value_number(r->server_tls))
 ON_RECORD(alike, value_number(r->alike))
 ON_RECORD(tls_server_name, r->server_name[0] ? value_text(r->server_name) : value_absent())
@@ -312,7 +338,9 @@ ON_RECORD(tls_answer, r->tls_handshake == TLS_HANDSHAKE_NONE ? value_absent()
                           ? value_unknown(tls_missing)
                           : value_choice(tls_answer_names, r->tls_answer))
 ON_RECORD(tls_version, tls_version_name(r->tls_version) == NULL ? value_absent() : value_text(tls_version_name(r->tls_version)))
-ON_RECORD(tls_offers_h2, value_bool((r->tls_alpn_offered & ALPN_H2) != 0))
+ON_RECORD(tls_offers_h2, r->tls_alpn_offered & ALPN_H2 ? value_bool(true)
+                         : r->multiplexed              ? value_unknown(hello_missing)
+                                                       : value_bool(false))
 ON_RECORD(tls_alert, tls_alert(r))
 ON_RECORD(tls_answered_http, value_bool(r->tls_answered_http))
 ON_RECORD(tls_failure, tls_failure(r))
@@ -334,7 +362,7 @@ ON_RECORD(reset_on_data_by, r->one_sided && r->resets[0] + r->resets[1] > 0
                             : r->reset_on_data_by < 0 ? value_absent()
                                                     : value_choice(end_role_names, r->reset_on_data_by))
 ON_RECORD(reset_on_data_after_fin, value_bool(r->reset_on_data_after_fin))
-ON_RECORD(longest_idle, duration(r->longest_reuse_idle, bytes_missing))
+ON_RECORD(longest_idle, duration(r->longest_reuse_idle, thread_missing(r)))
 
 /* What only ACKs can tell needs both directions, unless nothing happened that would need them. */
 #define ON_BOTH(name, nothing, expression) \
@@ -395,6 +423,7 @@ ON_EXCHANGE(request_idempotent, x->request_head ? value_bool(http_method_is_idem
                                                 : value_absent())
 ON_EXCHANGE(request_covered, f->covered < 0 ? value_absent()
                                             : value_choice(covered_names, f->covered))
+ON_EXCHANGE(request_is_new, is_new(s->record, f))
 ON_EXCHANGE(request_idle_before, duration(f->idle_before, bytes_missing))
 ON_EXCHANGE(request_fin_known_for, duration(f->fin_known_for, no_round_trip))
 ON_EXCHANGE(request_after_close, x->inferred        ? value_unknown(framing_missing(s->record))

@@ -91,6 +91,8 @@ size_t view_evidence(const struct finding *finding, const struct finding_connect
 {
     size_t count = 0;
     unsigned wanted = finding->rule->evidence | timer_evidence(finding, connection);
+    if (wanted & (1u << MARK_CLIENT_FIN | 1u << MARK_SERVER_FIN))
+        wanted |= 1u << MARK_CLOSE_NOTIFY;
     for (int id = 0; id < MARKS; id++) {
         struct mark mark = evidence_mark(connection, (enum mark_id)id);
         if (wanted & 1u << id && mark.frame != 0)
@@ -157,18 +159,21 @@ static const char *by_method(const struct finding_connection *connection)
     return http_method_is_idempotent(connection->exchange->exchange->method) ? "safe" : "unsafe";
 }
 
-/* Nothing of the request had reached the server's kernel when it closed, or its head never ended. */
-static bool nobody_acted(const struct exchange_facts *facts)
+/* Nothing of the request had reached the server's kernel when it closed, or its head never ended. (Of several requests at a time
+ * nobody can tell which.) */
+static bool nobody_acted(const struct record *record, const struct exchange_facts *facts)
 {
-    return facts == NULL || facts->covered <= 0 ||
-           (!facts->exchange->request_head && !facts->exchange->request_lost);
+    if (facts == NULL)
+        return true;
+    const struct exchange *x = facts->exchange;
+    return !record->multiplexed && (facts->covered <= 0 || (!x->inferred && !x->request_head && !x->request_lost));
 }
 
 const char *view_retry(const struct finding *finding, const struct finding_connection *connection)
 {
     switch (finding->rule->retry) {
     case RETRY_SAFE:
-        return nobody_acted(connection->exchange) ? "safe" : "unknown";
+        return nobody_acted(connection->record, connection->exchange) ? "safe" : "unknown";
     case RETRY_UNSAFE:
         return "unsafe";
     case RETRY_BY_METHOD:

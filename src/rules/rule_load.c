@@ -226,9 +226,8 @@ static bool load_when(struct loader *l, yaml_node_t *node)
 
 static bool load_confirm(struct loader *l, yaml_node_t *node)
 {
-    struct expr_context context = { .scope = l->rule->scope, .parameters = l->rule->parameters, .at_end = true };
-    if (l->rule->scope == SCOPE_GROUP)
-        return source_fail(l, node, "'confirm' is for rules with scope: connection or exchange");
+    enum scope scope = l->rule->scope == SCOPE_GROUP ? SCOPE_CONNECTION : l->rule->scope;
+    struct expr_context context = { .scope = scope, .parameters = l->rule->parameters, .at_end = true };
     return compile_condition(l, node, &context, &l->rule->confirm);
 }
 

@@ -87,13 +87,30 @@ static bool is_at_once(const struct record *r, int64_t since)
 }
 
 /* No request of HTTP is shorter ("GET / HTTP/1.0" and an empty line have 18 bytes). Goodbyes of other protocols are: MQTT's
- * DISCONNECT 2, MySQL's COM_QUIT and PostgreSQL's Terminate 5, LDAP's unbind 7. */
+ * DISCONNECT 2, MySQL's COM_QUIT and PostgreSQL's Terminate 5, LDAP's unbind 7, a WebSocket's 8. */
 #define SHORTEST_REQUEST 16
+
+/* What a record of TLS adds at most, but with CBC: header, nonce and tag. */
+#define TLS_OVERHEAD (TLS_HEADER_BYTES + 24)
 
 static bool is_goodbye(const struct connection *c)
 {
     const struct exchange *x = conversation_newest(&c->talk);
-    return c->talk.protocol == PROTOCOL_OPAQUE && x != NULL && x->request.end_seq - x->request.seq < SHORTEST_REQUEST;
+    uint32_t shortest = SHORTEST_REQUEST + (c->talk.protocol == PROTOCOL_TLS ? TLS_OVERHEAD : 0);
+    return c->talk.protocol != PROTOCOL_HTTP1 && x != NULL && x->request.end_seq - x->request.seq < shortest;
+}
+
+static bool offers_http(const struct record *r)
+{
+    return r->protocol == PROTOCOL_HTTP1 || (r->protocol == PROTOCOL_TLS && r->tls_alpn_offered & (ALPN_HTTP1 | ALPN_H2));
+}
+
+/* May what the client sent wait for an answer? Messages may need none: lines of a log, heartbeats, events. */
+static bool may_ask(const struct connection *c, const struct record *r)
+{
+    if (r->exchanges == 0 && offers_http(r))
+        return true;
+    return !c->talk.one_way && (r->exchanges > 0 || r->protocol == PROTOCOL_TLS);
 }
 
 /* Had the server, when it closed, a record of TLS from behind the request that carries no data: an alert, as a rule, by which the
@@ -121,10 +138,12 @@ enum close_phase phase_inferred(const struct connection *c, const struct view *v
         return PHASE_DONE;
     if (phase == PHASE_WAITING && by_server && client_said_goodbye(c, r, v))
         return PHASE_UNKNOWN;
-    /* A stream of log lines, say, is never answered; and what a server sends after some of the answer may be another message. */
-    if (r->protocol == PROTOCOL_OPAQUE && ((phase == PHASE_WAITING && r->exchanges == 0) || phase == PHASE_RESPONSE))
+    if (phase == PHASE_WAITING && !may_ask(c, r))
         return PHASE_UNKNOWN;
-    if (phase == PHASE_WAITING && !by_server && r->close_how == HOW_FIN && is_at_once(r, r->since_request))
+    /* What a server sends after some of the answer may be another message. */
+    if (phase == PHASE_RESPONSE && (!offers_http(r) || c->talk.one_way))
+        return PHASE_UNKNOWN;
+    if (phase == PHASE_WAITING && !by_server && (r->close_how == HOW_FIN || is_goodbye(c)) && is_at_once(r, r->since_request))
         return PHASE_DONE;
     return waits && r->multiplexed ? PHASE_UNKNOWN : phase;
 }

@@ -60,8 +60,7 @@ const struct mark *connection_mark(const struct connection *c, unsigned end, enu
 }
 
 /* NULL: no memory, and shared->failed is set. */
-static struct connection_closing *closing_of(struct connection *c,
-                                             struct connection_shared *shared)
+static struct connection_closing *closing_room(struct connection *c, struct connection_shared *shared)
 {
     if (c->closing != NULL)
         return c->closing;
@@ -71,10 +70,34 @@ static struct connection_closing *closing_of(struct connection *c,
         return NULL;
     }
     closing->reset_on_data_by = -1;
+    return c->closing = closing;
+}
+
+/* It closes now at the latest. */
+static struct connection_closing *closing_of(struct connection *c, struct connection_shared *shared)
+{
+    struct connection_closing *closing = closing_room(c, shared);
+    if (closing == NULL || closing->begun)
+        return closing;
+    closing->begun = true;
     for (int i = 0; i < 2; i++)
         closing->data_at_close[i] =
             c->end_mark[i][END_DATA].frame != 0 ? c->end_mark[i][END_DATA].ns : NS_ABSENT;
-    return c->closing = closing;
+    return closing;
+}
+
+/* The chunk ends with an alert. */
+static void note_goodbye(struct connection *c, unsigned from, const struct tcp_chunk *chunk, struct connection_shared *shared)
+{
+    uint32_t bytes = conversation_goodbye_bytes(&c->talk, from), end_seq = chunk->seq + chunk->length;
+    struct connection_closing *closing = bytes > 0 ? closing_room(c, shared) : NULL;
+    if (closing == NULL)
+        return;
+    struct goodbye *goodbye = &closing->goodbye[from];
+    bool goes_on = goodbye->mark.frame != 0 && goodbye->end_seq == end_seq - bytes;
+    if (!goes_on)
+        *goodbye = (struct goodbye){ { chunk->ts_ns, chunk->frame, chunk->capture }, end_seq - bytes, end_seq, chunk->ack };
+    goodbye->end_seq = end_seq;
 }
 
 /* All that the end sent up to its FIN is there, and it has all of the other end's. */
@@ -259,7 +282,10 @@ static void on_data(void *context, struct tcp_conn *conn, unsigned from,
     feed(feeding);
     if (chunk->bytes == NULL)
         history_add(feeding->connection, from, 'G');
-    conversation_input(&feeding->connection->talk, &feeding->shared->talks, from, chunk);
+    struct connection *c = feeding->connection;
+    conversation_input(&c->talk, &feeding->shared->talks, from, chunk);
+    if (c->talk.notes & NOTE_GOODBYE)
+        note_goodbye(c, from, chunk, feeding->shared);
 }
 
 static uint32_t first_unread(const struct tcp_end *end)
@@ -337,7 +363,7 @@ static bool in_one_segment(const struct message_span *a, const struct message_sp
 static void note_reuse(struct connection *c, unsigned from)
 {
     const struct exchange *first = conversation_oldest(&c->talk), *last = conversation_newest(&c->talk), *done = conversation_last_complete(&c->talk);
-    if (c->closing != NULL || last == NULL || c->longest_reuse_idle == NS_UNKNOWN)
+    if ((c->closing != NULL && c->closing->begun) || last == NULL || c->longest_reuse_idle == NS_UNKNOWN)
         return;
     const struct tcp_end *peer = &c->tcp.end[!from];
     bool waits = !in_one_segment(&first->request, &last->request);

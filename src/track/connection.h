@@ -27,8 +27,16 @@ enum connection_stage {
 #define CONNECTION_RESET_LINGER_NS (60 * NS_PER_S)
 #define CONNECTION_CLOSING_LINGER_NS (2 * NS_PER_S)
 
+/* Alerts of TLS by which an end said goodbye, if nothing but its FIN follows them: the first of them. */
+struct goodbye {
+    struct mark mark;
+    uint32_t seq, end_seq, ack; /* end_seq: behind the last of them */
+};
+
 /* What only the end of a connection brings. */
 struct connection_closing {
+    bool begun;               /* by a FIN or a reset; else by a goodbye alone */
+    struct goodbye goodbye[2]; /* valid if its mark has a frame */
     struct mark end_mark[2][END_MARKS - END_MARKS_OPEN]; /* the first of each */
     int64_t data_at_close[2]; /* last payload of each end when the first of them closed */
     struct mark disowned[2];  /* the reset of an end that went on */

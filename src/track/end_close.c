@@ -12,6 +12,12 @@ struct act act_of(const struct connection *c, unsigned e)
         act.seq = end->fin_seq;
         act.ack = end->fin_ack;
         act.mark = *connection_mark(c, e, END_FIN);
+        const struct goodbye *goodbye = c->closing != NULL ? &c->closing->goodbye[e] : NULL;
+        if (goodbye != NULL && goodbye->mark.frame != 0 && goodbye->end_seq == end->fin_seq) {
+            act.seq = goodbye->seq;
+            act.ack = goodbye->ack;
+            act.mark = goodbye->mark;
+        }
     } else if (reset) {
         act.how = HOW_RST;
         act.seq = end->base_known ? end->snd_nxt : end->rst_seq;

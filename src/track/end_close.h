@@ -6,7 +6,8 @@
 
 #include "track/connection.h"
 
-/* What an end did to close: its FIN, or its reset if it sent no FIN before. */
+/* What an end did to close: its FIN, or its reset if it sent no FIN before. Of a FIN behind alerts of TLS: they, by which the end
+ * closes already (RFC 8446 section 6.1); it may send its FIN as late as the other end has answered. */
 struct act {
     enum close_how how; /* HOW_OPEN: nothing */
     uint32_t seq, ack;  /* its own position, and what it had received */

@@ -61,7 +61,7 @@ static void durations(const struct connection *c, const struct view *v, int64_t 
         }
     }
     bool no_exchange = !conversation_is_framed(talk) && conversation_next(talk, NULL) == NULL;
-    if ((no_exchange || conversation_is_tunnel(talk)) && c->closing != NULL)
+    if ((no_exchange || conversation_is_tunnel(talk)) && c->closing != NULL && c->closing->begun)
         for (int i = 0; i < 2; i++)
             if (c->closing->data_at_close[i] > activity)
                 activity = c->closing->data_at_close[i];
@@ -148,6 +148,9 @@ static void fill_close(const struct connection *c, unsigned client, struct recor
         view = waited;
     }
     r->close_how = (uint8_t)a->how;
+    const struct mark *fin = connection_mark(c, seen_from, END_FIN);
+    if (a->how == HOW_FIN && (a->mark.frame != fin->frame || a->mark.capture != fin->capture))
+        r->mark[MARK_CLOSE_NOTIFY] = a->mark;
     bool connecting = c->open_seen && (!r->established || (c->handshake_done.frame != 0 &&
                                                            a->mark.ns < c->handshake_done.ns));
     r->close_phase = (uint8_t)(connecting ? PHASE_CONNECTING : phase_of(c, &view));
@@ -317,6 +320,7 @@ void connection_record(const struct connection *c, int client_end, bool role_gue
     r->first_ns = c->tcp.first_ns;
     r->last_ns = c->tcp.last_ns;
     r->lost_thread = lost_thread(c);
+    r->unsure = c->talk.unsure;
     r->lost_requests = lost_requests(c, client);
     r->upgraded = conversation_is_tunnel(&c->talk);
     r->inferred = c->talk.inferred;

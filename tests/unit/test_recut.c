@@ -132,6 +132,8 @@ static void cuts_do_not_matter(void **state)
          path = strtok_r(NULL, " ", &rest)) {
         char expected[512], found[512];
         findings(recut(path, 0), &rules, expected, sizeof expected);
+        if (strstr(expected, "mtu-black-hole") != NULL) /* the sizes of segments are its evidence */
+            continue;
         for (size_t cut = 1; cut < MAX_CUTS; cut++, tried++) {
             findings(recut(path, cut), &rules, found, sizeof found);
             if (strcmp(expected, found) != 0)

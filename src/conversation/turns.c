@@ -31,7 +31,6 @@ static void client_sends(struct conversation *talk, struct conversation_memory *
 {
     struct exchange *x = talk->last;
     if (x != NULL && is_answered(x, data)) {
-        talk->unsure |= x->response_doubtful;
         complete(talk, memory, x);
         x = NULL;
     }

@@ -165,6 +165,8 @@ static void on_connection(void *context, struct record *record)
     struct rule_set_bits rules = engine->all;
     if (record->exchanges > 0)
         groups_count_server(&engine->groups, record, SERVER_ANSWERED);
+    if (record->one_way)
+        groups_count_server(&engine->groups, record, SERVER_ONE_WAY);
     if (record->exchanges > 0 && record->protocol == PROTOCOL_HTTP1)
         groups_count_server(&engine->groups, record, SERVER_HTTP);
     strays_note(&engine->strays, record);

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/least.h"
+
 #define FIRST_BUCKETS 256
 
 bool groups_init(struct groups *groups, const struct rules *rules)
@@ -153,20 +155,10 @@ uint32_t groups_server_count(struct groups *groups, const struct record *record,
 
 /* ---- what a group keeps ----------------------------------------------------------------------- */
 
-/* The number of a connection's first packet, stirred: whoever makes packets in a pattern gains nothing for
- * long (the finalizer of MurmurHash3). */
-static uint64_t stirred(uint64_t id)
-{
-    id ^= id >> 33;
-    id *= UINT64_C(0xff51afd7ed558ccd);
-    id ^= id >> 33;
-    id *= UINT64_C(0xc4ceb9fe1a85ec53);
-    return id ^ id >> 33;
-}
-
+/* By the number of a connection's first packet. */
 static bool is_sampled(const struct hit_group *group, const struct record *record)
 {
-    return (stirred(record->id) & ((UINT64_C(1) << group->shift) - 1)) == 0;
+    return (least_stirred(record->id) & ((UINT64_C(1) << group->shift) - 1)) == 0;
 }
 
 static void give_exchange(struct groups *groups, struct exchange_facts *facts)

@@ -35,8 +35,9 @@ enum hit_state {
 /* Instead of a rule: no group of hits, but a server, and a number of its connections. */
 #define GROUP_SERVER UINT16_MAX
 
-/* Which ones: those on which it completed a response; those on which it spoke TLS. */
-enum server_count { SERVER_ANSWERED, SERVER_HTTP, SERVER_TLS, SERVER_COUNTS };
+/* Which ones: those on which it completed a response; on which messages were left unanswered, and it did not matter; on which it
+ * answered HTTP in the clear; on which it spoke TLS. */
+enum server_count { SERVER_ANSWERED, SERVER_ONE_WAY, SERVER_HTTP, SERVER_TLS, SERVER_COUNTS };
 
 struct hit {
     struct record *record;

@@ -346,6 +346,7 @@ static bool is_confirmed(struct engine *engine, const struct rule *rule, const s
     struct record *record = hit->record;
     const struct subject subject = { record, hit->exchange, NULL };
     record->server_answered = groups_server_count(&engine->groups, record, SERVER_ANSWERED);
+    record->server_one_way = groups_server_count(&engine->groups, record, SERVER_ONE_WAY);
     record->server_http = groups_server_count(&engine->groups, record, SERVER_HTTP);
     record->server_tls = groups_server_count(&engine->groups, record, SERVER_TLS);
     note_strays(engine, record);

@@ -7,44 +7,19 @@
 
 /* ---- the first ones ------------------------------------------------------------------------------------ */
 
-static void swap(struct stray *a, struct stray *b)
-{
-    const struct stray kept = *a;
-    *a = *b;
-    *b = kept;
-}
-
-static void sift_up(struct stray *heap, size_t at)
-{
-    for (size_t up; at > 0 && heap[up = (at - 1) / 2].id < heap[at].id; at = up)
-        swap(&heap[at], &heap[up]);
-}
-
-static void sift_down(struct stray *heap, size_t count)
-{
-    for (size_t at = 0, child; (child = 2 * at + 1) < count; at = child) {
-        child += child + 1 < count && heap[child + 1].id > heap[child].id;
-        if (heap[child].id <= heap[at].id)
-            return;
-        swap(&heap[at], &heap[child]);
-    }
-}
-
 static void add(struct strays *strays, const struct stray *stray)
 {
-    if (strays->items == NULL) {
-        strays->items = malloc(STRAYS_MOST * sizeof *strays->items);
-        strays->failed |= strays->items == NULL;
+    if (strays->room == NULL) {
+        strays->spare = strays->room = malloc((STRAYS_MOST + 1) * sizeof *strays->room);
+        strays->failed |= strays->room == NULL;
+        strays->first.most = STRAYS_MOST;
     }
-    if (strays->items == NULL)
+    if (strays->room == NULL)
         return;
-    if (strays->count < STRAYS_MOST) {
-        strays->items[strays->count] = *stray;
-        sift_up(strays->items, strays->count++);
-    } else if (stray->id < strays->items[0].id) {
-        strays->items[0] = *stray;
-        sift_down(strays->items, strays->count);
-    }
+    *strays->spare = *stray;
+    void *left_out;
+    strays->failed |= !least_add(&strays->first, stray->id, strays->spare, &left_out);
+    strays->spare = left_out != NULL ? left_out : &strays->room[strays->first.count];
 }
 
 void strays_note(struct strays *strays, const struct record *r)
@@ -71,15 +46,14 @@ void strays_note(struct strays *strays, const struct record *r)
 void strays_merge(struct strays *strays, const struct strays *other)
 {
     strays->failed |= other->failed;
-    for (size_t i = 0; i < other->count; i++)
-        add(strays, &other->items[i]);
+    for (size_t i = 0; i < other->first.count; i++)
+        add(strays, other->first.items[i].item);
 }
 
 /* ---- whose they are ----------------------------------------------------------------------------------------- */
 
-static int by_receiver(const void *a, const void *b)
+static int compare(const struct stray *x, const struct stray *y)
 {
-    const struct stray *x = a, *y = b;
     if (x->ipv6 != y->ipv6)
         return x->ipv6 - y->ipv6;
     int order = memcmp(x->to.bytes, y->to.bytes, sizeof x->to.bytes);
@@ -88,10 +62,16 @@ static int by_receiver(const void *a, const void *b)
     return x->to_port != y->to_port ? x->to_port - y->to_port : (x->id > y->id) - (x->id < y->id);
 }
 
+static int by_receiver(const void *a, const void *b)
+{
+    const struct least_item *x = a, *y = b;
+    return compare(x->item, y->item);
+}
+
 void strays_sort(struct strays *strays)
 {
-    if (strays->count > 0)
-        qsort(strays->items, strays->count, sizeof *strays->items, by_receiver);
+    if (strays->first.count > 0)
+        qsort(strays->first.items, strays->first.count, sizeof *strays->first.items, by_receiver);
 }
 
 static bool is_near(uint32_t a, uint32_t b)
@@ -113,17 +93,17 @@ static bool is_of(const struct stray *stray, const struct record *r)
 size_t strays_of(const struct strays *strays, const struct record *r, const struct stray **first)
 {
     const struct stray key = { .to = *record_address(r, ROLE_CLIENT), .to_port = record_port(r, ROLE_CLIENT), .ipv6 = r->tuple.ipv6 };
-    size_t low = 0, high = strays->count, found = 0;
+    size_t low = 0, high = strays->first.count, found = 0;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        if (by_receiver(&strays->items[middle], &key) < 0)
+        if (compare(strays->first.items[middle].item, &key) < 0)
             low = middle + 1;
         else
             high = middle;
     }
     *first = NULL;
-    for (; low < strays->count; low++) {
-        const struct stray *stray = &strays->items[low];
+    for (; low < strays->first.count; low++) {
+        const struct stray *stray = strays->first.items[low].item;
         if (stray->to_port != key.to_port || stray->ipv6 != key.ipv6 || memcmp(stray->to.bytes, key.to.bytes, sizeof key.to.bytes) != 0)
             break;
         if (!is_of(stray, r))
@@ -137,5 +117,6 @@ size_t strays_of(const struct strays *strays, const struct record *r, const stru
 
 void strays_free(struct strays *strays)
 {
-    free(strays->items);
+    least_free(&strays->first);
+    free(strays->room);
 }

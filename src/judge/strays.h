@@ -9,6 +9,7 @@
 #ifndef HANGUP_JUDGE_STRAYS_H
 #define HANGUP_JUDGE_STRAYS_H
 
+#include "base/least.h"
 #include "facts/record.h"
 
 /* So many are kept, those that came first: after some hundred of them nobody needs more. */
@@ -30,8 +31,9 @@ struct stray {
 };
 
 struct strays {
-    struct stray *items;  /* a heap, the largest id on top, until strays_sort; then by receiver */
-    size_t count;
+    struct stray *room;   /* of STRAYS_MOST, and one more */
+    struct stray *spare;  /* in it: the one that is in no use */
+    struct least first;   /* by id, until strays_sort; then by receiver */
     bool failed;          /* no memory */
 };
 

@@ -145,12 +145,12 @@ static void write_connection(struct document *doc, const struct record *r, bool 
 
 static void write_connections(struct document *doc, const struct closes *closes, bool several_files)
 {
-    if (closes->listed_count == 0)
+    if (closes->listed.count == 0)
         return;
     doc->ops->section(doc, "Connections in the order of their first packets: time of the close (UTC), ends, how it ended");
-    for (size_t i = 0; i < closes->listed_count; i++)
-        write_connection(doc, closes->listed[i], several_files);
-    write_more(doc, closes->connections - closes->listed_count, "connection");
+    for (size_t i = 0; i < closes->listed.count; i++)
+        write_connection(doc, closes->listed.items[i].item, several_files);
+    write_more(doc, closes->connections - closes->listed.count, "connection");
 }
 
 void closes_write(const struct analysis *analysis, struct document *doc)

@@ -55,9 +55,9 @@ void json_closes(const struct analysis *analysis, FILE *out)
         json_dump(out, server_value(closes->sorted[i]));
     }
     fputs("],\"connections\":[", out);
-    for (size_t i = 0; i < closes->listed_count; i++) {
+    for (size_t i = 0; i < closes->listed.count; i++) {
         fputs(i == 0 ? "\n " : ",\n ", out);
-        json_dump(out, json_connection(closes->listed[i]));
+        json_dump(out, json_connection(closes->listed.items[i].item));
     }
     fputs("]}", out);
 }

@@ -86,29 +86,10 @@ static bool is_at_once(const struct record *r, int64_t since)
     return since != NS_ABSENT && since != NS_UNKNOWN && since <= bound;
 }
 
-/* No request of HTTP is shorter ("GET / HTTP/1.0" and an empty line have 18 bytes). Goodbyes of other protocols are: MQTT's
- * DISCONNECT 2, MySQL's COM_QUIT and PostgreSQL's Terminate 5, LDAP's unbind 7, a WebSocket's 8. */
-#define SHORTEST_REQUEST 16
-
-/* What a record of TLS adds at most, but with CBC: header, nonce and tag. */
-#define TLS_OVERHEAD (TLS_HEADER_BYTES + 24)
-
-static bool is_goodbye(const struct connection *c)
-{
-    const struct exchange *x = conversation_newest(&c->talk);
-    uint32_t shortest = SHORTEST_REQUEST + (c->talk.protocol == PROTOCOL_TLS ? TLS_OVERHEAD : 0);
-    return c->talk.protocol != PROTOCOL_HTTP1 && x != NULL && x->request.end_seq - x->request.seq < shortest;
-}
-
-static bool offers_http(const struct record *r)
-{
-    return r->protocol == PROTOCOL_HTTP1 || (r->protocol == PROTOCOL_TLS && r->tls_alpn_offered & (ALPN_HTTP1 | ALPN_H2));
-}
-
 /* May what the client sent wait for an answer? Messages may need none: lines of a log, heartbeats, events. */
 static bool may_ask(const struct connection *c, const struct record *r)
 {
-    if (r->exchanges == 0 && offers_http(r))
+    if (r->exchanges == 0 && record_offers_http(r))
         return true;
     return !c->talk.one_way && (r->exchanges > 0 || r->protocol == PROTOCOL_TLS);
 }
@@ -125,6 +106,8 @@ static bool client_said_goodbye(const struct connection *c, const struct record 
 
 enum close_phase phase_inferred(const struct connection *c, const struct view *v, const struct record *r, enum close_phase phase)
 {
+    const struct exchange *newest = conversation_newest(&c->talk);
+    bool goodbye = newest != NULL && exchange_is_short(newest, (enum protocol)r->protocol);
     bool waits = phase == PHASE_WAITING || phase == PHASE_RESPONSE, by_server = r->close_by != BY_CLIENT;
     if (r->requests == 0 && (!conversation_is_unasked(&c->talk) ||
                              (r->protocol == PROTOCOL_TLS && r->tls_handshake != TLS_HANDSHAKE_COMPLETE)))
@@ -134,16 +117,16 @@ enum close_phase phase_inferred(const struct connection *c, const struct view *v
         return PHASE_UNKNOWN;
     if (phase == PHASE_IDLE && by_server && is_at_once(r, r->since_response))
         return PHASE_DONE;
-    if (phase == PHASE_WAITING && by_server && is_goodbye(c))
+    if (phase == PHASE_WAITING && by_server && goodbye)
         return PHASE_DONE;
     if (phase == PHASE_WAITING && by_server && client_said_goodbye(c, r, v))
         return PHASE_UNKNOWN;
     if (phase == PHASE_WAITING && !may_ask(c, r))
         return PHASE_UNKNOWN;
     /* What a server sends after some of the answer may be another message. */
-    if (phase == PHASE_RESPONSE && (!offers_http(r) || c->talk.one_way))
+    if (phase == PHASE_RESPONSE && (!record_offers_http(r) || c->talk.one_way))
         return PHASE_UNKNOWN;
-    if (phase == PHASE_WAITING && !by_server && (r->close_how == HOW_FIN || is_goodbye(c)) && is_at_once(r, r->since_request))
+    if (phase == PHASE_WAITING && !by_server && (r->close_how == HOW_FIN || goodbye) && is_at_once(r, r->since_request))
         return PHASE_DONE;
     return waits && r->multiplexed ? PHASE_UNKNOWN : phase;
 }

@@ -12,7 +12,7 @@ const char *const close_since_names[] = {
 
 void closes_init(struct closes *closes, size_t most_listed)
 {
-    *closes = (struct closes){ .key = siphash_random_key(), .most_listed = most_listed };
+    *closes = (struct closes){ .key = siphash_random_key(), .listed.most = most_listed };
     slab_init(&closes->servers, sizeof(struct server_closes));
     slab_init(&closes->kinds, sizeof(struct close_kind));
 }
@@ -29,7 +29,7 @@ void closes_free(struct closes *closes)
 {
     forget_servers(closes);
     free(closes->sorted);
-    free(closes->listed);
+    least_free(&closes->listed);
 }
 
 /* ---- one connection ------------------------------------------------------------------------------------ */
@@ -55,14 +55,6 @@ enum close_since closes_since(const struct record *r, int64_t *ns)
           : since == SINCE_ACTIVITY ? r->since_activity
                                     : NS_ABSENT;
     return is_known(*ns) ? since : SINCE_NOTHING;
-}
-
-/* The finalizer of MurmurHash3. */
-static uint64_t stirred(uint64_t id)
-{
-    id = (id ^ id >> 33) * UINT64_C(0xff51afd7ed558ccd);
-    id = (id ^ id >> 33) * UINT64_C(0xc4ceb9fe1a85ec53);
-    return id ^ id >> 33;
 }
 
 /* ---- kinds ------------------------------------------------------------------------------------------------ */
@@ -146,7 +138,7 @@ static void count_close(struct closes *closes, const struct record *r)
     struct server_closes *server = server_of(closes, record_address(r, ROLE_SERVER), record_port(r, ROLE_SERVER), r->tuple.ipv6);
     if (server == NULL)
         return;
-    struct close_sample sample = { stirred(r->id), 0 };
+    struct close_sample sample = { least_stirred(r->id), 0 };
     const struct close_kind like = { .by = r->close_by, .how = r->close_how, .phase = r->close_phase,
                                      .since = (uint8_t)closes_since(r, &sample.ns) };
     server->connections++;
@@ -160,61 +152,16 @@ static void count_close(struct closes *closes, const struct record *r)
     add_sample(kind, &sample);
 }
 
-/* ---- connections that are listed: a heap, the largest number on top ------------------------------------------ */
-
-static void sift_up(struct record **heap, size_t at)
-{
-    while (at > 0 && heap[(at - 1) / 2]->id < heap[at]->id) {
-        struct record *up = heap[at];
-        heap[at] = heap[(at - 1) / 2];
-        heap[(at - 1) / 2] = up;
-        at = (at - 1) / 2;
-    }
-}
-
-static void sift_down(struct record **heap, size_t count)
-{
-    for (size_t at = 0, child; (child = 2 * at + 1) < count; at = child) {
-        child += child + 1 < count && heap[child + 1]->id > heap[child]->id;
-        if (heap[child]->id <= heap[at]->id)
-            return;
-        struct record *down = heap[at];
-        heap[at] = heap[child];
-        heap[child] = down;
-    }
-}
-
-static bool make_room(struct closes *closes)
-{
-    if (closes->listed_count < closes->listed_room)
-        return true;
-    size_t room = closes->listed_room == 0 ? 64 : 2 * closes->listed_room;
-    struct record **listed = realloc(closes->listed, room * sizeof *listed);
-    closes->failed |= listed == NULL;
-    if (listed == NULL)
-        return false;
-    closes->listed = listed;
-    closes->listed_room = room;
-    return true;
-}
+/* ---- connections that are listed ---------------------------------------------------------------------------- */
 
 /* Of those that have no room, the last ones go. */
 static void list(struct closes *closes, struct record *record)
 {
-    if (closes->most_listed == 0)
-        return;
-    if (closes->listed_count < closes->most_listed) {
-        if (!make_room(closes))
-            return;
-        closes->listed[closes->listed_count] = record;
-        record->held++;
-        sift_up(closes->listed, closes->listed_count++);
-    } else if (record->id < closes->listed[0]->id) {
-        closes->listed[0]->held--;
-        record->held++;
-        closes->listed[0] = record;
-        sift_down(closes->listed, closes->listed_count);
-    }
+    void *left_out;
+    closes->failed |= !least_add(&closes->listed, record->id, record, &left_out);
+    record->held++;
+    if (left_out != NULL)
+        ((struct record *)left_out)->held--;
 }
 
 /* ---- all of them ------------------------------------------------------------------------------------------- */
@@ -256,8 +203,8 @@ void closes_merge(struct closes *closes, const struct closes *other)
             for (const struct close_kind *kind = more->kinds; kind != NULL; kind = kind->next)
                 merge_kind(closes, server, kind);
         }
-    for (size_t i = 0; i < other->listed_count; i++)
-        list(closes, other->listed[i]);
+    for (size_t i = 0; i < other->listed.count; i++)
+        list(closes, other->listed.items[i].item);
 }
 
 static int by_connections(const void *a, const void *b)
@@ -267,12 +214,6 @@ static int by_connections(const void *a, const void *b)
         return x->connections < y->connections ? 1 : -1;
     int order = x->ipv6 != y->ipv6 ? x->ipv6 - y->ipv6 : memcmp(x->address.bytes, y->address.bytes, sizeof x->address.bytes);
     return order != 0 ? order : x->port - y->port;
-}
-
-static int by_number(const void *a, const void *b)
-{
-    const struct record *x = *(struct record *const *)a, *y = *(struct record *const *)b;
-    return (x->id > y->id) - (x->id < y->id);
 }
 
 static bool comes_before(const struct close_kind *a, const struct close_kind *b)
@@ -303,8 +244,7 @@ static void sort_kinds(struct server_closes *server)
 
 void closes_finish(struct closes *closes)
 {
-    if (closes->listed_count > 0)
-        qsort(closes->listed, closes->listed_count, sizeof *closes->listed, by_number);
+    least_sort(&closes->listed);
     closes->sorted = malloc((closes->count + 1) * sizeof(struct server_closes *));
     if (closes->sorted == NULL) {
         closes->failed = true;

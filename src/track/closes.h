@@ -8,6 +8,7 @@
 #ifndef HANGUP_TRACK_CLOSES_H
 #define HANGUP_TRACK_CLOSES_H
 
+#include "base/least.h"
 #include "base/siphash.h"
 #include "base/slab.h"
 #include "facts/record.h"
@@ -63,8 +64,7 @@ struct closes {
     struct server_closes **sorted; /* after closes_finish: the one with the most connections first */
     size_t count;
     bool left_out;                 /* more than CLOSES_MAX_SERVERS: there is none */
-    struct record **listed;        /* the first ones by number; a heap until closes_finish, then in order */
-    size_t listed_count, listed_room, most_listed;
+    struct least listed;           /* records, the first ones by number; in order after closes_finish */
     uint64_t connections;          /* all */
     bool failed;                   /* no memory */
 };

@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "base/least.h"
 #include "base/arena.h"
 #include "base/intern.h"
 #include "base/seq.h"
@@ -141,10 +142,35 @@ static void intern_keeps_one(void **state)
     intern_free(&intern);
 }
 
+static void least_keeps_the_smallest(void **state)
+{
+    (void)state;
+    static int items[6];
+    static const uint64_t numbers[6] = { 40, 10, 60, 20, 50, 30 };
+    void *const went[6] = { NULL, NULL, NULL, &items[2], &items[4], &items[0] }; /* 60 for 20, 50 itself, 40 for 30 */
+    struct least least = { .most = 3 };
+    for (int i = 0; i < 6; i++) {
+        void *left_out;
+        assert_true(least_add(&least, numbers[i], &items[i], &left_out));
+        assert_ptr_equal(left_out, went[i]);
+    }
+    least_sort(&least);
+    assert_int_equal(least.count, 3);
+    assert_ptr_equal(least.items[0].item, &items[1]);
+    assert_ptr_equal(least.items[1].item, &items[3]);
+    assert_ptr_equal(least.items[2].item, &items[5]);
+    least_free(&least);
+    struct least none = { .most = 0 };
+    void *left_out;
+    assert_true(least_add(&none, 1, &items[0], &left_out));
+    assert_ptr_equal(left_out, &items[0]);
+    least_free(&none);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(seq_wraps),      cmocka_unit_test(times),
+        cmocka_unit_test(least_keeps_the_smallest), cmocka_unit_test(seq_wraps),      cmocka_unit_test(times),
         cmocka_unit_test(durations),      cmocka_unit_test(strangers_text),
         cmocka_unit_test(counts),         cmocka_unit_test(slab_reuses),
         cmocka_unit_test(arena_holds),    cmocka_unit_test(intern_keeps_one),

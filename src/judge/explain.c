@@ -1,13 +1,15 @@
 #include <stdlib.h>
 
+#include "base/vec.h"
 #include "judge/engine_private.h"
 #include "judge/twins.h"
 
 /* What is known of a connection that some rule flags. */
 struct judged {
-    struct rule_set_bits flagged, present, explained; /* present: flagged, of both twins */
-    bool collected;
-    const struct judged *twin; /* the same connection on other addresses (twins.h), which came first; NULL: there is none */
+    struct rule_set_bits flagged, explained;
+    struct rule_set_bits present; /* flagged, of all twins; valid in the one that came first */
+    struct rule_set_bits before;  /* flagged, of twins that came earlier */
+    const struct judged *first;   /* of the same connection on other addresses (twins.h), or itself; NULL: not looked for yet */
 };
 
 /* Of the rules that hit one connection: which ones are explained by others? The more severe tell first,
@@ -35,59 +37,37 @@ static struct judged *judged_of(struct engine *engine, struct record *record)
     return record->judged;
 }
 
-/* Both halves of a translated connection are one: a rule that flags one of them explains what another makes of the other. */
+/* What is translated, once or more, is one connection: a rule that flags one side of it explains what another makes of the other. */
 static void join_twins(void *context, struct record *first, struct record *twin)
 {
     struct judged *a = first->judged, *b = twin->judged;
     (void)context;
-    b->twin = a;
+    b->first = a;
+    b->before = a->present;
     for (size_t w = 0; w < RULE_WORDS; w++)
-        a->present.words[w] = b->present.words[w] |= a->present.words[w];
-}
-
-static bool collect(struct record ***records, size_t *count, size_t *room, struct record *record)
-{
-    if (*count == *room) {
-        *room = *room == 0 ? 256 : 2 * *room;
-        struct record **more = realloc(*records, *room * sizeof *more);
-        if (more == NULL)
-            return false;
-        *records = more;
-    }
-    (*records)[(*count)++] = record;
-    return true;
-}
-
-static void spread_flags(struct engine *engine)
-{
-    for (size_t i = 0; i < engine->told.count; i++)
-        for (size_t j = 0; j < engine->told.items[i].count; j++) {
-            struct judged *judged = engine->told.items[i].hits[j]->record->judged;
-            if (judged != NULL)
-                judged->present = judged->flagged;
-        }
+        a->present.words[w] |= b->flagged.words[w];
 }
 
 static void find_twins(struct engine *engine)
 {
-    struct record **records = NULL;
-    size_t count = 0, room = 0;
+    struct {
+        struct record **items;
+        size_t count, capacity;
+    } flagged = { 0 };
     for (size_t i = 0; i < engine->told.count; i++)
         for (size_t j = 0; j < engine->told.items[i].count; j++) {
             struct record *record = engine->told.items[i].hits[j]->record;
-            /* Once, though several rules flag it. */
             struct judged *judged = record->judged;
-            if (judged == NULL || judged->collected)
+            if (judged == NULL || judged->first != NULL) /* once, though several rules flag it */
                 continue;
-            judged->collected = true;
-            if (!collect(&records, &count, &room, record)) {
-                engine->failed = true;
-                free(records);
-                return;
-            }
+            judged->first = judged;
+            judged->present = judged->flagged;
+            engine->failed |= !VEC_ROOM(&flagged);
+            if (flagged.count < flagged.capacity)
+                flagged.items[flagged.count++] = record;
         }
-    engine->twins = twins_find(records, count, join_twins, NULL);
-    free(records);
+    engine->twins = twins_find(flagged.items, flagged.count, join_twins, NULL);
+    free(flagged.items);
 }
 
 void explain_begin(struct engine *engine)
@@ -100,14 +80,13 @@ void explain_begin(struct engine *engine)
                 rule_bits_add(&judged->flagged, told->index);
         }
     }
-    spread_flags(engine);
     find_twins(engine);
     for (size_t i = 0; i < engine->told.count; i++) {
         const struct told *told = &engine->told.items[i];
         for (size_t j = 0; j < told->count; j++) {
             struct judged *judged = told->hits[j]->record->judged;
             if (judged != NULL)
-                judged->explained = explained_rules(engine->rules, &judged->present);
+                judged->explained = explained_rules(engine->rules, &judged->first->present);
         }
     }
 }
@@ -115,8 +94,8 @@ void explain_begin(struct engine *engine)
 bool is_explained(const struct record *record, size_t rule)
 {
     const struct judged *judged = record->judged;
-    if (judged != NULL && judged->twin != NULL && rule_bits_has(&judged->twin->flagged, rule))
-        return true; /* told of the other half */
+    if (judged != NULL && rule_bits_has(&judged->before, rule))
+        return true; /* told of another side */
     return judged != NULL && rule_bits_has(&judged->explained, rule);
 }
 

@@ -300,6 +300,12 @@ struct tls_outcome conversation_tls(const struct conversation *talk, unsigned cl
     return tls_outcome(&talk->stream[client].tls, &talk->stream[!client].tls, missing);
 }
 
+bool exchange_is_short(const struct exchange *x, enum protocol protocol)
+{
+    uint32_t most = TURN_SHORTEST_REQUEST + (protocol == PROTOCOL_TLS ? TLS_HEADER_BYTES + TLS_12_OVERHEAD : 0);
+    return x->inferred && protocol != PROTOCOL_HTTP1 && x->request.end_seq - x->request.seq < most;
+}
+
 /* ---- methods of HTTP -------------------------------------------------------------------------------- */
 
 const char *http_method_name(uint8_t method)

@@ -152,6 +152,10 @@ bool conversation_is_lost(const struct conversation *talk, unsigned end);
  * connection. */
 struct tls_outcome conversation_tls(const struct conversation *talk, unsigned client, bool missing);
 
+/* Inferred: is its request too short for one of HTTP, as goodbyes of other protocols are (MQTT's DISCONNECT has 2 bytes, MySQL's COM_QUIT
+ * and PostgreSQL's Terminate 5, LDAP's unbind 7, a WebSocket's close 8)? */
+bool exchange_is_short(const struct exchange *exchange, enum protocol protocol);
+
 /* The complete exchange before this one: when it is complete, and later. */
 struct exchange_before exchange_before(const struct conversation *talk, const struct exchange *exchange);
 

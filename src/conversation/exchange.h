@@ -67,6 +67,7 @@ struct exchange {
     bool settled : 1;               /* it was said to be (struct conversation_memory) */
     bool inferred : 1;              /* from turns (turns.h): no message was read, or not to its end */
     bool answered_whole : 1;        /* inferred: when the server last sent, it had all that the client had sent */
+    bool after_rest : 1;            /* inferred: nothing went by for a while before its request (turns.c) */
     bool response_doubtful : 1;     /* what is taken for its response may be something else */
     /* Bytes of it are missing in the capture, and where it ends is not known any more. (A gap
      * within a body of known length is bridged and does no harm.) */

@@ -69,21 +69,20 @@ static bool is_over_13(const struct records *r)
     return r->s->finished_13 || r->peer->finished_13 || is_joined(r);
 }
 
-/* As long as an alert is in TLS 1.3? Until the handshake is over nobody knows whether its end pads. */
-static bool is_alert_length(const struct records *r, uint16_t length)
+/* As long as an alert is in TLS 1.3? */
+static bool is_alert_length(const struct tls_stream *s, uint16_t length)
 {
     return length == TLS_ENCRYPTED_ALERT || length == TLS_ENCRYPTED_ALERT_CCM_8 ||
-           (length == TLS_ENCRYPTED_ALERT + TLS_13_PADDING && (r->s->padded || !is_over_13(r) || is_joined(r)));
+           (length == TLS_ENCRYPTED_ALERT + TLS_13_PADDING && !s->plain);
 }
 
-/* A Finished has 4 bytes and a hash (RFC 8446 section 4.4.4). Notes whether its end pads. */
+/* A Finished has 4 bytes and a hash (RFC 8446 section 4.4.4). Notes which end does not pad: one whose whole flight is in one record
+ * may. */
 static bool is_finished_13(struct tls_stream *s, const struct tls_stream *server, uint16_t length)
 {
     uint16_t plain = (uint16_t)(4 + (server->said.sha384 ? 48 : 32) + TLS_13_OVERHEAD);
-    if (length != plain && length != plain + TLS_13_PADDING)
-        return false;
-    s->padded = length != plain;
-    return true;
+    s->plain |= length == plain;
+    return length == plain || length == plain + TLS_13_PADDING;
 }
 
 /* With a certificate, a client sends Certificate and CertificateVerify before its Finished. */
@@ -178,10 +177,6 @@ static bool is_servers_data_13(struct records *r, uint16_t length)
 
 /* The longest frames of HTTP/2 that only steer, PING and GOAWAY, have 9 bytes of head and 8 more (RFC 9113 section 6). */
 #define H2_CONTROL_BYTES 17
-#define TLS_12_OVERHEAD 24 /* nonce and tag of GCM, the longest of those in use but CBC */
-
-/* No request of HTTP is shorter ("GET / HTTP/1.0" and an empty line); goodbyes are, such as a WebSocket's. */
-#define SHORTEST_REQUEST 16
 
 /* A record of type application data begins: does it carry some? */
 static bool is_application_data(struct records *r, uint16_t length)
@@ -190,7 +185,7 @@ static bool is_application_data(struct records *r, uint16_t length)
     uint16_t overhead = version == VERSION_12 ? TLS_12_OVERHEAD : TLS_13_OVERHEAD;
     bool is_client = r->from == turns_client(r->talk);
     bool steers = (r->talk->multiplexed && length <= H2_CONTROL_BYTES + overhead) ||
-                  (is_client && r->peer->goodbye && length < SHORTEST_REQUEST + overhead);
+                  (is_client && r->peer->goodbye && length < TURN_SHORTEST_REQUEST + overhead);
     if (is_client && !r->peer->hello && r->s->said.early_data)
         return length != TLS_END_OF_EARLY_DATA;
     if (version == VERSION_12)
@@ -199,7 +194,7 @@ static bool is_application_data(struct records *r, uint16_t length)
         r->talk->unsure = true;
         return false;
     }
-    if (is_alert_length(r, length))
+    if (is_alert_length(r->s, length))
         return false;
     if (version == VERSION_UNKNOWN)
         return !steers;
@@ -286,7 +281,7 @@ static void end_record(struct records *r)
         s->finished |= s->change_cipher_spec && !s->said.retry && !r->peer->said.retry;
         break;
     case TLS_DATA: {
-        bool is_12 = version_of(r) == VERSION_12, is_alert = !is_12 && is_alert_length(r, s->length);
+        bool is_12 = version_of(r) == VERSION_12, is_alert = !is_12 && is_alert_length(s, s->length);
         r->talk->unsure |= s->goodbye && !is_alert && !is_12; /* so that was none */
         s->data = true;
         s->more_than_alert |= !is_alert;

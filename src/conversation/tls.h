@@ -15,6 +15,7 @@
 #include "tcp/tcp_conn.h"
 
 #define TLS_HEADER_BYTES 5
+#define TLS_12_OVERHEAD 24 /* of a record of TLS 1.2: nonce and tag of GCM, the longest of those in use but CBC */
 #define TLS_BODY_BYTES 2 /* of a record's body: level and description of an alert */
 
 /* One direction. All zero at its start. */
@@ -23,7 +24,7 @@ struct tls_stream {
     uint8_t type;             /* of the current record */
     uint8_t body[TLS_BODY_BYTES];
     uint8_t header_have : 3, body_have : 2;
-    bool padded : 1;          /* JDK adds 16 bytes to handshake messages and alerts of TLS 1.3 */
+    bool plain : 1;           /* it is known not to pad as JDK does: 16 bytes more in handshake messages and alerts of TLS 1.3 */
     bool no_certificate : 1;  /* a client that was asked for a certificate sent an empty one (TLS 1.3) */
     bool goodbye : 1;         /* the last record was an alert, or in TLS 1.3 as long as one */
     uint16_t length, left;    /* bytes of the record's body; of those, still to come */

@@ -1,7 +1,6 @@
 #include "conversation/turns.h"
 
 #include "base/seq.h"
-#include "base/text.h"
 #include "conversation/exchanges.h"
 
 unsigned turns_client(const struct conversation *talk)
@@ -23,9 +22,16 @@ static bool is_answered(const struct exchange *x, const struct tcp_chunk *data)
     return x->response_seen && x->answered_whole && (data->ack == 0 || seq_lt(x->response.seq, data->ack));
 }
 
-/* A delayed ACK takes half a second at most (RFC 9293 section 3.8.6.3), and with it what Nagle's algorithm holds back: who goes on
- * later than that writes at his own pace. */
-#define REST_NS (500 * NS_PER_MS)
+/* Nothing went by for so long before the client goes on that it is no later part of the request before, which was answered early. With
+ * HTTP/2 such a part may have to wait for the server's window besides; that this takes no longer than as much again is a rule of
+ * thumb. */
+static bool is_after_rest(const struct conversation *talk, const struct tcp_chunk *data)
+{
+    const struct exchange *before = talk->done;
+    if (before == NULL)
+        return !talk->mid_stream;
+    return data->ts_ns - before->response.last_ns >= (talk->multiplexed ? 2 : 1) * TURN_REST_NS;
+}
 
 static void client_sends(struct conversation *talk, struct conversation_memory *memory, const struct tcp_chunk *data)
 {
@@ -39,20 +45,19 @@ static void client_sends(struct conversation *talk, struct conversation_memory *
         if (x == NULL)
             return;
         x->inferred = x->request_seen = x->request_complete = true;
+        x->after_rest = is_after_rest(talk, data);
         span_begin(&x->request, data, data->seq);
         talk->requests++;
         talk->notes |= NOTE_REQUEST;
     } else {
-        talk->one_way |= !x->response_seen && x->request.last_frame != 0 && data->ts_ns - x->request.last_ns > REST_NS;
+        talk->one_way |= !x->response_seen && x->request.last_frame != 0 && data->ts_ns - x->request.last_ns > TURN_REST_NS;
     }
     span_extend(&x->request, data, data->seq + data->length);
     x->answered_whole = false;
 }
 
-static void server_sends(struct conversation *talk, struct conversation_memory *memory, const struct tcp_chunk *data,
-                         bool doubtful)
+static void server_sends(struct conversation *talk, const struct tcp_chunk *data, bool doubtful)
 {
-    (void)memory;
     const uint32_t end_seq = data->seq + data->length;
     struct exchange *x = talk->first;
     bool answers = x != NULL && (x->response_seen || !x->request_seen || data->ack == 0 || seq_lt(x->request.seq, data->ack));
@@ -79,7 +84,7 @@ void turns_input(struct conversation *talk, struct conversation_memory *memory, 
     if (from == turns_client(talk))
         client_sends(talk, memory, data);
     else
-        server_sends(talk, memory, data, doubtful);
+        server_sends(talk, data, doubtful);
 }
 
 void turns_take_over(struct conversation *talk)

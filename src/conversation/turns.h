@@ -13,7 +13,15 @@
 #ifndef HANGUP_CONVERSATION_TURNS_H
 #define HANGUP_CONVERSATION_TURNS_H
 
+#include "base/text.h"
 #include "conversation/conversation.h"
+
+/* No request of HTTP has fewer bytes ("GET / HTTP/1.0" and an empty line have 18); goodbyes of other protocols do. */
+#define TURN_SHORTEST_REQUEST 16
+
+/* A delayed ACK takes half a second at most (RFC 9293 section 3.8.6.3), and with it what Nagle's algorithm holds back: who goes on
+ * later than that writes at his own pace. */
+#define TURN_REST_NS (500 * NS_PER_MS)
 
 /* Bytes of data that an end sent, or a gap among them. doubtful: they may be no answer. */
 void turns_input(struct conversation *talk, struct conversation_memory *memory, unsigned from, const struct tcp_chunk *data,

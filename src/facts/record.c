@@ -66,6 +66,11 @@ uint16_t record_port(const struct record *record, enum end_role role)
     return record->tuple.port[role == ROLE_CLIENT ? record->client : !record->client];
 }
 
+bool record_offers_http(const struct record *r)
+{
+    return r->protocol == PROTOCOL_HTTP1 || (r->protocol == PROTOCOL_TLS && r->tls_alpn_offered & (ALPN_HTTP1 | ALPN_H2));
+}
+
 int64_t record_closed_ns(const struct record *r)
 {
     static const enum mark_id by_end[2][2] = { { MARK_CLIENT_FIN, MARK_CLIENT_RST },

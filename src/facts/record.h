@@ -122,6 +122,7 @@ struct record {
     uint8_t tls_alert;           /* its description; valid if tls_alert_by >= 0 and not encrypted */
     int8_t tls_alert_by;         /* enum end_role, -1: no alert ended the handshake */
     bool tls_alert_encrypted;
+    bool one_way;                /* a client that offers no HTTP went on after a rest although nothing had answered it */
     bool tls_answered_http;      /* a server's answer to HTTP in the clear was a record of TLS */
     uint8_t tls_version;         /* minor number: 3 is TLS 1.2; 0: not known */
     uint8_t tls_alpn_offered, tls_alpn; /* sets of enum alpn */
@@ -168,8 +169,8 @@ struct record {
     void *judged;        /* the judge's */
     uint32_t misaddressed; /* likewise: segments of its answer that came from another address */
     const char *misaddressed_from;
-    uint32_t server_answered, server_http, server_tls, alike; /* likewise, from where a rule's `confirm` is asked: see server.answered, server.tls,
-                                                    alike */
+    /* Likewise, from where a rule's `confirm` is asked: see server.answered, server.answers, server.http, server.tls, alike. */
+    uint32_t server_answered, server_one_way, server_http, server_tls, alike;
     /* Facts on exchanges, while it is judged: those of interest that were complete before, the newest first; the last
      * complete one; those without complete response, oldest first. Usual ones of usual connections are left out where no
      * rule asks for them. */
@@ -184,6 +185,9 @@ struct record {
 /* By role: the record's addresses and ports. */
 const struct ip_address *record_address(const struct record *record, enum end_role role);
 uint16_t record_port(const struct record *record, enum end_role role);
+
+/* Is HTTP/1 spoken in the clear, or does the client offer HTTP within TLS (ALPN)? */
+bool record_offers_http(const struct record *record);
 
 /* When it was closed, as the capture's clock tells; NS_ABSENT: it was not. */
 int64_t record_closed_ns(const struct record *record);

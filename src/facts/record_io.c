@@ -28,7 +28,7 @@ static const struct member of_record[] = {
 #define R struct record
     U(R, id), U(R, stream_frame), U(R, tcp_stream), U(R, capture), FLAG(R, client), FLAG(R, role_guessed),
     FLAG(R, open_seen), FLAG(R, established), FLAG(R, half_closed), FLAG(R, fin_wait_2_open), FLAG(R, upgraded), FLAG(R, inferred), FLAG(R, multiplexed),
-    FLAG(R, lost_thread), FLAG(R, unsure), FLAG(R, lost_requests), FLAG(R, one_sided), ENUM(R, protocol, PROTOCOL_OPAQUE),
+    FLAG(R, lost_thread), FLAG(R, unsure), FLAG(R, one_way), FLAG(R, lost_requests), FLAG(R, one_sided), ENUM(R, protocol, PROTOCOL_OPAQUE),
     ENUM(R, close_by, BY_UNKNOWN), ENUM(R, close_how, HOW_TIMEOUT), ENUM(R, close_phase, PHASE_UNKNOWN),
     ENUM2(R, state, TCP_STATES - 1), ENUM2(R, rst_kind, TCP_RESET_FOREIGN), ROLE(R, fin_wait_2_by),
     ROLE(R, reset_on_data_by), FLAG(R, reset_on_data_after_fin), FLAG2(R, fin_seen), FLAG2(R, fin_inferred), U2(R, syns), U2(R, syns_after_data),
@@ -78,7 +78,7 @@ static const struct member of_span[] = {
     BIT(request_seen) BIT(request_head) BIT(request_complete) BIT(response_seen) BIT(response_head)                \
     BIT(response_complete) BIT(request_close) BIT(response_close) BIT(chunked) BIT(close_delimited)                \
     BIT(event_stream) BIT(expect_continue) BIT(body_begun) BIT(body_answered) BIT(upgraded) BIT(settled)           \
-    BIT(request_lost) BIT(response_lost) BIT(inferred) BIT(answered_whole) BIT(response_doubtful)
+    BIT(request_lost) BIT(response_lost) BIT(inferred) BIT(answered_whole) BIT(after_rest) BIT(response_doubtful)
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 

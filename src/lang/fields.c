@@ -20,7 +20,7 @@ static const char not_in_clear[] = "the conversation is not HTTP/1 in the clear,
 static const char encrypted[] = "the conversation is encrypted (TLS)";
 static const char heads_cut[] = "the heads of its messages are cut in the capture (snap length)";
 static const char http2_unread[] = "HTTP/2 is not read yet";
-static const char unanswered_yet[] = "nothing in the capture shows that the server answers such messages at all";
+static const char unanswered_yet[] = "nothing in the capture shows that such messages are always answered";
 static const char no_messages[] = "no messages can be read in what is spoken";
 static const char perhaps_no_answer[] = "in a protocol that is not known a message may need no answer";
 static const char hello_missing[] = "the ClientHello is not in the capture, or not all of it";
@@ -200,18 +200,6 @@ static struct value hops(int n)
         const struct record *r = s->record;                             \
         return expression;                                              \
     }
-/* A client goes on with an upload that was answered early, until it reads the answer. A delayed ACK and what waits for it take half
- * a second at most (RFC 9293 section 3.8.6.3). */
-#define QUIET_NS (500 * NS_PER_MS)
-/* With HTTP/2 it may have to wait for the server's window besides: as long again. */
-#define QUIET_MULTIPLEXED_NS (2 * QUIET_NS)
-
-static struct value is_new(const struct record *r, const struct exchange_facts *f)
-{
-    bool rested = f->idle_before != NS_ABSENT && f->idle_before != NS_UNKNOWN && f->idle_before >= (r->multiplexed ? QUIET_MULTIPLEXED_NS : QUIET_NS);
-    return !f->exchange->inferred || r->requests == 1 || rested ? value_bool(true) : value_unknown(perhaps_part);
-}
-
 #define ON_EXCHANGE(name, expression)                                   \
     static inline struct value get_##name(const struct subject *s)      \
     {                                                                   \
@@ -318,7 +306,8 @@ ON_RECORD(client_proxied, r->proxied_client[0] ? value_text(r->proxied_client) :
 ON_RECORD(misaddressed, value_number(r->misaddressed))
 ON_RECORD(misaddressed_from, r->misaddressed_from != NULL ? value_text(r->misaddressed_from) : value_absent())
 ON_RECORD(server_answered, value_number(r->server_answered))
-ON_RECORD(server_answers, r->server_answered > 0 || r->protocol == PROTOCOL_HTTP1 || r->tls_alpn_offered & (ALPN_HTTP1 | ALPN_H2)
+ON_RECORD(offers_http, value_bool(record_offers_http(r)))
+ON_RECORD(server_answers, record_offers_http(r) || (r->server_answered > 0 && r->server_one_way == 0)
                               ? value_bool(true)
                               : value_unknown(unanswered_yet))
 ON_RECORD(server_http, value_number(r->server_http))
@@ -423,7 +412,8 @@ ON_EXCHANGE(request_idempotent, x->request_head ? value_bool(http_method_is_idem
                                                 : value_absent())
 ON_EXCHANGE(request_covered, f->covered < 0 ? value_absent()
                                             : value_choice(covered_names, f->covered))
-ON_EXCHANGE(request_is_new, is_new(s->record, f))
+ON_EXCHANGE(request_is_new, !x->inferred || x->after_rest ? value_bool(true) : value_unknown(perhaps_part))
+ON_EXCHANGE(request_is_short, value_bool(exchange_is_short(x, s->record->protocol)))
 ON_EXCHANGE(request_idle_before, duration(f->idle_before, bytes_missing))
 ON_EXCHANGE(request_fin_known_for, duration(f->fin_known_for, no_round_trip))
 ON_EXCHANGE(request_after_close, x->inferred        ? value_unknown(framing_missing(s->record))

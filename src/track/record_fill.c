@@ -370,6 +370,7 @@ void connection_record(const struct connection *c, int client_end, bool role_gue
     r->client_rtt = r->rtt == NS_UNKNOWN ? NS_UNKNOWN
                                          : c->handshake_done.ns - r->mark[MARK_SYN_ACK].ns;
     fill_tls(c, client, r);
+    r->one_way = c->talk.one_way && !record_offers_http(r);
     fill_close(c, client, r);
     fill_overdue(c, client, end_ns, r);
     fill_fin_wait_2(c, client, end_ns, r);

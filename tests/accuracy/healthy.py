@@ -1,7 +1,7 @@
 """Healthy connections, the look-alikes of anomalies among them: nothing here may be called an error or a
 warning. `may` names information that is true."""
-from tcp import RESET
-from world import draw_size, exchange, failed, read_message, request, response, serve
+from tcp import RESET, TIMEOUT
+from world import Conn, draw_size, exchange, failed, read_message, request, response, serve
 
 HEALTHY = {}
 
@@ -177,6 +177,125 @@ def websocket(e, n):
         s.close()
     for at in e.times(n):
         e.open(client, server, at=at, set_up=probing(e, 45, 45))
+
+
+def message(e, least=20, most=200):
+    """Of some protocol that is not HTTP."""
+    return b"\x01\x02" + bytes(e.rng.randint(least, most))
+
+
+def drained(s):
+    """A server that answers nothing."""
+    while True:
+        data = yield from s.read()
+        if not data or isinstance(data, str):
+            break
+    s.close()
+
+
+@healthy
+def heartbeats(e, n):
+    """The client tells each few seconds that it lives; nobody answers, and the server sends events at its own pace."""
+    rest, linger = e.rng.choice((1, 5, 30)), e.rng.choice((0.001, 1, 2))
+
+    def client(c, conn):
+        c.write(message(e))
+        yield from c.read()
+        for _ in range(e.rng.randint(2, 6)):
+            c.write(message(e, 20, 40))
+            yield rest
+        yield linger
+        while c.received:
+            yield from c.read()
+        c.close()
+
+    def server(s, conn):
+        yield from s.read()
+        s.write(message(e))
+        while True:
+            data = yield from s.read(e.rng.uniform(0.5, 20))
+            if data == TIMEOUT:
+                s.write(message(e))
+            elif not data or isinstance(data, str):
+                break
+        s.close()
+    for at in e.times(n):
+        e.open(client, server, at=at, set_up=Conn.speaks_no_http)
+
+
+@healthy
+def telemetry(e, n):
+    """Lines of a log, or numbers: after a hello, or without, nothing is answered; the client lingers after the last."""
+    linger, greets = e.rng.choice((0.001, 1, 2, 3)), e.rng.random() < 0.5
+
+    def client(c, conn):
+        if greets:
+            c.write(message(e))
+            yield from c.read()
+        for _ in range(e.rng.randint(2, 8)):
+            c.write(message(e, 20, 2000))
+            yield e.rng.choice((0.6, 1, 1.5))
+        yield linger
+        c.close()
+
+    def server(s, conn):
+        if greets:
+            yield from s.read()
+            s.write(message(e))
+        yield from drained(s)
+    for at in e.times(n):
+        e.open(client, server, at=at, set_up=Conn.speaks_no_http)
+
+
+@healthy
+def short_messages(e, n):
+    """Asked and answered in a few bytes; the client says goodbye, which nobody answers, or just goes."""
+    says = e.rng.random() < 0.5
+
+    def client(c, conn):
+        for _ in range(e.rng.randint(2, 6)):
+            c.write(message(e, 4, 12))
+            yield from c.read()
+            yield e.rng.choice((0.02, e.rng.uniform(0.2, 5)))
+        if says:
+            c.write(b"\x01\x03bye")
+            yield from c.read(1)
+        c.close()
+
+    def server(s, conn):
+        while True:
+            data = yield from s.read()
+            if not data or isinstance(data, str) or b"bye" in data:
+                break
+            s.write(message(e, 1, 12))
+        s.close()
+    for at in e.times(n):
+        e.open(client, server, at=at, set_up=Conn.speaks_no_http, may={"unused-connection"})
+
+
+@healthy
+def subscription(e, n):
+    """One message of the client, and events of the server from then on; the client goes after a fixed time."""
+    stay = e.rng.choice((5.5, 10, 60))
+
+    def client(c, conn):
+        c.write(message(e))
+        end = e.sim.now + stay
+        while e.sim.now < end:
+            data = yield from c.read(end - e.sim.now)
+            if not data or data == RESET:
+                break
+        c.close()
+
+    def server(s, conn):
+        yield from s.read()
+        while s.write(message(e)):
+            data = yield from s.read(e.rng.choice((1, e.rng.uniform(0.3, 4))))
+            if data != TIMEOUT:
+                break
+        s.close()
+    for at in e.times(n):
+        e.open(client, server, at=at, set_up=Conn.speaks_no_http)
 
 
 def probing(e, idle, interval):

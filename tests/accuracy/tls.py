@@ -5,8 +5,8 @@ between request and response, alerts that nobody reads any more, messages in sev
 """
 import struct
 
-from net import CLIENT
-from tcp import RESET, TIMEOUT, Sock
+from net import CLIENT, SERVER
+from tcp import RESET, TIMEOUT, Sock, Task
 
 HANDSHAKE, CCS, ALERT, DATA = 22, 20, 21, 23
 PAYLOAD, TICKET, NOTIFY = range(3)  # what a record carries: its first byte here, encrypted in the field
@@ -59,32 +59,36 @@ def client_hello(rng, alpn, version_13):
     return record(HANDSHAKE, b"\x01" + part(body, 3))
 
 
-def server_hello(version_13, alpn):
+def server_hello(version_13, alpn, suite):
     parts = [extension(43, b"\x03\x04"), extension(51, bytes(36))] if version_13 else []
     if alpn and not version_13:
         parts.append(extension(16, part(part(alpn, 1))))
-    body = b"\x03\x03" + bytes(32) + part(bytes(32), 1) + b"\x13\x01\0" + part(b"".join(parts))
+    body = b"\x03\x03" + bytes(32) + part(bytes(32), 1) + suite + b"\0" + part(b"".join(parts))
     return record(HANDSHAKE, b"\x02" + part(body, 3))
 
 
 class Session:
     """What the two ends of a connection agree on."""
 
-    def __init__(self, rng):
+    def __init__(self, rng, http=True):
         self.rng, self.version_13 = rng, rng.random() < 0.7
-        self.packs = rng.random() < 0.15  # Java: its flight in one record, one ticket after the first request
+        self.packs = rng.random() < 0.15  # JDK: its flight in one record, one ticket after the first request
+        self.pads = (rng.random() < 0.2, self.packs)  # JDK: 16 bytes more in handshake messages and alerts of TLS 1.3
         self.alpn = rng.choice(((), (b"http/1.1",), (b"h2", b"http/1.1")))
         if self.packs:
             self.alpn = self.alpn[-1:]
+        if not http:
+            self.alpn = ()
         self.chosen = self.alpn[-1] if self.alpn else b""
         self.resumed = rng.random() < 0.3
-        self.finished = rng.choice((53, 69))
+        self.sha_384 = rng.random() < 0.5
+        self.finished = 4 + (48 if self.sha_384 else 32) + 17
         self.tickets = 1 if self.packs else rng.choice((0, 1, 2, 2))
         self.one_ticket = self.tickets == 1 and self.version_13  # behind the first request it may be a response
-        self.ticket = rng.choice((82, 250, 266, 284, 719))
+        self.ticket = 1077 if self.packs else rng.choice((82, 250, 266, 284, 719))
         self.client_cert = rng.random() < 0.1 and not self.resumed
         self.hello = client_hello(rng, self.alpn, self.version_13)
-        self.server_flight = server_hello(self.version_13, self.chosen) + (self.flight_13() if self.version_13 else self.flight_12())
+        self.server_flight = server_hello(self.version_13, self.chosen, b"\x13\x02" if self.sha_384 else b"\x13\x01") + (self.flight_13() if self.version_13 else self.flight_12())
         self.client_flight = self.answer()
         self.last_flight = b"" if self.version_13 else record(CCS, b"\1") + record(HANDSHAKE, bytes(40))
         if not self.version_13 and self.resumed:  # the server finishes first
@@ -95,7 +99,7 @@ class Session:
         extensions = {b"": 23, b"http/1.1": 38}[self.chosen] + 4 * (self.rng.random() < 0.5)
         rest = [] if self.resumed else [self.rng.randint(900, 4000), self.rng.choice((96, 281))]
         if self.packs:
-            return record(CCS, b"\1") + record(DATA, bytes(extensions + sum(rest) + self.finished))
+            return record(CCS, b"\1") + record(DATA, bytes(extensions + sum(rest) + self.finished + self.padding(SERVER)))
         return record(CCS, b"\1") + b"".join(record(DATA, bytes(n)) for n in [extensions, *rest, self.finished])
 
     def flight_12(self):
@@ -105,14 +109,17 @@ class Session:
     def answer(self):
         if self.version_13:
             cert = record(DATA, bytes(1100)) + record(DATA, bytes(281)) if self.client_cert else b""
-            return record(CCS, b"\1") + cert + record(DATA, bytes(self.finished))
+            return record(CCS, b"\1") + cert + record(DATA, bytes(self.finished + self.padding(CLIENT)))
         exchange = b"" if self.resumed else record(HANDSHAKE, bytes(70))
         return exchange + record(CCS, b"\1") + record(HANDSHAKE, bytes(40))
 
-    def seal(self, kind, data):
+    def padding(self, end):
+        return 16 if self.version_13 and self.pads[end] else 0
+
+    def seal(self, end, kind, data):
         """A record as long as AES-GCM makes it."""
         if self.version_13:
-            return record(DATA, bytes((kind,)) + data + bytes(16))
+            return record(DATA, bytes((kind,)) + data + bytes(16 + (self.padding(end) if kind != PAYLOAD else 0)))
         return record(ALERT if kind == NOTIFY else DATA, bytes((kind,)) + bytes(7) + data + bytes(16))
 
     def open(self, body):
@@ -123,9 +130,10 @@ class TlsSock(Sock):
     def __init__(self, conn, end, rng, **how):
         super().__init__(conn, end, rng, **how)
         self.session, self.raw, self.app = conn.session, bytearray(), bytearray()
-        self.secured = self.told = self.notified = False
+        self.secured = self.told = self.ended = self.notified = False
         self.wrote_at = 0.0
         self.notifies = rng.random() < 0.6      # Go, OpenSSL, nginx; the others send a FIN alone
+        self.waits = self.notifies and rng.random() < 0.25  # for the peer's close_notify, before its own FIN
         self.splits = rng.random() < 0.4        # head and body in records of their own
         self.largest = rng.choice((1300, 4096, 16384))
 
@@ -170,7 +178,7 @@ class TlsSock(Sock):
 
     def send_tickets(self):
         size = self.session.ticket - 17
-        tickets = b"".join(self.session.seal(TICKET, bytes(size)) for _ in range(self.session.tickets))
+        tickets = b"".join(self.session.seal(self.end, TICKET, bytes(size)) for _ in range(self.session.tickets))
         self.session.tickets = 0
         super().write(tickets)
 
@@ -184,7 +192,8 @@ class TlsSock(Sock):
         end = None if timeout is None else self.sim.now + timeout
         self.decode()
         while not self.app:
-            if self.told and not self.received:
+            if self.told and not self.received and not self.ended:
+                self.ended = True  # who reads on waits for the FIN
                 return b""
             data = yield from super().read(None if end is None else max(end - self.sim.now, 0))
             if not data or isinstance(data, str):
@@ -218,13 +227,13 @@ class TlsSock(Sock):
         sealed = b""
         for piece in pieces:
             for i in range(0, len(piece), self.largest):
-                sealed += self.session.seal(PAYLOAD, piece[i:i + self.largest])
+                sealed += self.session.seal(self.end, PAYLOAD, piece[i:i + self.largest])
         return super().write(sealed)
 
     def notify(self):
         if self.secured and self.notifies and not self.notified and self.state == "open" and not self.fin_wanted:
             self.notified = True
-            super().write(self.session.seal(NOTIFY, bytes(2)))
+            super().write(self.session.seal(self.end, NOTIFY, bytes(2)))
 
     def shutdown(self):
         self.notify()
@@ -236,6 +245,15 @@ class TlsSock(Sock):
             if self.end != CLIENT and self.sim.now - self.wrote_at <= max(0.05, self.conn.rtt):
                 self.conn.blind = set(range(len(self.conn.taps)))
             self.notify()
+            if self.waits and self.notified and not self.peer_fin:
+                self.waits = False
+                Task(self.sim, self.close_later())
+                return
+        super().close()
+
+    def close_later(self):
+        yield self.conn.rtt + 0.001
+        self.received.clear()
         super().close()
 
 

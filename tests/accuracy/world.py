@@ -94,6 +94,12 @@ class Conn:
         self.answered = self.sim.now
         self.server_input = None
 
+    def speaks_no_http(self):
+        """Nobody offers it within TLS."""
+        if self.tls:
+            self.session = Session(random.Random(self.episode.rng.randrange(1 << 40)), http=False)
+            self.client.session = self.server.session = self.session
+
     def deliver(self, p):
         if p.end == CLIENT:
             (self.server_input or self.server.input)(p)

@@ -371,12 +371,13 @@ static bool conn_line(struct conv *conv, const char *p)
     return true;
 }
 
-/* Ids of rules have neither dots nor underscores, and nothing follows them but count=. */
+/* Ids of rules have neither dots nor underscores, and nothing follows them but count= and confidence=. */
 static bool is_about_facts(const char *p)
 {
     size_t word = strcspn(p, " \t#");
+    const char *next = p + word + strspn(p + word, " \t");
     return memchr(p, '.', word) != NULL || memchr(p, '_', word) != NULL || memchr(p, ':', word) != NULL ||
-           (p[word] != '\0' && p[word] != '#' && strncmp(p + word + strspn(p + word, " \t"), "count=", 6) != 0);
+           (p[word] != '\0' && p[word] != '#' && strncmp(next, "count=", 6) != 0 && strncmp(next, "confidence=", 11) != 0);
 }
 
 /* [NAME:] CONDITION [count=N] */
@@ -427,6 +428,14 @@ static bool expect_line(struct conv *conv, const char *p)
         if (!conv_take_number(&p, &count))
             return fail(conv, "count= wants a number");
         e->count = (long)count;
+    }
+    conv_skip_space(&p);
+    if (conv_take(&p, "confidence=")) {
+        size_t word = strcspn(p, " \t#");
+        if (word == 0 || word >= sizeof e->confidence)
+            return fail(conv, "confidence= wants certain, likely or possible");
+        memcpy(e->confidence, p, word);
+        p += word;
     }
     return conv_at_end(&p) || fail(conv, "not understood: '%.40s'", p);
 }

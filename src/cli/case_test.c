@@ -207,6 +207,12 @@ static bool check_line(const struct analysis *analysis,
         ok = count_connections(analysis, e->rule) == e->count;
     else
         ok = find_finding(analysis, e->rule) != NULL;
+    const struct finding *finding = find_finding(analysis, e->rule);
+    if (ok && e->confidence[0] != '\0' && (finding == NULL || strcmp(finding->confidence, e->confidence) != 0)) {
+        strbuf_addf(why, "  line %u: %s is told as %s, not %s\n", e->line, e->rule, finding != NULL ? finding->confidence : "nothing",
+                    e->confidence);
+        return false;
+    }
     if (!ok)
         strbuf_addf(why, "  line %u: expected%s %s, not found%s\n", e->line,
                     e->undecided ? " undecided" : e->also ? " also" : "", e->rule,

@@ -46,7 +46,8 @@ size_t texts_told_missing(const struct texts_told *told, const struct rules *rul
     for (size_t i = 0; i < rules->count; i++) {
         const struct rule *rule = rules->items[i];
         count += missing(told, rule, "what", rule->what) + missing(told, rule, "cause", rule->cause) +
-                 missing(told, rule, "fix", rule->fix);
+                 missing(told, rule, "fix", rule->fix) + missing(told, rule, "supports", rule->supports) +
+                 missing(told, rule, "contradicts", rule->contradicts);
     }
     return count;
 }

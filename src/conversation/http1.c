@@ -233,6 +233,9 @@ static void infer_from_here(const struct feeding *f)
     for (int i = 0; i < 2; i++) {
         struct conversation_stream *stream = &f->talk->stream[i];
         start_drop(stream, f->memory);
+        if (stream->is_request && stream->exchange != NULL && stream->parse != NULL && !stream->parse->in_method &&
+            stream->parse->own_method == NULL)
+            stream->exchange->method = stream->parse->parser.method;
         drop_message(stream, f->memory);
         stream->exchange = NULL;
         stream->mode = MODE_OPAQUE;
@@ -345,13 +348,28 @@ static void feed_start(const struct feeding *f)
     slab_give(&f->memory->starts, start);
 }
 
+/* Of a head that is cut the first line is there. */
+static bool upgrades(const struct exchange *x, const struct tcp_chunk *chunk)
+{
+    enum { STATUS_AT = 9, STATUS_LENGTH = 3 }; /* RFC 9112 section 4 */
+    if (x == NULL || x->response.seq != chunk->seq || chunk->bytes == NULL || chunk->length < STATUS_AT + STATUS_LENGTH ||
+        !detect_response(chunk->bytes, chunk->length))
+        return false;
+    const uint8_t *status = chunk->bytes + STATUS_AT;
+    return memcmp(status, "101", STATUS_LENGTH) == 0 || (status[0] == '2' && x->method == HTTP_CONNECT);
+}
+
 static void input(struct conversation *talk, struct conversation_memory *memory, unsigned from,
                   const struct tcp_chunk *chunk)
 {
     struct conversation_stream *stream = &talk->stream[from];
     struct feeding feeding = { talk, memory, stream, chunk, from };
+    if (stream->mode == MODE_TUNNEL)
+        return;
     if (talk->inferred) {
         turns_input(talk, memory, from, chunk, false);
+        if (from != turns_client(talk) && upgrades(talk->first, chunk))
+            turns_upgrade(talk, memory);
         return;
     }
     if (chunk->bytes == NULL) {

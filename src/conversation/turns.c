@@ -99,6 +99,14 @@ void turns_take_over(struct conversation *talk)
     }
 }
 
+void turns_upgrade(struct conversation *talk, struct conversation_memory *memory)
+{
+    talk->first->upgraded = true;
+    talk->notes |= NOTE_UPGRADE;
+    talk->stream[0].mode = talk->stream[1].mode = MODE_TUNNEL;
+    complete(talk, memory, talk->first);
+}
+
 void turns_over(struct conversation *talk, struct conversation_memory *memory)
 {
     for (struct exchange *x = talk->first, *next; x != NULL; x = next) {

@@ -30,6 +30,9 @@ void turns_input(struct conversation *talk, struct conversation_memory *memory, 
 /* From here on, exchanges are inferred: those that are open go on as such. */
 void turns_take_over(struct conversation *talk);
 
+/* The answer that is being given ends HTTP: what follows is a tunnel's. */
+void turns_upgrade(struct conversation *talk, struct conversation_memory *memory);
+
 /* Nothing more will come: what was answered is complete. */
 void turns_over(struct conversation *talk, struct conversation_memory *memory);
 

@@ -175,6 +175,7 @@ struct record {
      * complete one; those without complete response, oldest first. Usual ones of usual connections are left out where no
      * rule asks for them. */
     const struct exchange_record *exchange_list;
+    uint32_t promised_s; /* Keep-Alive: timeout= of the last complete response; 0: none */
     const char *server_software, *client_software; /* "" or as headers told */
     const char *server_via, *client_via; /* the proxy that the end is, or hides behind; "": none */
     const char *server_name; /* that the client asked for in TLS; "": none */
@@ -210,12 +211,13 @@ struct exchange_facts {
     int8_t covered;              /* 0 nothing, 1 a part, 2 all */
     int64_t idle_before;         /* from the last response's end (or the handshake) to the request */
     int64_t fin_known_for;       /* how long the client's kernel had had the server's FIN when it
-                                    sent the request; 0: it had not; absent: no FIN */
+                                    sent the request, by the round trip; 0: it had not; absent: no FIN */
+    int64_t fin_surely_known_for; /* the same at least */
     int64_t to_close;            /* from the request's last byte to the server's close */
     int64_t close_after_rest;    /* from the last response's end (or the handshake) to the server's close: what a
                                     timer of the server had counted that did not hear of the request */
     int64_t held_for;            /* how long the server's kernel had had the request's first byte when the server closed */
-    int64_t server_timer;        /* which that is: its value; NS_ABSENT unless REST_TIMER_SHOWN */
+    int64_t server_timer;        /* which that is: its value; NS_ABSENT unless it is shown or announced */
     uint8_t rest_timer;          /* enum rest_timer; it and server_timer are the judge's, who knows the server's timers */
     int64_t to_response;         /* to the first byte of the response */
     int64_t response_duration;   /* from its first byte to its last one so far */

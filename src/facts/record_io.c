@@ -40,7 +40,7 @@ static const struct member of_record[] = {
     S(R, client_rtt), S(R, rtt), U2(R, bytes), U(R, lost_bytes), U(R, exchanges), U(R, requests), U2(R, retransmitted),
     U2(R, out_of_order), U2(R, keep_alive_probes), U2(R, zero_windows), U(R, unsolicited), U(R, unsolicited_status),
     U2(R, resets), ROLE(R, silent_by), ROLE(R, foreign_reset_by), FLAG(R, acked_unseen), FLAG(R, foreign_reset_believed),
-    U(R, silence_ms), U(R, survived_ms), S(R, resets_apart_ns),
+    U(R, silence_ms), U(R, survived_ms), S(R, resets_apart_ns), U(R, promised_s),
 #undef R
 };
 
@@ -53,7 +53,7 @@ static const struct member of_waits[] = {
 
 static const struct member of_facts[] = {
 #define F struct exchange_facts
-    S(F, covered), S(F, idle_before), S(F, fin_known_for), S(F, to_close), S(F, close_after_rest), S(F, held_for), S(F, to_response), S(F, response_duration),
+    S(F, covered), S(F, idle_before), S(F, fin_known_for), S(F, fin_surely_known_for), S(F, to_close), S(F, close_after_rest), S(F, held_for), S(F, to_response), S(F, response_duration),
     S(F, response_to_reset), S(F, early), FLAG(F, early_unknown), S(F, after_close), S(F, continue_wait),
     FLAG(F, reset_first), FLAG(F, response_unknown), FLAG(F, usual),
 #undef F

@@ -26,12 +26,17 @@ struct finding_timer {
     size_t known_count;
 };
 
+struct finding_texts {
+    const char **items; /* count */
+    size_t count;
+};
+
 struct finding {
     const struct rule *rule;
     const char *confidence, *accountable;
     const char *what, *cause;         /* cause "" if the rule has none */
-    const char **fixes;               /* fix_count */
-    size_t fix_count;
+    struct finding_texts fixes;
+    struct finding_texts supports, contradicts; /* clues for and against it */
     struct rule_set_bits also;
     struct finding_timer *timers;     /* of its connections, the strongest first */
     size_t timer_count;

@@ -151,33 +151,47 @@ static const char *choose_by_parts(struct engine *engine, const struct choice *c
     return copy != NULL ? copy : "";
 }
 
-static void fill_fixes(struct engine *engine, struct finding *finding, const struct parts *parts)
+/* All that apply; what is said of several parts alike is said once. */
+static struct finding_texts choose_all(struct engine *engine, const struct choice *choices, const struct parts *parts)
 {
+    struct finding_texts texts = { 0 };
     size_t most = 0;
-    for (const struct choice *c = finding->rule->fix; c != NULL; c = c->next)
+    for (const struct choice *c = choices; c != NULL; c = c->next)
         most += parts->count;
-    finding->fixes = arena_alloc(&engine->arena, (most + 1) * sizeof *finding->fixes);
-    if (finding->fixes == NULL) {
+    texts.items = arena_alloc(&engine->arena, (most + 1) * sizeof *texts.items);
+    if (texts.items == NULL) {
         engine->failed = true;
-        return;
+        return texts;
     }
-    for (const struct choice *c = finding->rule->fix; c != NULL; c = c->next) {
+    for (const struct choice *c = choices; c != NULL; c = c->next) {
         bool by_parts = (c->condition != NULL && expr_asks_for_scope(c->condition, SCOPE_GROUP)) ||
                         template_asks_for_scope(c->text, SCOPE_GROUP);
         const struct group *groups = by_parts ? parts->items : &parts->all;
-        size_t first = finding->fix_count;
+        size_t first = texts.count;
         for (size_t i = 0; i < (by_parts ? parts->count : 1); i++) {
             if (!applies(c, &groups[i]))
                 continue;
             note_chosen(engine, c);
             const char *text = render(engine, c->text, &groups[i]);
             size_t at = first;
-            while (at < finding->fix_count && strcmp(finding->fixes[at], text) != 0)
+            while (at < texts.count && strcmp(texts.items[at], text) != 0)
                 at++;
-            if (at == finding->fix_count)
-                finding->fixes[finding->fix_count++] = text;
+            if (at == texts.count)
+                texts.items[texts.count++] = text;
         }
     }
+    return texts;
+}
+
+/* What the exchanges' kind and the clues leave of the rule's own word. */
+static const char *weighed(const struct finding *finding)
+{
+    bool certain = strcmp(finding->confidence, "certain") == 0;
+    if (finding->contradicts.count > 0)
+        return "possible";
+    if (certain && (finding->multiplexed || (finding->inferred > 0 && !finding->rule->numbers_only)))
+        return "likely";
+    return finding->confidence;
 }
 
 static int64_t moment_of(const struct record *r)
@@ -257,12 +271,13 @@ static void tell_finding(struct engine *engine, const struct told *told, struct 
     struct parts parts;
     make_parts(finding, &group, members + all, &parts);
     finding->confidence = choose(engine, finding->rule->confidence, &group);
-    if ((finding->multiplexed || (finding->inferred > 0 && !finding->rule->numbers_only)) && strcmp(finding->confidence, "certain") == 0)
-        finding->confidence = "likely";
     finding->accountable = choose(engine, finding->rule->accountable, &group);
     finding->what = choose_by_parts(engine, finding->rule->what, &parts);
     finding->cause = choose_by_parts(engine, finding->rule->cause, &parts);
-    fill_fixes(engine, finding, &parts);
+    finding->fixes = choose_all(engine, finding->rule->fix, &parts);
+    finding->supports = choose_all(engine, finding->rule->supports, &parts);
+    finding->contradicts = choose_all(engine, finding->rule->contradicts, &parts);
+    finding->confidence = weighed(finding);
 }
 
 static void make_finding(struct engine *engine, const struct told *told)

@@ -416,6 +416,7 @@ ON_EXCHANGE(request_is_new, !x->inferred || x->after_rest ? value_bool(true) : v
 ON_EXCHANGE(request_is_short, value_bool(exchange_is_short(x, s->record->protocol)))
 ON_EXCHANGE(request_idle_before, duration(f->idle_before, bytes_missing))
 ON_EXCHANGE(request_fin_known_for, duration(f->fin_known_for, no_round_trip))
+ON_EXCHANGE(request_fin_surely_known_for, duration(f->fin_surely_known_for, no_round_trip))
 ON_EXCHANGE(request_after_close, x->inferred        ? value_unknown(framing_missing(s->record))
                                  : f->after_close < 0 ? value_unknown(bytes_missing)
                                                   : value_bool(f->after_close))

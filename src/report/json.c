@@ -216,7 +216,9 @@ static json_t *finding_value(const struct analysis *analysis, const struct findi
     json_object_set_new(value, "also", rule_ids(analysis, &f->also));
     json_object_set_new(value, "what", json_string(f->what));
     json_object_set_new(value, "cause", json_string(f->cause));
-    json_object_set_new(value, "fix", text_array(f->fixes, f->fix_count));
+    json_object_set_new(value, "fix", text_array(f->fixes.items, f->fixes.count));
+    json_object_set_new(value, "supports", text_array(f->supports.items, f->supports.count));
+    json_object_set_new(value, "contradicts", text_array(f->contradicts.items, f->contradicts.count));
     json_object_set_new(value, "references", links);
     json_object_set_new(value, "seen_as", seen_as);
     json_object_set_new(value, "client",

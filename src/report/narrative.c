@@ -155,14 +155,21 @@ static void write_inferred(struct document *doc, const struct finding *f)
     strbuf_free(&text);
 }
 
+static void write_items(struct document *doc, const char *label, const struct finding_texts *texts)
+{
+    for (size_t i = 0; i < texts->count; i++)
+        doc->ops->item(doc, label, i, texts->items[i]);
+}
+
 static void write_texts(struct document *doc, const struct analysis *analysis, const struct finding *f)
 {
     doc->ops->term(doc, "What", "", f->what);
     write_inferred(doc, f);
     if (f->cause[0] != '\0')
         doc->ops->term(doc, "Cause", "", f->cause);
-    for (size_t i = 0; i < f->fix_count; i++)
-        doc->ops->item(doc, "Fix", i, f->fixes[i]);
+    write_items(doc, "For", &f->supports);
+    write_items(doc, "Against", &f->contradicts);
+    write_items(doc, "Fix", &f->fixes);
     struct strbuf text = { 0 };
     for (size_t t = 0; t < f->timer_count; t++) {
         const struct deadline *d = &f->timers[t].deadline;

@@ -31,7 +31,7 @@ struct rule_set_bits {
 /* A text with expressions in braces: "closed {median(close.since_open)} after ..." */
 struct template;
 
-/* Alternatives; the first whose condition holds is taken (of a list of fixes: all). */
+/* Alternatives; the first whose condition holds is taken (of a list of fixes or clues: all). */
 struct choice {
     const struct expr *condition;   /* NULL: always */
     const struct template *text;    /* or a plain word, such as a confidence */
@@ -79,6 +79,7 @@ struct rule {
     bool deadline_only;           /* GROUP: list only the connections that the timer explains */
     unsigned evidence;            /* bit per enum mark_id */
     const struct choice *confidence, *accountable, *what, *cause, *fix;
+    const struct choice *supports, *contradicts; /* clues that others could have made, for and against the verdict */
     const struct text_list *links; /* "references" in the file */
     const char *family;           /* a name of families.def; NULL: none */
     const struct text_list *explains_names; /* ids and families */

@@ -377,6 +377,16 @@ static bool load_fix(struct loader *l, yaml_node_t *node)
     return load_choices(l, node, &l->rule->fix);
 }
 
+static bool load_supports(struct loader *l, yaml_node_t *node)
+{
+    return load_choices(l, node, &l->rule->supports);
+}
+
+static bool load_contradicts(struct loader *l, yaml_node_t *node)
+{
+    return load_choices(l, node, &l->rule->contradicts);
+}
+
 static bool load_references(struct loader *l, yaml_node_t *node)
 {
     return source_each(l, node, take_text, &l->rule->links);
@@ -481,6 +491,8 @@ static const struct key {
     { "what", load_what, true },
     { "cause", load_cause, false },
     { "fix", load_fix, false },
+    { "supports", load_supports, false },
+    { "contradicts", load_contradicts, false },
     { "references", load_references, false },
     { "family", load_family, false },
     { "explains", load_explains, false },

@@ -7,16 +7,15 @@
 #include "track/announced.h"
 #include "track/usual.h"
 
-/* For how long, at least, had the client's kernel had the server's FIN when it sent the request?
+/* For how long had the client's kernel had the server's FIN when it sent the request?
  *
  * If the request does not acknowledge the FIN, it had not. An ACK of the FIN that the client sent earlier
  * went the same way as the request, so the time between them is the same from every capture point.
  * Where the request itself is the first to acknowledge it, the clock has to tell: the FIN passed the
  * capture point at time f and took d to the client; the request left the client d before it passed at r.
  * So the client had the FIN for (r - d) - (f + d) = r - f - 2d, and 2d is the time between SYN-ACK and ACK at the
- * same point. A path's delay varies; half of it is allowed for. */
-static int64_t fin_known_for(const struct tcp_end *server, const struct record *r,
-                             const struct exchange *x)
+ * same point. A path's delay varies; `allowance`, a part of 2 d, is what it may have been longer. */
+static int64_t fin_known_for(const struct tcp_end *server, const struct record *r, const struct exchange *x, double allowance)
 {
     if (!server->fin_seen)
         return NS_ABSENT;
@@ -30,7 +29,7 @@ static int64_t fin_known_for(const struct tcp_end *server, const struct record *
                          : 0;
     if (r->client_rtt == NS_UNKNOWN)
         return proved > 0 || passed <= 0 ? proved : NS_UNKNOWN;
-    int64_t likely = passed - r->client_rtt - r->client_rtt / 2;
+    int64_t likely = passed - r->client_rtt - (int64_t)((double)r->client_rtt * allowance);
     int64_t known = likely > proved ? likely : proved;
     return known < 0 ? 0 : known;
 }
@@ -84,6 +83,7 @@ void connection_exchange(const struct connection *c, const struct record *r,
         .covered = -1,
         .idle_before = NS_ABSENT,
         .fin_known_for = NS_ABSENT,
+        .fin_surely_known_for = NS_ABSENT,
         .to_close = NS_ABSENT,
         .close_after_rest = NS_ABSENT,
         .held_for = NS_ABSENT,
@@ -127,6 +127,7 @@ void connection_exchange(const struct connection *c, const struct record *r,
     f->close_after_rest = f->idle_before == NS_ABSENT || f->idle_before == NS_UNKNOWN
                               ? f->idle_before
                               : act.mark.ns - x->request.first_ns + f->idle_before;
-    f->fin_known_for = fin_known_for(server, r, x);
+    f->fin_known_for = fin_known_for(server, r, x, 0);
+    f->fin_surely_known_for = fin_known_for(server, r, x, 0.5);
     response_early(x, f);
 }

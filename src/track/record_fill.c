@@ -370,6 +370,8 @@ void connection_record(const struct connection *c, int client_end, bool role_gue
     r->client_rtt = r->rtt == NS_UNKNOWN ? NS_UNKNOWN
                                          : c->handshake_done.ns - r->mark[MARK_SYN_ACK].ns;
     fill_tls(c, client, r);
+    const struct exchange *done = conversation_last_complete(&c->talk);
+    r->promised_s = done != NULL && done->keep_alive_timeout_s > 0 ? (uint32_t)done->keep_alive_timeout_s : 0;
     r->one_way = c->talk.one_way && !record_offers_http(r);
     fill_close(c, client, r);
     fill_overdue(c, client, end_ns, r);

@@ -22,7 +22,7 @@ static struct value evaluate(const char *source)
     struct exchange x = { .request_seen = true, .request_head = true, .method = HTTP_POST,
                                .status = 404, .target = "/login" };
     struct exchange_facts facts = { .exchange = &x, .covered = -1, .idle_before = 2 * NS_PER_S,
-                                    .fin_known_for = NS_ABSENT };
+                                    .fin_known_for = NS_ABSENT, .fin_surely_known_for = NS_ABSENT };
     struct record record = { .close_by = BY_SERVER, .close_how = HOW_FIN, .close_phase = PHASE_IDLE,
                              .since_open = NS_UNKNOWN, .since_request = NS_ABSENT,
                              .fin_wait_2_by = -1, .reset_on_data_by = -1,

@@ -169,7 +169,7 @@ static bool is_usual(const struct made *t, const struct record *record)
 /* Anything at all. */
 static void make_facts(struct exchange_facts *f)
 {
-    int64_t *durations[] = { &f->idle_before, &f->fin_known_for, &f->to_close, &f->to_response,
+    int64_t *durations[] = { &f->idle_before, &f->fin_known_for, &f->fin_surely_known_for, &f->to_close, &f->to_response,
                              &f->response_duration, &f->response_to_reset, &f->continue_wait };
     for (size_t i = 0; i < sizeof durations / sizeof *durations; i++)
         *durations[i] = some_duration();

@@ -45,8 +45,8 @@ static void tell(struct engine *engine, struct strbuf *out)
     for (size_t i = 0; i < count; i++) {
         const struct finding *f = &findings[i];
         strbuf_addf(out, "%s %zu %s %s\n%s\n%s\n", f->rule->id, f->count, f->confidence, f->accountable, f->what, f->cause);
-        for (size_t j = 0; j < f->fix_count; j++)
-            strbuf_addf(out, "- %s\n", f->fixes[j]);
+        for (size_t j = 0; j < f->fixes.count; j++)
+            strbuf_addf(out, "- %s\n", f->fixes.items[j]);
     }
     const struct undecided *undecided = engine_undecided(engine, &count);
     for (size_t i = 0; i < count; i++)

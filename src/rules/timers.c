@@ -93,13 +93,14 @@ static enum agreement agreement(const struct timer *timers, const struct timer_p
                                 const struct member *members, size_t count, const char **header)
 {
     const char *named = NULL, *other = NULL;
-    bool silent = false, lacks_via = false;
+    bool silent = false, lacks_via = false, promised = false;
     struct headers before = { "", "" }; /* few programs make many connections */
     for (size_t i = 0; i < count && i < MEMBERS_READ; i++) {
         const struct record *r = members[i].record;
         struct headers headers = headers_of(r, program->by);
         bool spoke = (program->by == BY_SERVER ? r->exchanges : r->requests) > 0;
         silent |= program->announces && spoke && headers.product[0] == '\0';
+        promised |= program->by == BY_SERVER && r->promised_s > 0;
         lacks_via |= program->announces_via && spoke && via_known(&headers) &&
                      !names_any(headers.via, program->via);
         if (strcmp(headers.product, before.product) == 0 && strcmp(headers.via, before.via) == 0)
@@ -111,6 +112,8 @@ static enum agreement agreement(const struct timer *timers, const struct timer_p
         else if ((by = other_named_by(timers, &headers, program)) != NULL)
             other = by;
     }
+    if (promised && !program->promises && !program->proxies)
+        return CONTRADICTED; /* what a server says of its connections is its own */
     *header = named != NULL ? named : other;
     if (named != NULL)
         return other == NULL ? NAMED : OPEN;

@@ -20,6 +20,7 @@ struct timer_program {
     const struct text_list *via;      /* its names in Via, likewise */
     bool announces;                   /* sends one of its products unless told not to */
     bool announces_via;               /* adds itself to Via unless told not to */
+    bool promises;                    /* may send Keep-Alive: timeout= */
     bool proxies;                     /* passes on what others say, so that their names say little */
 };
 

@@ -122,6 +122,11 @@ static bool load_announces(struct loader *l, yaml_node_t *node, struct entry *e)
     return load_flag(l, node, &e->program->announces);
 }
 
+static bool load_promises(struct loader *l, yaml_node_t *node, struct entry *e)
+{
+    return load_flag(l, node, &e->program->promises);
+}
+
 static bool load_announces_via(struct loader *l, yaml_node_t *node, struct entry *e)
 {
     return load_flag(l, node, &e->program->announces_via);
@@ -199,6 +204,7 @@ static const struct timer_key program_keys[] = {
     { "products", load_products, false },
     { "via", load_via, false },
     { "announces", load_announces, false },
+    { "promises", load_promises, false },
     { "announces_via", load_announces_via, false },
     { "proxies", load_proxies, false },
     { "settings", load_settings, true },

@@ -10,7 +10,7 @@ set -u
 
 here=$(cd "$(dirname "$0")" && pwd)
 : "${HANGUP:?names the program to test}"
-programs="unshare ip ss tcpdump python3 go node nginx haproxy apache2 gunicorn uvicorn curl"
+programs="unshare ip ss tcpdump python3 go node nginx haproxy apache2 gunicorn uvicorn curl openssl"
 
 skip() {
     echo "1..0 # SKIP $1"

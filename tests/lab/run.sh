@@ -44,6 +44,7 @@ until_true() {
 # hop NAME CLIENT'S-END ADDRESS SERVER'S-END ADDRESS
 hop() {
     "$here/../../samples/record/delay_link.py" "$1-client" "$1-server" "$delay" >"$LAB_WORK/$1" &
+    export LINK=$!                  # for clients that stop it
     until_true grep -q ready "$LAB_WORK/$1"
     hop_end "$1-client" "$2" "$3" 02:00:00:00:00:0a
     hop_end "$1-server" "$4" "$5" 02:00:00:00:00:14

@@ -58,6 +58,7 @@ struct tcp_end {
     bool fin_seen : 1;
     bool fin_received : 1; /* it acknowledged the other end's FIN */
     bool fin_inferred : 1; /* its FIN was not captured, but acknowledged */
+    bool went_on : 1;      /* after its reset of kind foreign: it had not sent that */
     bool data_again : 1;   /* its last payload segment brought nothing new */
     uint8_t repeats;       /* of its oldest unacknowledged byte, since the other end was last heard; sticks at
                               UINT8_MAX */

@@ -110,11 +110,14 @@ static enum tcp_reset_kind classify_reset(const struct tcp_end *end, const struc
 /* An end that goes on after its reset did not send that reset: somebody on the path did. */
 static unsigned disown_reset(struct tcp_end *end, struct tcp_end *peer, const struct segment *s)
 {
+    if (end->rst_kind == TCP_RESET_FOREIGN)
+        end->went_on |= !(s->flags & TCP_RST);
     if (end->rst_kind == TCP_RESET_NONE || end->rst_kind == TCP_RESET_FOREIGN)
         return 0;
     bool more = s->payload_len > 0 || (s->flags & TCP_FIN && end->rst_kind == TCP_RESET_ABORTING &&
                                        !end->fin_seen);
-    bool goes_on = s->flags & TCP_SYN || (more && end->base_known && seq_leq(end->rst_seq, s->seq) &&
+    bool opens = s->flags & TCP_SYN && (!end->base_known || s->seq == end->isn); /* else another connection */
+    bool goes_on = opens || (more && end->base_known && seq_leq(end->rst_seq, s->seq) &&
                                           seq_leq(end->data_end, s->seq));
     /* A reset whose number lies ahead, and its end goes on below it, later and without a hole. */
     bool ahead = end->base_known && more && s->seq == end->snd_nxt && seq_lt(s->seq, end->rst_seq) &&
@@ -122,6 +125,7 @@ static unsigned disown_reset(struct tcp_end *end, struct tcp_end *peer, const st
     if (!goes_on && !ahead)
         return 0;
     end->rst_kind = TCP_RESET_FOREIGN;
+    end->went_on = true;
     end->state = end->state_before_rst[0];
     peer->state = end->state_before_rst[1];
     return TCP_NOTE_RST_DISOWNED;
@@ -136,6 +140,7 @@ static unsigned take_reset(struct tcp_end *end, struct tcp_end *peer, const stru
     if (first || end->rst_kind == TCP_RESET_FOREIGN) {
         notes |= TCP_NOTE_RST_FITS;
         end->rst_kind = (uint8_t)kind;
+        end->went_on &= !first;
         end->rst_seq = s->seq;
         end->rst_ts_us = microseconds(s->ts_ns);
         end->rst_ack = s->ack;

@@ -87,14 +87,15 @@ bool opens_again(const struct remnant *remnant, unsigned from, const struct segm
            answers_another(&others, s);
 }
 
-/* The same for an end that has sent its FIN, and has nothing more to send. */
+/* The same for an end that has sent its FIN or been reset, and has nothing more to send. */
 bool opens_anew(const struct connection *c, unsigned from, const struct segment *s)
 {
     const struct tcp_end *end = &c->tcp.end[from], *peer = &c->tcp.end[!from];
     if (tcp_opens_anew(&c->tcp, from, s))
         return true;
-    if (!end->fin_seen && !peer->fin_seen)
+    bool reset = end->resets > 0 || peer->resets > 0;
+    if (!end->fin_seen && !peer->fin_seen && !reset)
         return false;
     const struct sent own = sent_by(end), others = sent_by(peer);
-    return (end->fin_seen && is_of_another(&own, s)) || (peer->fin_seen && answers_another(&others, s));
+    return ((end->fin_seen || reset) && is_of_another(&own, s)) || ((peer->fin_seen || reset) && answers_another(&others, s));
 }

@@ -84,11 +84,13 @@ static int disowned_reset(const struct connection *c)
     return -1;
 }
 
-/* The other end has not sent anything but resets since. */
+/* The other end has not sent anything but resets since. A reset with numbers far from those of its end, which has not gone on, is no
+ * proof of anything: it may be of another connection on these ports, and a kernel drops what lies outside of its window (RFC 9293
+ * section 3.10.7.4). */
 static bool was_believed(const struct connection *c, unsigned e)
 {
-    const struct tcp_end *peer = &c->tcp.end[!e];
-    return (int32_t)(peer->last_ts_us - c->tcp.end[e].rst_ts_us) <= 0 || peer->last_flags & TCP_RST;
+    const struct tcp_end *end = &c->tcp.end[e], *peer = &c->tcp.end[!e];
+    return end->went_on && ((int32_t)(peer->last_ts_us - end->rst_ts_us) <= 0 || peer->last_flags & TCP_RST);
 }
 
 static void fill_resets(const struct connection *c, unsigned client, struct record *r)

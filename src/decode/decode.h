@@ -50,7 +50,7 @@ struct segment {
     uint32_t payload_caplen; /* captured, <= payload_len */
 };
 
-/* What a packet turned out to be. The kinds after NOT_TCP could hide TCP that was not read. */
+/* What a packet turned out to be. The kinds after NOT_TCP could hide TCP, or HTTP, that was not read. */
 enum decoded {
 #define KIND(id, text) DECODED_##id,
 #include "decode/decode_kinds.def"

@@ -49,7 +49,10 @@ static enum decoded decode_udp(struct cursor *c)
     case 5072:
         return DECODED_TUNNEL_AYIYA;
     }
-    return destination == 3544 || source == 3544 ? DECODED_TUNNEL_TEREDO : DECODED_NOT_TCP;
+    if (destination == 3544 || source == 3544)
+        return DECODED_TUNNEL_TEREDO;
+    cursor_take(c, 4); /* length and checksum */
+    return decode_quic(c, source, destination);
 }
 
 /* Destination unreachable, but for the one that asks for smaller packets, and time exceeded. */

@@ -19,6 +19,9 @@ enum decoded decode_ip(struct cursor *c, size_t wire_left, uint16_t ethertype,
 enum decoded decode_tcp(struct cursor *c, size_t wire_left, bool quoted, struct segment *segment);
 void decode_tcp_options(struct cursor *c, struct segment *segment);
 
+/* quic.c: what UDP carries between these ports, by version; DECODED_NOT_TCP: something else. */
+enum decoded decode_quic(struct cursor *c, uint16_t source, uint16_t destination);
+
 #define LINKTYPE_ETHERNET 1
 #define IP_PROTOCOL_TCP 6
 

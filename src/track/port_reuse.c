@@ -93,7 +93,8 @@ bool opens_anew(const struct connection *c, unsigned from, const struct segment 
     const struct tcp_end *end = &c->tcp.end[from], *peer = &c->tcp.end[!from];
     if (tcp_opens_anew(&c->tcp, from, s))
         return true;
-    bool reset = end->resets > 0 || peer->resets > 0;
+    /* Not what answers a SYN with the numbers of an older connection, again and again. */
+    bool reset = (end->resets > 0 || peer->resets > 0) && end->ack_known && peer->ack_known;
     if (!end->fin_seen && !peer->fin_seen && !reset)
         return false;
     const struct sent own = sent_by(end), others = sent_by(peer);

@@ -158,20 +158,22 @@ static void judge_connection(struct engine *engine, size_t index, bool held, str
     add_hit(engine, index, record, NULL, !listed);
 }
 
+static void count_for_server(struct engine *engine, const struct record *record)
+{
+    bool answered = record->exchanges > 0;
+    unsigned counts = (unsigned)answered << SERVER_ANSWERED | (unsigned)record->one_way << SERVER_ONE_WAY |
+                      (unsigned)(answered && record->protocol == PROTOCOL_HTTP1) << SERVER_HTTP |
+                      (unsigned)(record->tls_answer == TLS_ANSWER_TLS) << SERVER_TLS;
+    groups_count_server(&engine->groups, record, counts);
+}
+
 static void on_connection(void *context, struct record *record)
 {
     struct engine *engine = context;
     const struct subject subject = { record, NULL, NULL };
     struct rule_set_bits rules = engine->all;
-    if (record->exchanges > 0)
-        groups_count_server(&engine->groups, record, SERVER_ANSWERED);
-    if (record->one_way)
-        groups_count_server(&engine->groups, record, SERVER_ONE_WAY);
-    if (record->exchanges > 0 && record->protocol == PROTOCOL_HTTP1)
-        groups_count_server(&engine->groups, record, SERVER_HTTP);
+    count_for_server(engine, record);
     strays_note(&engine->strays, record);
-    if (record->tls_answer == TLS_ANSWER_TLS)
-        groups_count_server(&engine->groups, record, SERVER_TLS);
     if (usual_connection(record))
         drop_unusual(&rules, &engine->guards);
     for (size_t word = 0; word < RULE_WORDS; word++) {

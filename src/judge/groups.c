@@ -132,25 +132,26 @@ static struct hit_group *group_of(struct groups *groups, const struct group_key 
     return g;
 }
 
-static struct group_key server_key(const struct record *r, enum server_count what)
+static struct hit_group *server_of(struct groups *groups, const struct record *r)
 {
-    return (struct group_key){ .server = *record_address(r, ROLE_SERVER), .server_port = record_port(r, ROLE_SERVER),
-                               .rule = GROUP_SERVER, .part = (uint16_t)what, .ipv6 = r->tuple.ipv6 };
+    const struct group_key key = { .server = *record_address(r, ROLE_SERVER), .server_port = record_port(r, ROLE_SERVER),
+                                   .rule = GROUP_SERVER, .ipv6 = r->tuple.ipv6 };
+    if (groups->last_server == NULL || !same_key(&groups->last_server->key, &key))
+        groups->last_server = group_of(groups, &key);
+    return groups->last_server;
 }
 
-void groups_count_server(struct groups *groups, const struct record *record, enum server_count what)
+void groups_count_server(struct groups *groups, const struct record *record, unsigned counts)
 {
-    const struct group_key key = server_key(record, what);
-    struct hit_group *group = group_of(groups, &key);
-    if (group != NULL)
-        group->numbers++;
+    struct hit_group *group = counts != 0 ? server_of(groups, record) : NULL;
+    for (size_t i = 0; group != NULL && i < SERVER_COUNTS; i++)
+        group->of_server[i] += counts >> i & 1;
 }
 
 uint32_t groups_server_count(struct groups *groups, const struct record *record, enum server_count what)
 {
-    const struct group_key key = server_key(record, what);
-    const struct hit_group *group = group_of(groups, &key);
-    return group != NULL ? group->numbers : 0;
+    const struct hit_group *group = server_of(groups, record);
+    return group != NULL ? group->of_server[what] : 0;
 }
 
 /* ---- what a group keeps ----------------------------------------------------------------------- */
@@ -305,9 +306,9 @@ void groups_merge(struct groups *groups, struct groups *other)
     for (size_t i = 0; i < other->bucket_count; i++)
         for (struct hit_group *g = other->buckets[i]; g != NULL; g = g->next) {
             struct hit_group *group = group_of(groups, &g->key);
-            if (group != NULL && g->key.rule == GROUP_SERVER)
-                group->numbers += g->numbers;
-            else if (group != NULL)
+            for (size_t n = 0; group != NULL && n < SERVER_COUNTS; n++)
+                group->of_server[n] += g->of_server[n];
+            if (group != NULL && g->key.rule != GROUP_SERVER)
                 take_hits(groups, group, g);
         }
 }

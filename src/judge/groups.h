@@ -32,10 +32,10 @@ enum hit_state {
     HIT_TOLD,      /* belongs to a finding */
 };
 
-/* Instead of a rule: no group of hits, but a server, and a number of its connections. */
+/* Instead of a rule: no group of hits, but a server, and numbers of its connections. */
 #define GROUP_SERVER UINT16_MAX
 
-/* Which ones: those on which it completed a response; on which messages were left unanswered, and it did not matter; on which it
+/* Of which ones: those on which it completed a response; on which messages were left unanswered, and it did not matter; on which it
  * answered HTTP in the clear; on which it spoke TLS. */
 enum server_count { SERVER_ANSWERED, SERVER_ONE_WAY, SERVER_HTTP, SERVER_TLS, SERVER_COUNTS };
 
@@ -52,7 +52,7 @@ struct group_key {
     struct ip_address server, client; /* client: zero in rules that do not tell them apart */
     uint16_t server_port;
     uint16_t rule;
-    uint16_t part; /* which value of the rule's `split`, plus 1; 0: none; of a text a hash; enum server_count */
+    uint16_t part; /* which value of the rule's `split`, plus 1; 0: none; of a text a hash */
     bool ipv6;
 };
 
@@ -60,7 +60,8 @@ struct hit_group {
     struct group_key key;
     struct hit *items; /* by record, once groups_sorted was called */
     size_t count, capacity;
-    uint32_t numbers;  /* hits so far; of GROUP_SERVER: connections */
+    uint32_t numbers;  /* hits so far */
+    uint32_t of_server[SERVER_COUNTS]; /* GROUP_SERVER: connections */
     unsigned shift;    /* one connection of 2^shift is kept */
     uint64_t *firsts;  /* numbers of the first connections, which keep their timelines */
     size_t first_count, first_capacity;
@@ -76,6 +77,7 @@ struct groups {
     struct hit_group **buckets;
     size_t bucket_count;    /* a power of two */
     size_t count;
+    struct hit_group *last_server; /* that was looked for; NULL: none */
     bool failed;            /* out of memory */
 };
 
@@ -88,8 +90,8 @@ void groups_free(struct groups *groups);
 bool groups_add(struct groups *groups, size_t rule, struct record *record, const struct exchange_facts *exchange,
                 bool background);
 
-/* The record's connection is one of these of its server. */
-void groups_count_server(struct groups *groups, const struct record *record, enum server_count what);
+/* The record's connection is one of these of its server: a bit per enum server_count. */
+void groups_count_server(struct groups *groups, const struct record *record, unsigned counts);
 
 /* How many there are. */
 uint32_t groups_server_count(struct groups *groups, const struct record *record, enum server_count what);

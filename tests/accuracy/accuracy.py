@@ -45,8 +45,8 @@ LEAST = {"connection-lifetime-limit": 3, "keep-alive-margin": 3, "request-limit-
 # Scenarios of which every connection of the server is a part.
 ALONE = {"request-refused-unread", "server-process-ended"}
 
-# Scenarios that write TLS themselves.
-TLS_ITSELF = {"tls", "tls-handshake-failed"}
+# Scenarios that write TLS themselves, or where a head tells what there is to know.
+NOT_WITHIN_TLS = {"tls", "tls-handshake-failed", "busy-loop-meets-announced-timer"}
 
 # Scenarios about a client whose program may run on many.
 OF_FLEETS = {"client-timeout", "client-reset-at-deadline"}
@@ -74,7 +74,7 @@ def generate(wanted, total, size, noise, seed, folder):
     truth, start, planned = [], 0.0, 0
     while planned < total:
         for name, scenario in wanted.items():
-            if noise.tls and name in TLS_ITSELF:
+            if noise.tls and name in NOT_WITHIN_TLS:
                 continue
             number = int(start)
             episode = Episode(number, start, seed * 1000003 + number, noise, [file.add for file in files])

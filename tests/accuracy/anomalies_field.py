@@ -36,6 +36,35 @@ def timer_meets_request(e, n):
 
 
 @anomaly
+def busy_loop_meets_announced_timer(e, n):
+    """The server said how long it waits (Node.js waits a second more), and its loop was busy as that ran out: what came meanwhile is
+    reset unread. No other close shows the timer."""
+    idle = e.rng.choice((2, 5, 10, 60))
+    announced = idle - e.rng.choice((0, 1))
+
+    def client(c, conn):
+        yield from browse(c, conn, 1, 3, min(0.5, idle / 8))
+        yield conn.answered + idle + conn.busy * e.rng.uniform(-0.15, 0.6) - conn.rtt / 2 - e.sim.now
+        if not c.peer_fin and not c.error:
+            conn.must.add("request-fin-race")
+            conn.may |= {"server-closed-without-response", "rst-after-close"}
+            c.write(request("/late", "POST"))
+        yield from c.read()
+        c.close()
+
+    def server(s, conn):
+        yield from serve(s, conn, idle=idle - 0.2 * conn.busy, answer=lambda m, k: response(
+            draw_size(e.rng), headers=f"Keep-Alive: timeout={announced}\r\n"))
+        yield conn.busy
+        s.close()
+
+    def set_up(conn):
+        conn.busy = e.rng.uniform(0.005, 0.04)
+    for at in e.times(n):
+        e.open(client, server, at=at, may={"server-idle-timeout", "keep-alive-margin"}, set_up=set_up)
+
+
+@anomaly
 def peer_unreachable(e, n):
     """What the client sends does not arrive any more, in the middle of a busy connection."""
     def client(c, conn):

@@ -359,6 +359,17 @@ static bool upgrades(const struct exchange *x, const struct tcp_chunk *chunk)
     return memcmp(status, "101", STATUS_LENGTH) == 0 || (status[0] == '2' && x->method == HTTP_CONNECT);
 }
 
+/* A request that begins with the first line of one is no later part of the request before, and CONNECT may open a tunnel. */
+static void take_request_line(struct exchange *x, const struct tcp_chunk *chunk)
+{
+    static const char connect[] = "CONNECT ";
+    if (x == NULL || x->request.seq != chunk->seq || chunk->bytes == NULL || !detect_request(chunk->bytes, chunk->length))
+        return;
+    x->after_rest = true;
+    if (chunk->length > sizeof connect && memcmp(chunk->bytes, connect, sizeof connect - 1) == 0)
+        x->method = HTTP_CONNECT;
+}
+
 static void input(struct conversation *talk, struct conversation_memory *memory, unsigned from,
                   const struct tcp_chunk *chunk)
 {
@@ -368,7 +379,9 @@ static void input(struct conversation *talk, struct conversation_memory *memory,
         return;
     if (talk->inferred) {
         turns_input(talk, memory, from, chunk, false);
-        if (from != turns_client(talk) && upgrades(talk->first, chunk))
+        if (from == turns_client(talk))
+            take_request_line(talk->last, chunk);
+        else if (upgrades(talk->first, chunk))
             turns_upgrade(talk, memory);
         return;
     }

@@ -175,6 +175,7 @@ struct record {
      * complete one; those without complete response, oldest first. Usual ones of usual connections are left out where no
      * rule asks for them. */
     const struct exchange_record *exchange_list;
+    int64_t last_response_ns; /* from the first byte of the last complete response to its last one; 0: there is none */
     uint32_t promised_s; /* Keep-Alive: timeout= of the last complete response; 0: none */
     const char *server_software, *client_software; /* "" or as headers told */
     const char *server_via, *client_via; /* the proxy that the end is, or hides behind; "": none */

@@ -7,6 +7,7 @@
 
 #include "judge/engine.h"
 #include "judge/groups.h"
+#include "judge/moments.h"
 #include "judge/guard.h"
 #include "judge/server_timers.h"
 #include "judge/strays.h"
@@ -62,6 +63,7 @@ struct engine {
         size_t count, capacity;
     } chosen;
     struct server_timers server_timers;
+    struct moments moments; /* while groups are judged */
     struct strays strays;
     size_t twins; /* flagged connections that are the same as another on other addresses */
     bool failed; /* out of memory while judging */

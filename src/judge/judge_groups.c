@@ -52,6 +52,25 @@ static void tell(struct engine *engine, size_t rule, const struct pool *pool, co
 
 /* ---- timers -------------------------------------------------------------------------------------- */
 
+/* What ended at one moment with others is no timer's work. */
+static void drop_moments(struct engine *engine, const struct record *const *records, uint8_t *of_record, size_t count,
+                         struct deadlines *deadlines)
+{
+    for (size_t t = 0; t < deadlines->count;) {
+        if (!moments_are_one(&engine->moments, records, of_record, count, (uint8_t)t)) {
+            t++;
+            continue;
+        }
+        for (size_t i = 0; i < count; i++)
+            if (of_record[i] == t)
+                of_record[i] = DEADLINE_NO_TIMER;
+            else if (of_record[i] != DEADLINE_NO_TIMER && of_record[i] > t)
+                of_record[i]--;
+        deadlines->count--;
+        memmove(&deadlines->items[t], &deadlines->items[t + 1], (deadlines->count - t) * sizeof *deadlines->items);
+    }
+}
+
 /* Several exchanges of one connection are one close. */
 const uint8_t *pool_timers(struct engine *engine, const struct rule *rule, const struct pool *pool, size_t groups,
                             struct deadlines *deadlines)
@@ -76,6 +95,7 @@ const uint8_t *pool_timers(struct engine *engine, const struct rule *rule, const
         engine->failed = true;
         deadlines->count = 0;
     } else {
+        drop_moments(engine, records, of_record, distinct, deadlines);
         for (size_t i = 0, at = 0; i < pool->count; i++) {
             at += i > 0 && pool->hits[i]->record != pool->hits[i - 1]->record;
             timer_of[i] = of_record[at];
@@ -416,10 +436,12 @@ void judge_groups(struct engine *engine)
         engine->failed = true;
         return;
     }
+    engine->failed |= !moments_note(&engine->moments, groups, count);
     server_timers_learn(engine, groups, count);
     for (size_t start = 0, end; start < count; start = end) {
         for (end = start + 1; end < count && groups[end]->key.rule == groups[start]->key.rule; end++)
             continue;
         judge_rule(engine, groups[start]->key.rule, groups + start, end - start);
     }
+    moments_free(&engine->moments);
 }

@@ -63,26 +63,36 @@ static int64_t tolerance_of(int64_t ns)
 #define BUSY_NS (50 * NS_PER_MS)
 
 /* A timer of low_ns to high_ns ended the rest: it was due before the close, and not much earlier than the request came. It may have
- * started when the program wrote the response, of which the last byte leaves some round trips later if the response is large:
- * slow start doubles, and three take 64 KB. */
+ * started when the program wrote the response, of which the last byte leaves later if the response is large. */
 static bool fired_within(int64_t low_ns, int64_t high_ns, const struct record *record, const struct exchange_facts *f)
 {
     int64_t tolerance = tolerance_of(high_ns);
-    int64_t written_before_ns = record->rtt == NS_UNKNOWN ? 0 : 3 * record->rtt;
     int64_t latest_ns = f->close_after_rest - BUSY_NS < f->idle_before ? f->close_after_rest - BUSY_NS : f->idle_before;
-    return latest_ns <= high_ns + tolerance && f->close_after_rest + written_before_ns >= low_ns - tolerance;
+    return latest_ns <= high_ns + tolerance && f->close_after_rest + record->last_response_ns >= low_ns - tolerance;
+}
+
+/* The connection rested for longer before, and was answered: no such timer. */
+static bool was_survived(const struct record *record, int64_t timer_ns)
+{
+    return record->longest_reuse_idle != NS_ABSENT && record->longest_reuse_idle != NS_UNKNOWN &&
+           record->longest_reuse_idle > timer_ns + tolerance_of(timer_ns) + BUSY_NS;
 }
 
 /* What the server announced (Keep-Alive: timeout=), or a second more, by which Node.js is more patient than it says
- * (lib/_http_server.js, keepAliveTimeoutBuffer). */
+ * (lib/_http_server.js, keepAliveTimeoutBuffer); it does not name itself. */
 static bool announced(const struct record *record, struct exchange_facts *f)
 {
-    for (int64_t s = record->promised_s; s > 0 && s <= (int64_t)record->promised_s + 1; s++)
-        if (fired_within(s * NS_PER_S, s * NS_PER_S, record, f)) {
-            f->rest_timer = REST_TIMER_ANNOUNCED;
-            f->server_timer = s * NS_PER_S;
-            return true;
-        }
+    const bool may_be_node = record->server_software[0] == '\0';
+    if (record->promised_s == 0)
+        return false;
+    for (int64_t more = 0; more <= may_be_node; more++) {
+        int64_t timer_ns = ((int64_t)record->promised_s + more) * NS_PER_S;
+        if (!fired_within(timer_ns, timer_ns, record, f) || was_survived(record, timer_ns))
+            continue;
+        f->rest_timer = REST_TIMER_ANNOUNCED;
+        f->server_timer = timer_ns;
+        return true;
+    }
     return false;
 }
 
@@ -112,6 +122,8 @@ void server_timers_tell(const struct server_timers *timers, const struct record 
         exact |= !d->coarse;
     }
     if (announced(record, f))
+        return;
+    if (was_survived(record, f->close_after_rest))
         return;
     if (coarse || (!exact && (deadline_is_round(f->close_after_rest) || deadline_is_round(f->idle_before))))
         f->rest_timer = REST_TIMER_ROUND;

@@ -255,6 +255,8 @@ ON_RECORD(server_state, value_choice(tcp_state_names, r->state[ROLE_SERVER]))
 ON_RECORD(client_fin, value_bool(r->fin_seen[ROLE_CLIENT]))
 ON_RECORD(server_fin, value_bool(r->fin_seen[ROLE_SERVER]))
 ON_RECORD(client_rst, value_choice(tcp_reset_kind_names, r->rst_kind[ROLE_CLIENT]))
+ON_RECORD(server_forgot, value_bool(r->rst_kind[ROLE_SERVER] == TCP_RESET_ANSWERING && !r->fin_seen[ROLE_SERVER] &&
+                                    (r->reset_on_data_by == ROLE_SERVER || r->keep_alive_probes[ROLE_CLIENT] > 0)))
 ON_RECORD(server_rst, value_choice(tcp_reset_kind_names, r->rst_kind[ROLE_SERVER]))
 ON_RECORD(client_resets, value_number(r->resets[ROLE_CLIENT]))
 ON_RECORD(server_resets, value_number(r->resets[ROLE_SERVER]))

@@ -88,7 +88,7 @@ static enum tcp_reset_kind classify_reset(const struct tcp_end *end, const struc
         end->data_segments == 0 && s->ack == peer->isn + 1)
         return TCP_RESET_REFUSING;
     if (has_ack) {
-        if (!end->base_known)
+        if (!end->base_known || (peer->segments > 0 && s->seq == peer->last_ack)) /* what came before may not be captured */
             return TCP_RESET_ABORTING;
         int32_t distance = seq_diff(s->seq, end->snd_nxt);
         return distance >= -RESET_SEQ_SLACK && distance <= RESET_SEQ_SLACK ? TCP_RESET_ABORTING

@@ -10,13 +10,16 @@
 /* For how long had the client's kernel had the server's FIN when it sent the request?
  *
  * If the request does not acknowledge the FIN, it had not. An ACK of the FIN that the client sent earlier
- * went the same way as the request, so the time between them is the same from every capture point.
- * Where the request itself is the first to acknowledge it, the clock has to tell: the FIN passed the
+ * went the same way as the request, so the time between them is the same from every capture point; before that ACK the FIN was
+ * on its way, or the ACK delayed. Where the request itself is the first to acknowledge it, the clock has to tell: the FIN passed the
  * capture point at time f and took d to the client; the request left the client d before it passed at r.
  * So the client had the FIN for (r - d) - (f + d) = r - f - 2d, and 2d is the time between SYN-ACK and ACK at the
- * same point. A path's delay varies; `allowance`, a part of 2 d, is what it may have been longer. */
-static int64_t fin_known_for(const struct tcp_end *server, const struct record *r, const struct exchange *x, double allowance)
+ * same point. A path's delay varies; `allowance`, a part of 2 d, is what it may have been longer. Of a FIN that was sent again
+ * nobody knows which one arrived. */
+static int64_t fin_known_for(const struct connection *c, unsigned server_end, const struct record *r, const struct exchange *x,
+                             double allowance)
 {
+    const struct tcp_end *server = &c->tcp.end[server_end];
     if (!server->fin_seen)
         return NS_ABSENT;
     if (x->request.ack == 0)
@@ -24,13 +27,13 @@ static int64_t fin_known_for(const struct tcp_end *server, const struct record *
     if (seq_leq(x->request.ack, server->fin_seq))
         return 0;
     int64_t passed = x->request.first_ns - r->mark[MARK_SERVER_FIN].ns;
-    int64_t proved = r->mark[MARK_SERVER_FIN_ACK].frame != 0
-                         ? x->request.first_ns - r->mark[MARK_SERVER_FIN_ACK].ns
-                         : 0;
-    if (r->client_rtt == NS_UNKNOWN)
-        return proved > 0 || passed <= 0 ? proved : NS_UNKNOWN;
-    int64_t likely = passed - r->client_rtt - (int64_t)((double)r->client_rtt * allowance);
-    int64_t known = likely > proved ? likely : proved;
+    if (r->mark[MARK_SERVER_FIN_ACK].frame != 0 && x->request.first_ns > r->mark[MARK_SERVER_FIN_ACK].ns)
+        return x->request.first_ns - r->mark[MARK_SERVER_FIN_ACK].ns;
+    if (passed <= 0)
+        return 0;
+    if (r->client_rtt == NS_UNKNOWN || c->waits.end[server_end].fin_repeats > 0)
+        return NS_UNKNOWN;
+    int64_t known = passed - r->client_rtt - (int64_t)((double)r->client_rtt * allowance);
     return known < 0 ? 0 : known;
 }
 
@@ -127,7 +130,7 @@ void connection_exchange(const struct connection *c, const struct record *r,
     f->close_after_rest = f->idle_before == NS_ABSENT || f->idle_before == NS_UNKNOWN
                               ? f->idle_before
                               : act.mark.ns - x->request.first_ns + f->idle_before;
-    f->fin_known_for = fin_known_for(server, r, x, 0);
-    f->fin_surely_known_for = fin_known_for(server, r, x, 0.5);
+    f->fin_known_for = fin_known_for(c, !client, r, x, 0);
+    f->fin_surely_known_for = fin_known_for(c, !client, r, x, 0.5);
     response_early(x, f);
 }

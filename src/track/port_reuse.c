@@ -93,8 +93,8 @@ bool opens_anew(const struct connection *c, unsigned from, const struct segment 
     const struct tcp_end *end = &c->tcp.end[from], *peer = &c->tcp.end[!from];
     if (tcp_opens_anew(&c->tcp, from, s))
         return true;
-    /* Not what answers a SYN with the numbers of an older connection, again and again. */
-    bool reset = (end->resets > 0 || peer->resets > 0) && end->ack_known && peer->ack_known;
+    /* By a reset that ended it; not by one that answers a SYN with the numbers of an older connection, again and again. */
+    bool reset = end->state == TCP_CLOSED && peer->state == TCP_CLOSED && end->ack_known && peer->ack_known;
     if (!end->fin_seen && !peer->fin_seen && !reset)
         return false;
     const struct sent own = sent_by(end), others = sent_by(peer);

@@ -371,6 +371,7 @@ void connection_record(const struct connection *c, int client_end, bool role_gue
                                          : c->handshake_done.ns - r->mark[MARK_SYN_ACK].ns;
     fill_tls(c, client, r);
     const struct exchange *done = conversation_last_complete(&c->talk);
+    r->last_response_ns = done != NULL ? done->response.last_ns - done->response.first_ns : 0;
     r->promised_s = done != NULL && done->keep_alive_timeout_s > 0 ? (uint32_t)done->keep_alive_timeout_s : 0;
     r->one_way = c->talk.one_way && !record_offers_http(r);
     fill_close(c, client, r);

@@ -37,7 +37,7 @@ def timer_meets_request(e, n):
 
 @anomaly
 def busy_loop_meets_announced_timer(e, n):
-    """The server said how long it waits (Node.js waits a second more), and its loop was busy as that ran out: what came meanwhile is
+    """The server said how long it waits (Node.js, which does not name itself, waits a second more), and its loop was busy as that ran out: what came meanwhile is
     reset unread. No other close shows the timer."""
     idle = e.rng.choice((2, 5, 10, 60))
     announced = idle - e.rng.choice((0, 1))
@@ -54,7 +54,7 @@ def busy_loop_meets_announced_timer(e, n):
 
     def server(s, conn):
         yield from serve(s, conn, idle=idle - 0.2 * conn.busy, answer=lambda m, k: response(
-            draw_size(e.rng), headers=f"Keep-Alive: timeout={announced}\r\n"))
+            draw_size(e.rng), headers=f"Keep-Alive: timeout={announced}\r\n", server="demo" if announced == idle else None))
         yield conn.busy
         s.close()
 

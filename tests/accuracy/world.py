@@ -203,8 +203,8 @@ def request(path="/", method="GET", body=None, headers="", version="1.1", host="
         + FILLER[:body or 0]
 
 
-def response(body=0, status="200 OK", headers="", version="1.1", chunked=False, length=True):
-    head = f"HTTP/{version} {status}\r\nServer: demo\r\n{headers}"
+def response(body=0, status="200 OK", headers="", version="1.1", chunked=False, length=True, server="demo"):
+    head = f"HTTP/{version} {status}\r\n" + (f"Server: {server}\r\n" if server else "") + headers
     if chunked:
         parts, left = [], body
         while left > 0:

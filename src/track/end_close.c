@@ -13,7 +13,8 @@ struct act act_of(const struct connection *c, unsigned e)
         act.ack = end->fin_ack;
         act.mark = *connection_mark(c, e, END_FIN);
         const struct goodbye *goodbye = c->closing != NULL ? &c->closing->goodbye[e] : NULL;
-        if (goodbye != NULL && goodbye->mark.frame != 0 && goodbye->end_seq == end->fin_seq) {
+        if (goodbye != NULL && goodbye->mark.frame != 0 && goodbye->end_seq == end->fin_seq &&
+            goodbye->ack != 0 && goodbye->mark.ns <= act.mark.ns) { /* else it was lost on its way, and the FIN tells */
             act.seq = goodbye->seq;
             act.ack = goodbye->ack;
             act.mark = goodbye->mark;

@@ -15,6 +15,10 @@
  * have been seen. An end that goes on has acknowledgements to wait for. */
 #define OVERTAKEN_NS (2 * NS_PER_MS)
 
+/* Nothing is sent again sooner (RFC 6298 says 1 s, Linux' TCP_RTO_MIN is 200 ms), and no segment is on its way for as long in the
+ * networks that hangup is for. */
+#define LEAST_RETRANSMISSION_NS (200 * NS_PER_MS)
+
 /* How many packets a copy may lag behind. */
 #define LATE_COPY_PACKETS 64
 
@@ -116,13 +120,18 @@ static unsigned disown_reset(struct tcp_end *end, struct tcp_end *peer, const st
         return 0;
     bool more = s->payload_len > 0 || (s->flags & TCP_FIN && end->rst_kind == TCP_RESET_ABORTING &&
                                        !end->fin_seen);
-    bool opens = s->flags & TCP_SYN && (!end->base_known || s->seq == end->isn); /* else another connection */
+    /* With other numbers, and without an ACK, another connection is opened. */
+    bool opens = s->flags & TCP_SYN && (end->base_known ? s->seq == end->isn : (s->flags & TCP_ACK) != 0);
     bool goes_on = opens || (more && end->base_known && seq_leq(end->rst_seq, s->seq) &&
                                           seq_leq(end->data_end, s->seq));
     /* A reset whose number lies ahead, and its end goes on below it, later and without a hole. */
     bool ahead = end->base_known && more && s->seq == end->snd_nxt && seq_lt(s->seq, end->rst_seq) &&
                  (int32_t)(microseconds(s->ts_ns) - end->rst_ts_us) > DUPLICATE_WITHIN_NS / 1000;
-    if (!goes_on && !ahead)
+    /* What it sends again, or a FIN, when nothing can have been overtaken any more: a kernel that has reset has nothing left. */
+    bool again = end->base_known && (s->payload_len > 0 || s->flags & TCP_FIN) && seq_leq(tcp_first_seq(end), s->seq) &&
+                 seq_leq(s->seq, end->snd_nxt) &&
+                 (int32_t)(microseconds(s->ts_ns) - end->rst_ts_us) > LEAST_RETRANSMISSION_NS / 1000;
+    if (!goes_on && !ahead && !again)
         return 0;
     end->rst_kind = TCP_RESET_FOREIGN;
     end->went_on = true;

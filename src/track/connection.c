@@ -445,8 +445,10 @@ void connection_input(struct connection *c, unsigned from, const struct segment 
         feed(&feeding);
     c->challenged |= is_challenge(c, from, s);
     struct waits_before before = waits_before(&c->tcp, from, s);
-    if (before.small_after_small)
+    if (before.small_after_small) {
         before.sender_rtt_ns = rtt_to(c, from);
+        before.receiver_rtt_ns = rtt_to(c, !from);
+    }
     unsigned notes = tcp_input(&c->tcp, from, s, &shared->budget, &sink);
     if (notes & TCP_NOTE_DUPLICATE) {
         shared->duplicates++;

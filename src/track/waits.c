@@ -83,7 +83,7 @@ static int64_t between_ns(uint32_t from_us, uint32_t to_us)
 /* Did this small write wait until the one before it was acknowledged? */
 static bool was_held_back(const struct segment *s, const struct waits_before *b)
 {
-    int64_t waited = between_ns(b->own_us, b->peer_us);
+    int64_t waited = between_ns(b->own_us, b->peer_us) - b->receiver_rtt_ns; /* of the receiver: it delayed its ACK for so long */
     int64_t late = between_ns(b->peer_us, (uint32_t)((uint64_t)s->ts_ns / 1000)) - b->sender_rtt_ns;
     return waited >= DELAYED_ACK_LEAST_NS && waited <= DELAYED_ACK_MOST_NS &&
            late <= HELD_BACK_WITHIN_NS && late >= -HELD_BACK_WITHIN_NS;

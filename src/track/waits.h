@@ -44,6 +44,7 @@ struct waits_before {
     int64_t silent_ns;        /* since the last segment of either end */
     int64_t sender_rtt_ns;    /* from the capture to the sender and back; 0: not known; set later, if the small
                                  write waited */
+    int64_t receiver_rtt_ns;  /* likewise to the receiver */
     uint32_t acked;           /* highest ACK number of the sender */
     bool ack_known;
     bool small_after_small;   /* a small write, the ACK of it, and this one */

@@ -370,6 +370,20 @@ static void take_request_line(struct exchange *x, const struct tcp_chunk *chunk)
         x->method = HTTP_CONNECT;
 }
 
+/* UPDATEREDIRECTREF (IANA HTTP Method Registry). Of bytes that are cut no more is to be had. */
+#define LONGEST_REGISTERED_METHOD 17
+
+/* Of a head that is cut the first line is there: bytes that begin none, and what was cut off behind bytes, belong to the request before. */
+static bool begins_no_request(const struct tcp_chunk *chunk)
+{
+    if (chunk->bytes == NULL)
+        return chunk->cut;
+    if (chunk->length < TURN_SHORTEST_REQUEST || detect_request(chunk->bytes, chunk->length))
+        return false;
+    return detect_request_line(chunk->bytes, chunk->length) == DETECTED_NO ||
+           (chunk->length > LONGEST_REGISTERED_METHOD && memchr(chunk->bytes, ' ', LONGEST_REGISTERED_METHOD + 1) == NULL);
+}
+
 static void input(struct conversation *talk, struct conversation_memory *memory, unsigned from,
                   const struct tcp_chunk *chunk)
 {
@@ -378,6 +392,8 @@ static void input(struct conversation *talk, struct conversation_memory *memory,
     if (stream->mode == MODE_TUNNEL)
         return;
     if (talk->inferred) {
+        if (from == turns_client(talk) && begins_no_request(chunk) && turns_go_on(talk, chunk))
+            return;
         turns_input(talk, memory, from, chunk, false);
         if (from == turns_client(talk))
             take_request_line(talk->last, chunk);

@@ -87,6 +87,15 @@ void turns_input(struct conversation *talk, struct conversation_memory *memory, 
         server_sends(talk, data, doubtful);
 }
 
+bool turns_go_on(struct conversation *talk, const struct tcp_chunk *data)
+{
+    struct exchange *x = talk->last != NULL ? talk->last : talk->done;
+    if (x == NULL)
+        return false;
+    span_extend(&x->request, data, data->seq + data->length);
+    return true;
+}
+
 void turns_take_over(struct conversation *talk)
 {
     talk->inferred = true;

@@ -27,6 +27,9 @@
 void turns_input(struct conversation *talk, struct conversation_memory *memory, unsigned from, const struct tcp_chunk *data,
                  bool doubtful);
 
+/* The client's bytes belong to the request before. false: there is none. */
+bool turns_go_on(struct conversation *talk, const struct tcp_chunk *data);
+
 /* From here on, exchanges are inferred: those that are open go on as such. */
 void turns_take_over(struct conversation *talk);
 

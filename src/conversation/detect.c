@@ -33,11 +33,20 @@ static const uint8_t *skip_target(const uint8_t *at, const uint8_t *end)
     return at;
 }
 
+/* HTTP/2's preface looks like a request, so that servers of HTTP/1 stumble over it (RFC 9113 section 3.4). */
+static const char preface[] = "PRI * HTTP/2.0\r\n";
+
+/* It, or the beginning of it. */
+static bool may_be_preface(const uint8_t *bytes, size_t length)
+{
+    return common_prefix(bytes, length, preface, sizeof preface - 1);
+}
+
 enum detected detect_request_line(const uint8_t *bytes, size_t length)
 {
     static const char version[] = " HTTP/d.d\r\n"; /* d: a digit */
     const uint8_t *end = bytes + length, *at = skip_token(bytes, end);
-    if (at - bytes > HTTP_METHOD_BYTES)
+    if (at - bytes > HTTP_METHOD_BYTES || (length >= sizeof preface - 1 && may_be_preface(bytes, length)))
         return DETECTED_NO;
     if (at == end)
         return DETECTED_PERHAPS;
@@ -71,7 +80,8 @@ static bool begins_with_known_method(const uint8_t *bytes, size_t length)
 
 bool detect_request(const uint8_t *bytes, size_t length)
 {
-    return length > 0 && (begins_with_known_method(bytes, length) || detect_request_line(bytes, length) == DETECTED_YES);
+    return length > 0 && !may_be_preface(bytes, length) &&
+           (begins_with_known_method(bytes, length) || detect_request_line(bytes, length) == DETECTED_YES);
 }
 
 bool detect_response(const uint8_t *bytes, size_t length)

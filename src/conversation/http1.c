@@ -320,8 +320,9 @@ static void start(struct conversation *talk, struct conversation_memory *memory,
         stream->mode = MODE_MESSAGES;
         return;
     }
+    const struct tcp_chunk *first = begun && stream->start != NULL ? &stream->start->chunk : chunk;
+    enum protocol protocol = protocol_recognise(first->bytes, first->length);
     start_drop(stream, memory);
-    enum protocol protocol = protocol_recognise(chunk->bytes, chunk->length);
     if (talk->protocol == PROTOCOL_NONE && protocol != PROTOCOL_HTTP1 &&
         (!lost || protocol != PROTOCOL_OPAQUE)) {
         conversation_become(talk, memory, protocol);

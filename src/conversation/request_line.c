@@ -20,6 +20,10 @@ enum detected start_add(struct conversation_stream *stream, struct conversation_
         memcpy(line, before->bytes, kept);
     memcpy(line + kept, chunk->bytes, more);
     enum detected detected = detect_request_line(line, kept + more);
+    if (detected == DETECTED_NO && before != NULL && kept + more <= HTTP_START_BYTES) { /* something else may be recognised in all of it */
+        memcpy(stream->start->bytes, line, kept + more);
+        stream->start->chunk.length = kept + more;
+    }
     if (detected != DETECTED_PERHAPS)
         return detected;
     if (kept + chunk->length > HTTP_START_BYTES)

@@ -374,11 +374,13 @@ static void take_request_line(struct exchange *x, const struct tcp_chunk *chunk)
 /* UPDATEREDIRECTREF (IANA HTTP Method Registry). Of bytes that are cut no more is to be had. */
 #define LONGEST_REGISTERED_METHOD 17
 
-/* Of a head that is cut the first line is there: bytes that begin none, and what was cut off behind bytes, belong to the request before. */
-static bool begins_no_request(const struct tcp_chunk *chunk)
+/* Of a head that is cut the first line is there: bytes that begin none, and what was cut off behind such bytes in their packet, belong to
+ * the request before. Of a packet that was captured without any bytes nothing can be said. */
+static bool begins_no_request(const struct conversation *talk, const struct tcp_chunk *chunk)
 {
+    const struct exchange *before = talk->last != NULL ? talk->last : talk->done;
     if (chunk->bytes == NULL)
-        return chunk->cut;
+        return before != NULL && before->request.last_frame == chunk->frame;
     if (chunk->length < TURN_SHORTEST_REQUEST || detect_request(chunk->bytes, chunk->length))
         return false;
     return detect_request_line(chunk->bytes, chunk->length) == DETECTED_NO ||
@@ -393,7 +395,7 @@ static void input(struct conversation *talk, struct conversation_memory *memory,
     if (stream->mode == MODE_TUNNEL)
         return;
     if (talk->inferred) {
-        if (from == turns_client(talk) && begins_no_request(chunk) && turns_go_on(talk, chunk))
+        if (from == turns_client(talk) && begins_no_request(talk, chunk) && turns_go_on(talk, chunk))
             return;
         turns_input(talk, memory, from, chunk, false);
         if (from == turns_client(talk))

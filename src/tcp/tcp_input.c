@@ -15,8 +15,8 @@
  * have been seen. An end that goes on has acknowledgements to wait for. */
 #define OVERTAKEN_NS (2 * NS_PER_MS)
 
-/* Nothing is sent again sooner (RFC 6298 says 1 s, Linux' TCP_RTO_MIN is 200 ms), and no segment is on its way for as long in the
- * networks that hangup is for. */
+/* Nothing is sent again sooner (RFC 6298 says 1 s, Linux' TCP_RTO_MIN is 200 ms), and that no segment is overtaken by as much is a
+ * rule of thumb. */
 #define LEAST_RETRANSMISSION_NS (200 * NS_PER_MS)
 
 /* How many packets a copy may lag behind. */

@@ -5,6 +5,15 @@ from scenario import SERVER_POINT, anomaly, seconds
 from world import draw_size, exchange, failed, read_message, request, response, serve
 
 
+def ask_late(e, c, conn, rest):
+    """A request that reaches the server's kernel that long after the last response, unless the close was faster."""
+    yield conn.answered + rest - conn.rtt / 2 - e.sim.now
+    if not c.peer_fin and not c.error:
+        conn.must.add("request-fin-race")
+        conn.may |= {"server-closed-without-response", "rst-after-close"}
+        c.write(request("/late", "POST"))
+
+
 @anomaly
 def timer_meets_request(e, n):
     """The server's idle timer fires, and the request comes before the program closes: its kernel has it, nobody reads it."""
@@ -13,11 +22,7 @@ def timer_meets_request(e, n):
     def client(c, conn):
         yield from browse(c, conn, 1, 3, min(0.5, idle / 8))
         if conn.asks:
-            yield conn.answered + idle + conn.late * e.rng.uniform(0.2, 0.7) - conn.rtt / 2 - e.sim.now
-            if not c.peer_fin and not c.error:
-                conn.must.add("request-fin-race")
-                conn.may |= {"server-closed-without-response", "rst-after-close"}
-                c.write(request("/late", "POST"))
+            yield from ask_late(e, c, conn, idle + conn.late * e.rng.uniform(0.2, 0.7))
         yield from c.read()
         c.close()
 
@@ -37,18 +42,14 @@ def timer_meets_request(e, n):
 
 @anomaly
 def busy_loop_meets_announced_timer(e, n):
-    """The server said how long it waits (Node.js, which does not name itself, waits a second more), and its loop was busy as that ran out: what came meanwhile is
-    reset unread. No other close shows the timer."""
+    """The server said how long it waits (Node.js, which does not name itself, waits a second more), and its loop was busy as
+    that ran out: what came meanwhile is reset unread. No other close shows the timer."""
     idle = e.rng.choice((2, 5, 10, 60))
     announced = idle - e.rng.choice((0, 1))
 
     def client(c, conn):
         yield from browse(c, conn, 1, 3, min(0.5, idle / 8))
-        yield conn.answered + idle + conn.busy * e.rng.uniform(-0.15, 0.6) - conn.rtt / 2 - e.sim.now
-        if not c.peer_fin and not c.error:
-            conn.must.add("request-fin-race")
-            conn.may |= {"server-closed-without-response", "rst-after-close"}
-            c.write(request("/late", "POST"))
+        yield from ask_late(e, c, conn, idle + conn.busy * e.rng.uniform(-0.15, 0.6))
         yield from c.read()
         c.close()
 

@@ -371,13 +371,34 @@ static bool conn_line(struct conv *conv, const char *p)
     return true;
 }
 
-/* Ids of rules have neither dots nor underscores, and nothing follows them but count= and confidence=. */
+/* What may follow a rule's id, with one word each. */
+static const struct {
+    const char *name;
+    size_t at, size;
+    const char *wants;
+} rule_options[] = {
+    { "confidence=", offsetof(struct conv_expectation, confidence), sizeof((struct conv_expectation *)0)->confidence,
+      "certain, likely or possible" },
+    { "from=", offsetof(struct conv_expectation, from), sizeof((struct conv_expectation *)0)->from,
+      "the event from which the timer starts" },
+};
+#define RULE_OPTIONS (sizeof rule_options / sizeof *rule_options)
+
+static bool is_rule_option(const char *p)
+{
+    bool is = strncmp(p, "count=", strlen("count=")) == 0;
+    for (size_t i = 0; i < RULE_OPTIONS; i++)
+        is |= strncmp(p, rule_options[i].name, strlen(rule_options[i].name)) == 0;
+    return is;
+}
+
+/* Ids of rules have neither dots nor underscores, and nothing follows them but count= and the like. */
 static bool is_about_facts(const char *p)
 {
     size_t word = strcspn(p, " \t#");
     const char *next = p + word + strspn(p + word, " \t");
     return memchr(p, '.', word) != NULL || memchr(p, '_', word) != NULL || memchr(p, ':', word) != NULL ||
-           (p[word] != '\0' && p[word] != '#' && strncmp(next, "count=", 6) != 0 && strncmp(next, "confidence=", 11) != 0);
+           (p[word] != '\0' && p[word] != '#' && !is_rule_option(next));
 }
 
 /* [NAME:] CONDITION [count=N] */
@@ -429,12 +450,14 @@ static bool expect_line(struct conv *conv, const char *p)
             return fail(conv, "count= wants a number");
         e->count = (long)count;
     }
-    conv_skip_space(&p);
-    if (conv_take(&p, "confidence=")) {
+    for (size_t i = 0; i < RULE_OPTIONS; i++) {
+        conv_skip_space(&p);
+        if (!conv_take(&p, rule_options[i].name))
+            continue;
         size_t word = strcspn(p, " \t#");
-        if (word == 0 || word >= sizeof e->confidence)
-            return fail(conv, "confidence= wants certain, likely or possible");
-        memcpy(e->confidence, p, word);
+        if (word == 0 || word >= rule_options[i].size)
+            return fail(conv, "%s wants %s", rule_options[i].name, rule_options[i].wants);
+        memcpy((char *)e + rule_options[i].at, p, word);
         p += word;
     }
     return conv_at_end(&p) || fail(conv, "not understood: '%.40s'", p);

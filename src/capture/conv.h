@@ -41,6 +41,7 @@ struct conv_expectation {
     bool also;       /* expect also RULE: explained by another finding */
     long count;      /* count=N connections; -1: any number, of a fact all */
     char confidence[12]; /* confidence=WORD; "": any */
+    char from[12];       /* from=REFERENCE of the finding's timer; "": any */
     unsigned line;
     /* A condition on facts instead of a rule, as rules have it, but that = is allowed for ==, and FACT = VALUE +-
      * TOLERANCE for what lies near a value. "": it is about a rule. */

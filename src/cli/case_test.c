@@ -213,6 +213,11 @@ static bool check_line(const struct analysis *analysis,
                     e->confidence);
         return false;
     }
+    const char *from = finding != NULL && finding->timer_count > 0 ? reference_names[finding->timers[0].deadline.from] : "nothing";
+    if (ok && e->from[0] != '\0' && strcmp(from, e->from) != 0) {
+        strbuf_addf(why, "  line %u: the timer of %s starts from %s, not %s\n", e->line, e->rule, from, e->from);
+        return false;
+    }
     if (!ok)
         strbuf_addf(why, "  line %u: expected%s %s, not found%s\n", e->line,
                     e->undecided ? " undecided" : e->also ? " also" : "", e->rule,

@@ -20,6 +20,10 @@
 /* A method that llhttp does not list. */
 #define HTTP_METHOD_OWN UINT8_MAX
 
+/* A longer request has a body: nobody's head is longer than what servers take (8 KiB: Apache's LimitRequestLine and
+ * LimitRequestFieldSize, one of nginx's large_client_header_buffers, HAProxy's half of tune.bufsize). */
+#define HTTP_HEAD_BYTES 8192
+
 /* Of a longer message, `seq` is moved forward, so that it still compares as lying before `end_seq`. */
 #define HTTP_SPAN_BYTES (UINT32_C(1) << 30)
 
@@ -68,6 +72,8 @@ struct exchange {
     bool inferred : 1;              /* from turns (turns.h): no message was read, or not to its end */
     bool answered_whole : 1;        /* inferred: when the server last sent, it had all that the client had sent */
     bool after_rest : 1;            /* inferred: nothing went by for a while before its request (turns.c) */
+    bool after_upload : 1;          /* inferred: the request before was longer than HTTP_HEAD_BYTES */
+    bool awaits_final : 1;          /* inferred: of its response only an interim one was seen (RFC 9110 section 15.2) */
     bool response_doubtful : 1;     /* what is taken for its response may be something else */
     /* Bytes of it are missing in the capture, and where it ends is not known any more. (A gap
      * within a body of known length is bridged and does no harm.) */

@@ -349,15 +349,31 @@ static void feed_start(const struct feeding *f)
     slab_give(&f->memory->starts, start);
 }
 
-/* Of a head that is cut the first line is there. */
-static bool upgrades(const struct exchange *x, const struct tcp_chunk *chunk)
+/* Of a head that is cut the first line is there, and with it the status: three digits, or NULL. */
+static const uint8_t *status_of(const struct tcp_chunk *chunk)
 {
     enum { STATUS_AT = 9, STATUS_LENGTH = 3 }; /* RFC 9112 section 4 */
-    if (x == NULL || x->response.seq != chunk->seq || chunk->bytes == NULL || chunk->length < STATUS_AT + STATUS_LENGTH ||
-        !detect_response(chunk->bytes, chunk->length))
-        return false;
-    const uint8_t *status = chunk->bytes + STATUS_AT;
-    return memcmp(status, "101", STATUS_LENGTH) == 0 || (status[0] == '2' && x->method == HTTP_CONNECT);
+    bool whole = chunk->bytes != NULL && chunk->length >= STATUS_AT + STATUS_LENGTH && detect_response(chunk->bytes, chunk->length);
+    return whole ? chunk->bytes + STATUS_AT : NULL;
+}
+
+static void take_status(struct conversation *talk, struct conversation_memory *memory, const struct tcp_chunk *chunk)
+{
+    struct exchange *x = talk->first;
+    if (x == NULL || !x->response_seen)
+        return;
+    const uint8_t *status = status_of(chunk);
+    bool first = x->response.seq == chunk->seq;
+    if (status == NULL || (!first && !x->awaits_final)) {
+        x->awaits_final &= chunk->bytes == NULL && x->response.last_frame == chunk->frame; /* what was cut off behind it */
+        return;
+    }
+    if (first && (memcmp(status, "101", 3) == 0 || (status[0] == '2' && x->method == HTTP_CONNECT))) {
+        turns_upgrade(talk, memory);
+        return;
+    }
+    x->awaits_final = status[0] == '1';
+    x->interim += x->awaits_final;
 }
 
 /* A request that begins with the first line of one is no later part of the request before, and CONNECT may open a tunnel. */
@@ -400,8 +416,8 @@ static void input(struct conversation *talk, struct conversation_memory *memory,
         turns_input(talk, memory, from, chunk, false);
         if (from == turns_client(talk))
             take_request_line(talk->last, chunk);
-        else if (upgrades(talk->first, chunk))
-            turns_upgrade(talk, memory);
+        else
+            take_status(talk, memory, chunk);
         return;
     }
     if (chunk->bytes == NULL) {

@@ -19,7 +19,7 @@ static void complete(struct conversation *talk, struct conversation_memory *memo
  * with its upload for a while. */
 static bool is_answered(const struct exchange *x, const struct tcp_chunk *data)
 {
-    return x->response_seen && x->answered_whole && (data->ack == 0 || seq_lt(x->response.seq, data->ack));
+    return x->response_seen && !x->awaits_final && x->answered_whole && (data->ack == 0 || seq_lt(x->response.seq, data->ack));
 }
 
 /* Nothing went by for so long before the client goes on that it is no later part of the request before, which was answered early. With
@@ -31,6 +31,11 @@ static bool is_after_rest(const struct conversation *talk, const struct tcp_chun
     if (before == NULL)
         return !talk->mid_stream;
     return data->ts_ns - before->response.last_ns >= (talk->multiplexed ? 2 : 1) * TURN_REST_NS;
+}
+
+static bool is_upload(const struct message_span *request)
+{
+    return request->end_seq - request->seq > HTTP_HEAD_BYTES;
 }
 
 static void client_sends(struct conversation *talk, struct conversation_memory *memory, const struct tcp_chunk *data)
@@ -46,6 +51,7 @@ static void client_sends(struct conversation *talk, struct conversation_memory *
             return;
         x->inferred = x->request_seen = x->request_complete = true;
         x->after_rest = is_after_rest(talk, data);
+        x->after_upload = talk->done != NULL && talk->done->request_seen && is_upload(&talk->done->request);
         span_begin(&x->request, data, data->seq);
         talk->requests++;
         talk->notes |= NOTE_REQUEST;
@@ -120,7 +126,7 @@ void turns_over(struct conversation *talk, struct conversation_memory *memory)
 {
     for (struct exchange *x = talk->first, *next; x != NULL; x = next) {
         next = x->next;
-        if (x->response_seen)
+        if (x->response_seen && !x->awaits_final)
             complete(talk, memory, x);
     }
 }

@@ -78,7 +78,8 @@ static const struct member of_span[] = {
     BIT(request_seen) BIT(request_head) BIT(request_complete) BIT(response_seen) BIT(response_head)                \
     BIT(response_complete) BIT(request_close) BIT(response_close) BIT(chunked) BIT(close_delimited)                \
     BIT(event_stream) BIT(expect_continue) BIT(body_begun) BIT(body_answered) BIT(upgraded) BIT(settled)           \
-    BIT(request_lost) BIT(response_lost) BIT(inferred) BIT(answered_whole) BIT(after_rest) BIT(response_doubtful)
+    BIT(request_lost) BIT(response_lost) BIT(inferred) BIT(answered_whole) BIT(after_rest) BIT(after_upload)              \
+    BIT(awaits_final) BIT(response_doubtful)
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 

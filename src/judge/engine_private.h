@@ -35,6 +35,7 @@ struct told {
     unsigned shift;         /* as in struct hit_group */
     struct deadlines deadlines;
     const uint8_t *timer_of; /* by hit: which of them it follows, or DEADLINE_NO_TIMER */
+    enum together together;
 };
 
 struct engine {

@@ -47,6 +47,7 @@ static void tell(struct engine *engine, size_t rule, const struct pool *pool, co
         .shift = pool->shift,
         .deadlines = *deadlines,
         .timer_of = timer_of,
+        .together = moments_of(&engine->moments, pool->hits, pool->count),
     };
 }
 
@@ -120,7 +121,8 @@ static bool holds(struct engine *engine, const struct rule *rule, const struct p
     }
     for (size_t i = 0; i < pool->count; i++)
         members[i] = (struct member){ pool->hits[i]->record, pool->hits[i]->exchange };
-    struct group group = { members, pool->count, deadline != NULL ? deadline : &none, pool->shift };
+    struct group group = { members, pool->count, deadline != NULL ? deadline : &none, pool->shift,
+                           moments_of(&engine->moments, pool->hits, pool->count) };
     struct value v = expr_group_value(rule->when, &group);
     free(members);
     return v.state == VALUE_KNOWN && v.truth;

@@ -100,25 +100,39 @@ static double at_least(size_t count, double expected)
     return 1 - below;
 }
 
-bool moments_are_one(const struct moments *moments, const struct record *const *records, const uint8_t *of_record, size_t count,
-                     uint8_t timer)
+/* Those that are looked at. */
+struct burst {
+    struct moment first, last;
+    size_t members;
+    bool scattered; /* of several ends, or closed by nobody */
+};
+
+static void burst_add(struct burst *burst, const struct record *r)
 {
-    struct moment first = { 0 }, last = { 0 }, m;
-    size_t members = 0;
-    for (size_t i = 0; i < count; i++) {
-        if (of_record[i] != timer)
-            continue;
-        if (!moment_of(records[i], &m) || (members > 0 && by_end(&m, &first) != 0))
-            return false;
-        if (members == 0 || m.ns < first.ns)
-            first = m;
-        if (members == 0 || m.ns > last.ns)
-            last = m;
-        members++;
+    struct moment m;
+    if (!moment_of(r, &m) || (burst->members > 0 && by_end(&m, &burst->first) != 0)) {
+        burst->scattered = true;
+        return;
     }
-    if (members < 2 || last.ns - first.ns > AT_ONCE_NS)
+    if (burst->members == 0 || m.ns < burst->first.ns)
+        burst->first = m;
+    if (burst->members == 0 || m.ns > burst->last.ns)
+        burst->last = m;
+    burst->members++;
+}
+
+static bool burst_is_one(const struct burst *burst)
+{
+    return burst->members > 0 && !burst->scattered && burst->last.ns - burst->first.ns <= AT_ONCE_NS;
+}
+
+static bool burst_has_company(const struct moments *moments, const struct burst *burst)
+{
+    const size_t members = burst->members;
+    const int64_t width = burst->last.ns - burst->first.ns;
+    if (!burst_is_one(burst))
         return false;
-    struct moment from = first, to = last;
+    struct moment from = burst->first, to = burst->last;
     from.ns -= AT_ONCE_NS;
     to.ns += AT_ONCE_NS;
     from.record = 0;
@@ -130,6 +144,28 @@ bool moments_are_one(const struct moments *moments, const struct record *const *
     to.ns = INT64_MAX;
     size_t begin = lower_bound(moments, &from), end = lower_bound(moments, &to);
     size_t others = end - begin - members; /* of this end, in the whole capture */
-    double share = (double)(last.ns - first.ns + 2 * AT_ONCE_NS) / (double)(moments->to_ns - moments->from_ns + 1);
+    double share = (double)(width + 2 * AT_ONCE_NS) / (double)(moments->to_ns - moments->from_ns + 1);
     return share < 1 && at_least(within - members, (double)others * share) < CHANCE;
+}
+
+enum together moments_of(const struct moments *moments, struct hit *const *hits, size_t count)
+{
+    enum { ALONE_LEAST = 3 }; /* two agree now and then */
+    struct burst burst = { .scattered = false };
+    for (size_t i = 0; i < count && !burst.scattered; i++)
+        if (i == 0 || hits[i]->record != hits[i - 1]->record)
+            burst_add(&burst, hits[i]->record);
+    if (burst_has_company(moments, &burst))
+        return TOGETHER_SHARED;
+    return burst_is_one(&burst) && burst.members >= ALONE_LEAST ? TOGETHER_ALONE : TOGETHER_NOT;
+}
+
+bool moments_are_one(const struct moments *moments, const struct record *const *records, const uint8_t *of_record, size_t count,
+                     uint8_t timer)
+{
+    struct burst burst = { .scattered = false };
+    for (size_t i = 0; i < count && !burst.scattered; i++)
+        if (of_record[i] == timer)
+            burst_add(&burst, records[i]);
+    return burst.members >= 2 && burst_has_company(moments, &burst);
 }

@@ -8,6 +8,7 @@
 #define HANGUP_JUDGE_MOMENTS_H
 
 #include "judge/groups.h"
+#include "lang/expr.h"
 
 struct moment {
     int64_t ns;
@@ -26,6 +27,9 @@ struct moments {
 /* Of all that was flagged. false: no memory. */
 bool moments_note(struct moments *moments, struct hit_group *const *groups, size_t count);
 void moments_free(struct moments *moments);
+
+/* Were the hits' connections closed in one moment? */
+enum together moments_of(const struct moments *moments, struct hit *const *hits, size_t count);
 
 /* Did these connections (of `timer`, as of_record says), which would follow one timer, end at one moment with others of the same end that
  * do not follow it, more than chance explains? */

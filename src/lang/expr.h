@@ -29,19 +29,6 @@ struct parameter {
     struct parameter *next;
 };
 
-/* One connection (and exchange, for rules about these) of a finding or group. */
-struct member {
-    const struct record *record;
-    const struct exchange_facts *exchange; /* NULL in rules about connections */
-};
-
-struct group {
-    const struct member *members;
-    size_t count;
-    const struct deadline *deadline;
-    unsigned shift; /* one member of 2^shift is here: numbers are multiplied */
-};
-
 struct expr; /* compiled */
 
 struct expr_context {

@@ -354,7 +354,7 @@ static struct value evaluate(const struct expr *e, const struct scene *scene)
     case EXPR_LITERAL:
         return e->literal;
     case EXPR_FIELD: {
-        const struct subject of_group = { .deadline = scene->group ? scene->group->deadline : NULL };
+        const struct subject of_group = { .group = scene->group };
         return e->field->get(scene->group != NULL ? &of_group : scene->subject);
     }
     case EXPR_PARAMETER:

@@ -211,7 +211,7 @@ static struct value hops(int n)
 #define ON_DEADLINE(name, expression)                                   \
     static inline struct value get_##name(const struct subject *s)      \
     {                                                                   \
-        const struct deadline *d = s->deadline;                         \
+        const struct deadline *d = s->group->deadline;                         \
         return expression;                                              \
     }
 
@@ -415,6 +415,9 @@ ON_EXCHANGE(request_idempotent, x->request_head ? value_bool(http_method_is_idem
 ON_EXCHANGE(request_covered, f->covered < 0 ? value_absent()
                                             : value_choice(covered_names, f->covered))
 ON_EXCHANGE(request_is_new, !x->inferred || x->after_rest ? value_bool(true) : value_unknown(perhaps_part))
+ON_EXCHANGE(request_is_apart, !x->inferred || x->after_rest || (!x->after_upload && x->request.end_seq - x->request.seq <= HTTP_HEAD_BYTES)
+                                  ? value_bool(true)
+                                  : value_unknown(perhaps_part))
 ON_EXCHANGE(request_is_short, value_bool(exchange_is_short(x, s->record->protocol)))
 ON_EXCHANGE(request_idle_before, duration(f->idle_before, bytes_missing))
 ON_EXCHANGE(request_fin_known_for, duration(f->fin_known_for, no_round_trip))
@@ -457,6 +460,16 @@ ON_MESSAGE(response_chunked, x->response_head, value_bool(x->chunked))
 ON_MESSAGE(response_close_delimited, x->response_head, value_bool(x->close_delimited))
 ON_MESSAGE(response_announces_close, x->response_head, value_bool(x->response_close))
 ON_MESSAGE(keep_alive_timeout, x->response_head, x->keep_alive_timeout_s < 0 ? value_absent() : value_duration(x->keep_alive_timeout_s * NS_PER_S))
+
+static inline struct value get_moment_found(const struct subject *s)
+{
+    return value_bool(s->group->together != TOGETHER_NOT);
+}
+
+static inline struct value get_moment_shared(const struct subject *s)
+{
+    return value_bool(s->group->together == TOGETHER_SHARED);
+}
 
 ON_DEADLINE(deadline_found, value_bool(d->found))
 ON_DEADLINE(deadline_from, d->found ? value_choice(reference_names, d->from) : value_absent())

@@ -17,11 +17,32 @@ enum scope {
     SCOPE_GROUP,      /* of the connections gathered in one finding */
 };
 
+/* Were the connections of a group closed in one moment? */
+enum together {
+    TOGETHER_NOT,
+    TOGETHER_ALONE,  /* three at least */
+    TOGETHER_SHARED, /* with others of the same end that are not of the group, more than chance explains */
+};
+
+/* One connection (and exchange, for rules about these) of a finding or group. */
+struct member {
+    const struct record *record;
+    const struct exchange_facts *exchange; /* NULL in rules about connections */
+};
+
+struct group {
+    const struct member *members;
+    size_t count;
+    const struct deadline *deadline;
+    unsigned shift; /* one member of 2^shift is here: numbers are multiplied */
+    enum together together;
+};
+
 /* What a field is read from; what its scope does not have is NULL. */
 struct subject {
     const struct record *record;
     const struct exchange_facts *exchange;
-    const struct deadline *deadline;
+    const struct group *group; /* NULL: none is asked of */
 };
 
 /* When nothing can change a fact any more. */

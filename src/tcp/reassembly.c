@@ -156,6 +156,18 @@ static bool answers_ahead(const struct tcp_conn *conn, unsigned from, uint32_t a
            !is_given_up(peer, now_ns);
 }
 
+/* `answer` of the other end has waited in vain for bytes of this one that it acknowledges: they were not captured, and
+ * come first. (One alone may be a FIN's number.) */
+static void gap_answered(struct tcp_conn *conn, unsigned from, const struct tcp_chunk *answer, const struct tcp_sink *sink)
+{
+    const struct tcp_end *end = &conn->end[from];
+    if (end->holes == NULL || end->holes->gap_frame == 0 || answer->ack == 0 || !seq_lt(end->deliver_nxt + 1, answer->ack))
+        return;
+    const struct tcp_pending *first = first_pending(end);
+    if (first == NULL || seq_leq(answer->ack, first->chunk.seq))
+        gap_until(conn, from, answer->ack, answer, sink);
+}
+
 /* Hands on waiting runs that have become the next ones. */
 static void drain(struct tcp_conn *conn, unsigned from, int64_t now_ns, struct tcp_budget *budget,
                   const struct tcp_sink *sink)
@@ -164,6 +176,7 @@ static void drain(struct tcp_conn *conn, unsigned from, int64_t now_ns, struct t
     const struct tcp_pending *first;
     while ((first = first_pending(end)) != NULL && seq_leq(first->chunk.seq, end->deliver_nxt) &&
            !answers_ahead(conn, from, first->chunk.ack, now_ns)) {
+        gap_answered(conn, !from, &first->chunk, sink);
         if (seq_lt(end->deliver_nxt, first->chunk.seq + first->chunk.length))
             hand_on_run(conn, from, first->chunk, first->captured, sink);
         drop_first(conn, from, budget);

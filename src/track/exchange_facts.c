@@ -10,9 +10,10 @@
 /* For how long had the client's kernel had the server's FIN when it sent the request?
  *
  * If the request does not acknowledge the FIN, it had not. An ACK of the FIN that the client sent earlier
- * went the same way as the request, so the time between them is the same from every capture point; before that ACK the FIN was
- * on its way, or the ACK delayed. Where the request itself is the first to acknowledge it, the clock has to tell: the FIN passed the
- * capture point at time f and took d to the client; the request left the client d before it passed at r.
+ * went the same way as the request, so the time between them is the same from every capture point, and the client had the FIN for
+ * that long at least. Before that ACK the FIN was on its way (perhaps a path that had got slow), or the ACK was delayed, as its time
+ * tells; surely so only in a capture at the client. Where the request itself is the first to acknowledge it, the clock has to tell:
+ * the FIN passed the capture point at time f and took d to the client; the request left the client d before it passed at r.
  * So the client had the FIN for (r - d) - (f + d) = r - f - 2d, and 2d is the time between SYN-ACK and ACK at the
  * same point. A path's delay varies; `allowance`, a part of 2 d, is what it may have been longer. Of a FIN that was sent again
  * nobody knows which one arrived. */
@@ -26,13 +27,16 @@ static int64_t fin_known_for(const struct connection *c, unsigned server_end, co
         return NS_UNKNOWN; /* its first transmission was not captured */
     if (seq_leq(x->request.ack, server->fin_seq))
         return 0;
-    int64_t passed = x->request.first_ns - r->mark[MARK_SERVER_FIN].ns;
-    if (r->mark[MARK_SERVER_FIN_ACK].frame != 0 && x->request.first_ns > r->mark[MARK_SERVER_FIN_ACK].ns)
-        return x->request.first_ns - r->mark[MARK_SERVER_FIN_ACK].ns;
-    if (passed <= 0)
-        return 0;
+    const struct mark *fin = &r->mark[MARK_SERVER_FIN], *ack = &r->mark[MARK_SERVER_FIN_ACK];
+    int64_t passed = x->request.first_ns - fin->ns;
+    bool acked = ack->frame != 0 && x->request.first_ns > ack->ns;
+    int64_t since_ack = acked ? x->request.first_ns - ack->ns : NS_UNKNOWN;
     if (r->client_rtt == NS_UNKNOWN || c->waits.end[server_end].fin_repeats > 0)
-        return NS_UNKNOWN;
+        return passed <= 0 && !acked ? 0 : since_ack;
+    int64_t late = ack->ns - fin->ns - r->client_rtt;
+    bool at_client = r->rtt != NS_UNKNOWN && r->client_rtt < r->rtt / 10;
+    if (acked && (late < DELAYED_ACK_LEAST_NS || late > DELAYED_ACK_MOST_NS || (allowance > 0 && !at_client)))
+        return since_ack;
     int64_t known = passed - r->client_rtt - (int64_t)((double)r->client_rtt * allowance);
     return known < 0 ? 0 : known;
 }

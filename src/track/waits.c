@@ -3,11 +3,8 @@
 #include "base/seq.h"
 #include "base/text.h"
 
-/* Delayed ACKs: 40 ms on Linux, up to 200 ms elsewhere (RFC 9293 section 3.8.6.3: below 500 ms). What
- * Nagle's algorithm holds back goes out as soon as the ACK is in, and passes the capture after the
+/* What Nagle's algorithm holds back goes out as soon as the ACK is in, and passes the capture after the
  * round trip from there to its sender. */
-#define DELAYED_ACK_LEAST_NS (35 * NS_PER_MS)
-#define DELAYED_ACK_MOST_NS (250 * NS_PER_MS)
 #define HELD_BACK_WITHIN_NS (2 * NS_PER_MS)
 
 void waits_init(struct waits *w)

@@ -12,6 +12,10 @@
 #define WAITS_SILENCE_NS INT64_C(1000000000)
 #define WAITS_STALL_NS (200 * INT64_C(1000000))
 
+/* Delayed ACKs: 40 ms on Linux, less a tick of its clock, up to 200 ms elsewhere (RFC 9293 section 3.8.6.3: below 500 ms). */
+#define DELAYED_ACK_LEAST_NS (35 * INT64_C(1000000))
+#define DELAYED_ACK_MOST_NS (250 * INT64_C(1000000))
+
 /* Times in milliseconds; counts stick at their largest value. */
 struct end_waits {
     uint32_t zero_since_ms;   /* when its window closed, from the first packet on, + 1; 0: open */

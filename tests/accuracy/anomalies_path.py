@@ -102,7 +102,7 @@ def mtu_black_hole(e, n):
         conn.blind.add(CLIENT_POINT)
     for at in e.times(n):
         e.open(client, lambda s, conn: keep(s, conn, size=lambda: 30000), at=at, must={"mtu-black-hole"}, set_up=small,
-               may={"retransmission-stall", "client-timeout", "client-abort", "rst-after-close"})
+               may={"retransmission-stall", "client-timeout", "client-abort", "rst-after-close", "peer-unreachable"})
 
 
 # ---- F. stalls and habits

@@ -220,7 +220,7 @@ def heartbeats(e, n):
                 break
         s.close()
     for at in e.times(n):
-        e.open(client, server, at=at, set_up=Conn.speaks_no_http)
+        e.open(client, server, at=at, set_up=Conn.speaks_no_http, may={"connection-lifetime-limit"})
 
 
 @healthy
@@ -244,7 +244,7 @@ def telemetry(e, n):
             s.write(message(e))
         yield from drained(s)
     for at in e.times(n):
-        e.open(client, server, at=at, set_up=Conn.speaks_no_http)
+        e.open(client, server, at=at, set_up=Conn.speaks_no_http, may={"connection-lifetime-limit"})
 
 
 @healthy
@@ -295,7 +295,7 @@ def subscription(e, n):
                 break
         s.close()
     for at in e.times(n):
-        e.open(client, server, at=at, set_up=Conn.speaks_no_http)
+        e.open(client, server, at=at, set_up=Conn.speaks_no_http, may={"connection-lifetime-limit"})
 
 
 def probing(e, idle, interval):

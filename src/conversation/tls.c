@@ -126,17 +126,28 @@ static void note_choice_13(struct records *r, uint16_t length)
 #define SAME_WRITE_NS NS_PER_MS
 #define USUAL_TICKETS 2
 
+/* Data in several records has records of one size too, but those are as long as a packet: Go's first ones carry 1,208 bytes or so,
+ * others' with dynamic record sizes 1,300 to 1,400, all others 16,384. Only tickets that hold the client's certificate are as long. */
+#define SHORTEST_FULL_RECORD 1150
+
+static bool may_be_two_tickets(const struct records *r, uint16_t length)
+{
+    bool client_certificate = r->peer->flight > 1 && !r->peer->no_certificate; /* else its Finished is all */
+    return length < SHORTEST_FULL_RECORD || client_certificate;
+}
+
 /* What was taken for the response to the first request, and was written at the same time: was it a ticket, of two that are alike? */
 static bool is_second_ticket(const struct records *r, const struct exchange *first, uint16_t length)
 {
     return r->s->flight == 1 && first->response_seen && r->chunk->ts_ns - first->response.first_ns <= SAME_WRITE_NS &&
-           length == r->s->unasked;
+           length == r->s->unasked && may_be_two_tickets(r, length);
 }
 
 /* A ticket may be followed by a second one, and in OpenSSL by one that is a byte longer or shorter. */
-static bool is_like_ticket(const struct tls_stream *s, uint16_t length)
+static bool is_like_ticket(const struct records *r, uint16_t length)
 {
-    return s->flight < USUAL_TICKETS && s->unasked != 0 && length + 1 >= s->unasked && length <= s->unasked + 1;
+    const struct tls_stream *s = r->s;
+    return may_be_two_tickets(r, length) && s->flight < USUAL_TICKETS && s->unasked != 0 && length + 1 >= s->unasked && length <= s->unasked + 1;
 }
 
 static bool is_servers_data_13(struct records *r, uint16_t length)
@@ -169,7 +180,7 @@ static bool is_servers_data_13(struct records *r, uint16_t length)
         s->flight = USUAL_TICKETS;
         return false;
     }
-    s->is_doubtful = s->flight == 0 || is_like_ticket(s, length);
+    s->is_doubtful = s->flight == 0 || is_like_ticket(r, length);
     s->unasked = length;
     s->flight = s->is_doubtful && s->flight < 3 ? s->flight + 1u : s->flight;
     return true;

@@ -122,7 +122,9 @@ static unsigned disown_reset(struct tcp_end *end, struct tcp_end *peer, const st
                                        !end->fin_seen);
     /* With other numbers, and without an ACK, another connection is opened. */
     bool opens = s->flags & TCP_SYN && (end->base_known ? s->seq == end->isn : (s->flags & TCP_ACK) != 0);
-    bool goes_on = opens || (more && end->base_known && seq_leq(end->rst_seq, s->seq) &&
+    /* What lies below its FIN was sent before that, and overtaken on its way. */
+    bool overtaken = end->fin_seen && seq_lt(s->seq, end->fin_seq);
+    bool goes_on = opens || (more && !overtaken && end->base_known && seq_leq(end->rst_seq, s->seq) &&
                                           seq_leq(end->data_end, s->seq));
     /* A reset whose number lies ahead, and its end goes on below it, later and without a hole. */
     bool ahead = end->base_known && more && s->seq == end->snd_nxt && seq_lt(s->seq, end->rst_seq) &&

@@ -211,7 +211,8 @@ void conversation_over(struct conversation *talk, struct conversation_memory *me
     for (int i = 0; i < 2 && talk->protocol == PROTOCOL_NONE; i++)
         if ((talk->stream[i].mode == MODE_START && talk->stream[i].start != NULL) || talk->stream[i].not_understood)
             conversation_become(talk, memory, PROTOCOL_OPAQUE);
-    if (talk->inferred)
+    bool cut = talk->protocol == PROTOCOL_TLS && tls_is_cut(&talk->stream[!turns_client(talk)].tls);
+    if (talk->inferred && !cut)
         turns_over(talk, memory);
 }
 

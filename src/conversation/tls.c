@@ -510,10 +510,16 @@ static enum tls_handshake tls_handshake(const struct tls_stream *client, const s
     return TLS_HANDSHAKE_INCOMPLETE;
 }
 
+bool tls_is_cut(const struct tls_stream *s)
+{
+    bool within = s->header_have > 0 && (s->header_have < TLS_HEADER_BYTES || s->left > 0);
+    return within && !s->adrift && !s->foreign;
+}
+
 struct tls_outcome tls_outcome(const struct tls_stream *client, const struct tls_stream *server, bool missing)
 {
     struct tls_outcome o = { .handshake = tls_handshake(client, server), .alert_by = -1, .version = server->said.version,
-                             .alpn_offered = client->said.alpn, .alpn = server->said.alpn };
+                             .record_cut = tls_is_cut(server), .alpn_offered = client->said.alpn, .alpn = server->said.alpn };
     if (missing && o.handshake == TLS_HANDSHAKE_INCOMPLETE)
         o.handshake = TLS_HANDSHAKE_UNKNOWN;
     o.answer = server->foreign                      ? TLS_ANSWER_OTHER

@@ -64,8 +64,12 @@ struct tls_outcome {
     uint8_t alert;        /* its description, unless encrypted */
     bool alert_encrypted;
     uint8_t version;      /* minor number of the version that the server chose: 3 is TLS 1.2, 4 is TLS 1.3; 0: not known */
+    bool record_cut;      /* tls_is_cut() of the server */
     uint8_t alpn_offered, alpn; /* sets of enum alpn: what the client offers; what the server chose in the clear */
 };
+
+/* Of an end that sent all: within a record, whose head announces more. */
+bool tls_is_cut(const struct tls_stream *stream);
 
 /* missing: the capture does not show all of the connection. */
 struct tls_outcome tls_outcome(const struct tls_stream *client, const struct tls_stream *server, bool missing);

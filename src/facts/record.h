@@ -123,6 +123,7 @@ struct record {
     int8_t tls_alert_by;         /* enum end_role, -1: no alert ended the handshake */
     bool tls_alert_encrypted;
     bool one_way;                /* a client that offers no HTTP went on after a rest although nothing had answered it */
+    bool tls_record_cut;         /* the server's stream ended within a record */
     bool tls_answered_http;      /* a server's answer to HTTP in the clear was a record of TLS */
     uint8_t tls_version;         /* minor number: 3 is TLS 1.2; 0: not known */
     uint8_t tls_alpn_offered, tls_alpn; /* sets of enum alpn */

@@ -33,7 +33,7 @@ static const struct member of_record[] = {
     ENUM2(R, state, TCP_STATES - 1), ENUM2(R, rst_kind, TCP_RESET_FOREIGN), ROLE(R, fin_wait_2_by),
     ROLE(R, reset_on_data_by), FLAG(R, reset_on_data_after_fin), FLAG2(R, fin_seen), FLAG2(R, fin_inferred), U2(R, syns), U2(R, syns_after_data),
     U2(R, repeats), ENUM(R, syn_answer, SYN_ANSWER_MAY_COME), ENUM(R, tls_handshake, TLS_HANDSHAKE_INCOMPLETE),
-    ENUM(R, tls_answer, TLS_ANSWER_UNKNOWN), U(R, tls_alert), ROLE(R, tls_alert_by), FLAG(R, tls_alert_encrypted), FLAG(R, tls_answered_http), U(R, tls_version), U(R, tls_alpn_offered), U(R, tls_alpn),
+    ENUM(R, tls_answer, TLS_ANSWER_UNKNOWN), U(R, tls_alert), ROLE(R, tls_alert_by), FLAG(R, tls_alert_encrypted), FLAG(R, tls_record_cut), FLAG(R, tls_answered_http), U(R, tls_version), U(R, tls_alpn_offered), U(R, tls_alpn),
     FLAG(R, challenged), FLAG(R, unreachable), U(R, reused_after_ms), U2(R, first_seq), U2(R, next_seq), U2(R, acked), ROLE(R, stray_by), U2(R, unacknowledged), S(R, server_alone),
     S(R, first_ns), S(R, last_ns), S(R, since_open), S(R, since_request), S(R, since_response), S(R, since_activity), S(R, since_fin),
     S(R, overdue), FLAG(R, overdue_body), S(R, fin_wait_2_ns), S(R, fin_wait_2_end_ns), S(R, longest_reuse_idle),

@@ -220,6 +220,18 @@ static bool keep(struct tcp_conn *conn, unsigned from, const struct tcp_chunk *c
     return true;
 }
 
+/* What passes this soon after a later segment of its end, with nothing from the other end in between, was overtaken by that: nothing is
+ * sent again sooner without ACKs that ask for it (Linux' tail loss probe waits for two round trips, and two ticks of its clock:
+ * net/ipv4/tcp_output.c, tcp_schedule_loss_probe). */
+#define OVERTAKEN_NS (2 * NS_PER_MS)
+
+static bool is_overtaken(const struct tcp_end *end, const struct tcp_end *other, const struct segment *s)
+{
+    uint32_t now_us = (uint32_t)(uint64_t)(s->ts_ns / 1000);
+    return end->segments > 0 && now_us - end->last_ts_us <= OVERTAKEN_NS / 1000 &&
+           (other->segments == 0 || (int32_t)(other->last_ts_us - end->last_ts_us) < 0);
+}
+
 unsigned reassembly_input(struct tcp_conn *conn, unsigned from, const struct segment *segment,
                           uint32_t seq, struct tcp_budget *budget, const struct tcp_sink *sink)
 {
@@ -227,7 +239,7 @@ unsigned reassembly_input(struct tcp_conn *conn, unsigned from, const struct seg
     const struct tcp_end *other = &conn->end[!from];
     /* If a later byte was sent before, this may be a repetition of a segment that was not captured, and what
      * its sender knew then is not known; but what it does not know now, it did not know then. */
-    bool again = seq_lt(seq, end->max_seq) &&
+    bool again = seq_lt(seq, end->max_seq) && !is_overtaken(end, other, segment) &&
                  !(other->fin_seen && seq_leq(segment->ack, other->fin_seq));
     struct tcp_chunk chunk = {
         .bytes = segment->payload,

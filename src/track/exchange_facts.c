@@ -29,7 +29,8 @@ static int64_t fin_known_for(const struct connection *c, unsigned server_end, co
         return 0;
     const struct mark *fin = &r->mark[MARK_SERVER_FIN], *ack = &r->mark[MARK_SERVER_FIN_ACK];
     int64_t passed = x->request.first_ns - fin->ns;
-    bool acked = ack->frame != 0 && x->request.first_ns > ack->ns;
+    /* The client's FIN, which may overtake the request, takes an ACK along that would have come later. */
+    bool acked = ack->frame != 0 && x->request.first_ns > ack->ns && ack->frame != r->mark[MARK_CLIENT_FIN].frame;
     int64_t since_ack = acked ? x->request.first_ns - ack->ns : NS_UNKNOWN;
     if (r->client_rtt == NS_UNKNOWN || c->waits.end[server_end].fin_repeats > 0)
         return passed <= 0 && !acked ? 0 : since_ack;

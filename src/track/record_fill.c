@@ -260,6 +260,7 @@ static void fill_tls(const struct connection *c, unsigned client, struct record 
     r->tls_alert_by = tls.alert_by;
     r->tls_alert = tls.alert;
     r->tls_alert_encrypted = tls.alert_encrypted;
+    r->tls_record_cut = tls.record_cut;
     r->tls_answered_http = c->talk.tls_answer;
     r->tls_version = tls.version;
     r->tls_alpn_offered = tls.alpn_offered;

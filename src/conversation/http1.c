@@ -357,6 +357,16 @@ static const uint8_t *status_of(const struct tcp_chunk *chunk)
     return whole ? chunk->bytes + STATUS_AT : NULL;
 }
 
+/* Is a head that begins here all of the chunk? */
+static bool is_one_head(const struct tcp_chunk *chunk)
+{
+    static const char end[] = "\r\n\r\n";
+    uint32_t at = 0;
+    while (at + 4 <= chunk->length && memcmp(chunk->bytes + at, end, 4) != 0)
+        at++;
+    return at + 4 == chunk->length;
+}
+
 static void take_status(struct conversation *talk, struct conversation_memory *memory, const struct tcp_chunk *chunk)
 {
     struct exchange *x = talk->first;
@@ -365,14 +375,14 @@ static void take_status(struct conversation *talk, struct conversation_memory *m
     const uint8_t *status = status_of(chunk);
     bool first = x->response.seq == chunk->seq;
     if (status == NULL || (!first && !x->awaits_final)) {
-        x->awaits_final &= chunk->bytes == NULL && x->response.last_frame == chunk->frame; /* what was cut off behind it */
+        x->awaits_final = false; /* what follows may be, or hold, the final one */
         return;
     }
     if (first && (memcmp(status, "101", 3) == 0 || (status[0] == '2' && x->method == HTTP_CONNECT))) {
         turns_upgrade(talk, memory);
         return;
     }
-    x->awaits_final = status[0] == '1';
+    x->awaits_final = status[0] == '1' && is_one_head(chunk);
     x->interim += x->awaits_final;
 }
 
@@ -413,6 +423,8 @@ static void input(struct conversation *talk, struct conversation_memory *memory,
     if (talk->inferred) {
         if (from == turns_client(talk) && begins_no_request(talk, chunk) && turns_go_on(talk, chunk))
             return;
+        if (from == turns_client(talk) && talk->last != NULL && chunk->bytes != NULL && detect_request(chunk->bytes, chunk->length))
+            talk->last->awaits_final = false; /* who asks anew has his answer, wherever it was */
         turns_input(talk, memory, from, chunk, false);
         if (from == turns_client(talk))
             take_request_line(talk->last, chunk);

@@ -38,6 +38,12 @@ static bool is_upload(const struct message_span *request)
     return request->end_seq - request->seq > HTTP_HEAD_BYTES;
 }
 
+/* Was the exchange an upload, or perhaps a later part of one? */
+static bool goes_on_upload(const struct exchange *before)
+{
+    return before != NULL && before->request_seen && (is_upload(&before->request) || (before->after_upload && !before->after_rest));
+}
+
 static void client_sends(struct conversation *talk, struct conversation_memory *memory, const struct tcp_chunk *data)
 {
     struct exchange *x = talk->last;
@@ -51,7 +57,7 @@ static void client_sends(struct conversation *talk, struct conversation_memory *
             return;
         x->inferred = x->request_seen = x->request_complete = true;
         x->after_rest = is_after_rest(talk, data);
-        x->after_upload = talk->done != NULL && talk->done->request_seen && is_upload(&talk->done->request);
+        x->after_upload = goes_on_upload(talk->done);
         span_begin(&x->request, data, data->seq);
         talk->requests++;
         talk->notes |= NOTE_REQUEST;

@@ -329,42 +329,27 @@ static bool as_good(const struct cluster *other, size_t known, const struct clus
     return known * 10 >= best->samples * 9 && other->samples * 10 > known * 9 && other->low_ns >= DEADLINE_SHORTEST_NS;
 }
 
-/* A time that nobody would set, beside one that people do. (A timer that starts with the handshake and one that starts with a quick
- * response differ by some milliseconds: which of them is the rounder is chance.) */
-static bool is_rounder(int64_t ns, int64_t other_ns)
-{
-    const int64_t clear_ns = 50 * NS_PER_MS;
-    int64_t rest = other_ns % NS_PER_S;
-    return deadline_is_round(ns) && rest > clear_ns && rest < NS_PER_S - clear_ns;
-}
-
-/* The reference to tell of the set that was found by `best`: of those that explain it as well, the one whose time is round (the time
- * to the others is that and a response's, which is not set by anybody), else the first. Uses `times` as scratch memory. */
+/* The reference to tell of the set that was found by `best`: of those that explain it as well, the first. Uses `times` as
+ * scratch memory. */
 static struct deadline choose_reference(const struct search *s, unsigned best, const struct set *set, int64_t *times)
 {
     const struct line *line = &s->lines[best];
     size_t count = times_of(s, line, set, s->references->items[best], times);
-    const struct cluster own = densest(times, count, INT64_MAX);
-    struct deadline d = { .found = false };
-    for (unsigned i = 0; i < s->references->count; i++) {
-        enum reference reference = s->references->items[i];
-        struct cluster cluster = own;
-        if (i != best) {
-            count = times_of(s, line, set, reference, times);
-            cluster = densest(times, count, width_as_good(&own));
-            if (!as_good(&cluster, count, &own))
-                continue;
+    struct cluster own = densest(times, count, INT64_MAX);
+    struct deadline d = { .found = true, .from = s->references->items[best], .cluster = own };
+    for (unsigned i = 0; i < s->references->count && !d.has_runner_up; i++) {
+        if (i == best)
+            continue;
+        count = times_of(s, line, set, s->references->items[i], times);
+        struct cluster other = densest(times, count, width_as_good(&own));
+        if (!as_good(&other, count, &own))
+            continue;
+        d.has_runner_up = true;
+        d.runner_up = s->references->items[i < best ? best : i];
+        if (i < best) {
+            d.from = s->references->items[i];
+            d.cluster = other;
         }
-        bool preferred = !d.found || is_rounder(cluster.low_ns, d.cluster.low_ns);
-        if (d.found && !d.has_runner_up) {
-            d.has_runner_up = true;
-            d.runner_up = preferred ? d.from : reference;
-        }
-        if (preferred) {
-            d.from = reference;
-            d.cluster = cluster;
-        }
-        d.found = true;
     }
     return d;
 }

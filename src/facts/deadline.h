@@ -104,8 +104,8 @@ struct deadlines {
  * far: how often so many of them would fall into a window of that width, in any place, of any of the references, and
  * in any of `groups` groups that are asked. Sets that come by chance more than DEADLINE_CHANCE times are none. (A scan
  * statistic: Naus 1965, "The distribution of the size of the maximum cluster of points on a line", with the Poisson
- * approximation.) Of references that explain a set about as well, one whose time is round is taken, else the one that stands first in
- * the list, with the other as runner-up.
+ * approximation.) Of references that explain a set about as well, the one that stands first in the list is taken,
+ * with the other as runner-up.
  *
  * timer_of (room for count): which timer each record follows, or DEADLINE_NO_TIMER. Where no set is exact, a coarse
  * timer may explain nearly all. false: no memory. */

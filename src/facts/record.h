@@ -212,6 +212,7 @@ struct exchange_facts {
     /* How much of the request the ACK of the server's close covers; -1: the server did not close. */
     int8_t covered;              /* 0 nothing, 1 a part, 2 all */
     int64_t idle_before;         /* from the last response's end (or the handshake) to the request */
+    int64_t response_silent_for; /* from the response's last byte to the server's close */
     int64_t fin_known_for;       /* how long the client's kernel had had the server's FIN when it
                                     sent the request, by the round trip; 0: it had not; absent: no FIN */
     int64_t fin_surely_known_for; /* the same at least */

@@ -53,7 +53,7 @@ static const struct member of_waits[] = {
 
 static const struct member of_facts[] = {
 #define F struct exchange_facts
-    S(F, covered), S(F, idle_before), S(F, fin_known_for), S(F, fin_surely_known_for), S(F, to_close), S(F, close_after_rest), S(F, held_for), S(F, to_response), S(F, response_duration),
+    S(F, covered), S(F, idle_before), S(F, response_silent_for), S(F, fin_known_for), S(F, fin_surely_known_for), S(F, to_close), S(F, close_after_rest), S(F, held_for), S(F, to_response), S(F, response_duration),
     S(F, response_to_reset), S(F, early), FLAG(F, early_unknown), S(F, after_close), S(F, continue_wait),
     FLAG(F, reset_first), FLAG(F, response_unknown), FLAG(F, usual),
 #undef F

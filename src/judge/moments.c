@@ -35,7 +35,7 @@ static bool moment_of(const struct record *r, struct moment *moment)
     const bool server = r->close_by == BY_SERVER;
     if (ns == NS_ABSENT || (!server && r->close_by != BY_CLIENT))
         return false;
-    *moment = (struct moment){ ns, r->id, *record_address(r, server ? ROLE_SERVER : ROLE_CLIENT),
+    *moment = (struct moment){ ns, r->since_activity, r->id, *record_address(r, server ? ROLE_SERVER : ROLE_CLIENT),
                                server ? record_port(r, ROLE_SERVER) : 0, r->tuple.ipv6 };
     return true;
 }
@@ -104,6 +104,7 @@ static double at_least(size_t count, double expected)
 struct burst {
     struct moment first, last;
     size_t members;
+    int64_t least_rest_ns, most_rest_ns;
     bool scattered; /* of several ends, or closed by nobody */
 };
 
@@ -118,6 +119,10 @@ static void burst_add(struct burst *burst, const struct record *r)
         burst->first = m;
     if (burst->members == 0 || m.ns > burst->last.ns)
         burst->last = m;
+    if (burst->members == 0 || m.rest_ns < burst->least_rest_ns)
+        burst->least_rest_ns = m.rest_ns;
+    if (burst->members == 0 || m.rest_ns > burst->most_rest_ns)
+        burst->most_rest_ns = m.rest_ns;
     burst->members++;
 }
 
@@ -126,9 +131,26 @@ static bool burst_is_one(const struct burst *burst)
     return burst->members > 0 && !burst->scattered && burst->last.ns - burst->first.ns <= AT_ONCE_NS;
 }
 
-static bool burst_has_company(const struct moments *moments, const struct burst *burst)
+/* So many others at a time are enough for any chance. */
+#define ENOUGH_COMPANY 1000
+
+/* How many others the end closed within these moments. other_rest: only those whose rest is not that of a member: connections that were
+ * used together reach timers of one length together, whatever each waited for. */
+static size_t company(const struct moments *moments, const struct burst *burst, size_t begin, size_t end, bool other_rest)
 {
-    const size_t members = burst->members;
+    size_t all = end - begin;
+    if (!other_rest)
+        return all > burst->members ? all - burst->members : 0;
+    size_t count = 0;
+    for (size_t i = begin; i < end && count < ENOUGH_COMPANY; i++) {
+        int64_t rest = moments->items[i].rest_ns;
+        count += rest < burst->least_rest_ns - AT_ONCE_NS || rest > burst->most_rest_ns + AT_ONCE_NS;
+    }
+    return count;
+}
+
+static bool burst_has_company(const struct moments *moments, const struct burst *burst, bool other_rest)
+{
     const int64_t width = burst->last.ns - burst->first.ns;
     if (!burst_is_one(burst))
         return false;
@@ -137,15 +159,15 @@ static bool burst_has_company(const struct moments *moments, const struct burst 
     to.ns += AT_ONCE_NS;
     from.record = 0;
     to.record = UINT64_MAX;
-    size_t within = lower_bound(moments, &to) - lower_bound(moments, &from);
-    if (within <= members)
+    size_t with = company(moments, burst, lower_bound(moments, &from), lower_bound(moments, &to), other_rest);
+    if (with == 0)
         return false;
     from.ns = INT64_MIN;
     to.ns = INT64_MAX;
     size_t begin = lower_bound(moments, &from), end = lower_bound(moments, &to);
-    size_t others = end - begin - members; /* of this end, in the whole capture */
+    size_t others = end - begin - burst->members; /* of this end, in the whole capture */
     double share = (double)(width + 2 * AT_ONCE_NS) / (double)(moments->to_ns - moments->from_ns + 1);
-    return share < 1 && at_least(within - members, (double)others * share) < CHANCE;
+    return share < 1 && at_least(with, (double)others * share) < CHANCE;
 }
 
 enum together moments_of(const struct moments *moments, struct hit *const *hits, size_t count)
@@ -155,7 +177,7 @@ enum together moments_of(const struct moments *moments, struct hit *const *hits,
     for (size_t i = 0; i < count && !burst.scattered; i++)
         if (i == 0 || hits[i]->record != hits[i - 1]->record)
             burst_add(&burst, hits[i]->record);
-    if (burst_has_company(moments, &burst))
+    if (burst_has_company(moments, &burst, true))
         return TOGETHER_SHARED;
     return burst_is_one(&burst) && burst.members >= ALONE_LEAST ? TOGETHER_ALONE : TOGETHER_NOT;
 }
@@ -167,5 +189,5 @@ bool moments_are_one(const struct moments *moments, const struct record *const *
     for (size_t i = 0; i < count && !burst.scattered; i++)
         if (of_record[i] == timer)
             burst_add(&burst, records[i]);
-    return burst.members >= 2 && burst_has_company(moments, &burst);
+    return burst.members >= 2 && burst_has_company(moments, &burst, false);
 }

@@ -20,6 +20,7 @@ struct tcp_holes {
     /* The first segment of the other end that acknowledged bytes beyond deliver_nxt. frame 0: none. */
     int64_t gap_ts_ns;
     uint32_t gap_frame, gap_ack;
+    bool gap_confirmed; /* the end's last segment lay behind it */
     uint16_t gap_capture;
 };
 
@@ -61,6 +62,13 @@ void reassembly_note_gap(struct tcp_end *end, const struct segment *s, uint32_t 
     holes->gap_frame = s->frame;
     holes->gap_capture = s->capture;
     holes->gap_ack = seq;
+    holes->gap_confirmed = false;
+}
+
+void reassembly_confirm_gap(struct tcp_end *end, uint32_t seq)
+{
+    if (end->holes->gap_frame != 0)
+        end->holes->gap_confirmed = seq_leq(end->holes->gap_ack, seq);
 }
 
 static void hand_on(struct tcp_conn *conn, unsigned from, const struct tcp_chunk *chunk,
@@ -156,12 +164,12 @@ static bool answers_ahead(const struct tcp_conn *conn, unsigned from, uint32_t a
            !is_given_up(peer, now_ns);
 }
 
-/* `answer` of the other end has waited in vain for bytes of this one that it acknowledges: they were not captured, and
- * come first. (One alone may be a FIN's number.) */
+/* `answer` of the other end has waited in vain for bytes of this one that it acknowledges, and that this one went on behind: they were
+ * not captured, and come first. (One alone may be a FIN's number.) */
 static void gap_answered(struct tcp_conn *conn, unsigned from, const struct tcp_chunk *answer, const struct tcp_sink *sink)
 {
     const struct tcp_end *end = &conn->end[from];
-    if (end->holes == NULL || end->holes->gap_frame == 0 || answer->ack == 0 || !seq_lt(end->deliver_nxt + 1, answer->ack))
+    if (end->holes == NULL || end->holes->gap_frame == 0 || !end->holes->gap_confirmed || answer->ack == 0 || !seq_lt(end->deliver_nxt + 1, answer->ack))
         return;
     const struct tcp_pending *first = first_pending(end);
     if (first == NULL || seq_leq(answer->ack, first->chunk.seq))
@@ -220,10 +228,10 @@ static bool keep(struct tcp_conn *conn, unsigned from, const struct tcp_chunk *c
     return true;
 }
 
-/* What passes this soon after a later segment of its end, with nothing from the other end in between, was overtaken by that: nothing is
- * sent again sooner without ACKs that ask for it (Linux' tail loss probe waits for two round trips, and two ticks of its clock:
- * net/ipv4/tcp_output.c, tcp_schedule_loss_probe). */
-#define OVERTAKEN_NS (2 * NS_PER_MS)
+/* What passes this soon after a later segment of its end, with nothing from the other end in between, was overtaken by that in the
+ * capture's queues, as is said below of mixed up ones. A timer that repeats a segment which was lost may fire as soon after a later
+ * one: by chance, in one of a thousand of the 200 ms that the shortest takes (RFC 6298; Linux' TCP_RTO_MIN). */
+#define OVERTAKEN_NS (200 * NS_PER_US)
 
 static bool is_overtaken(const struct tcp_end *end, const struct tcp_end *other, const struct segment *s)
 {

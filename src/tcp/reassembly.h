@@ -22,6 +22,10 @@ void reassembly_acked(struct tcp_conn *conn, unsigned from, uint32_t ack, int64_
  * do not come out of order, they were not captured, and were sent before that. */
 void reassembly_note_gap(struct tcp_end *end, const struct segment *segment, uint32_t seq);
 
+/* An end whose bytes were acknowledged before they were seen sends a segment that begins at seq: does it lie behind them? An ACK alone
+ * may be damaged, or forged. The end has holes. */
+void reassembly_confirm_gap(struct tcp_end *end, uint32_t seq);
+
 /* Hands on what has waited long enough for the bytes that it answers. */
 void reassembly_tick(struct tcp_conn *conn, int64_t now_ns, struct tcp_budget *budget, const struct tcp_sink *sink);
 

@@ -375,6 +375,8 @@ unsigned tcp_input(struct tcp_conn *conn, unsigned from, const struct segment *s
         return TCP_NOTE_DUPLICATE;
     unsigned notes = 0;
     peer->repeats = 0;
+    if (end->holes != NULL)
+        reassembly_confirm_gap(end, s->seq);
     if (conn->pending_bytes > 0)
         reassembly_tick(conn, s->ts_ns, budget, sink);
     if (s->flags & TCP_RST) {

@@ -7,6 +7,10 @@
 #include "track/announced.h"
 #include "track/usual.h"
 
+/* A delayed ACK of Linux comes after 40 ms at first (net/tcp.h, TCP_DELACK_MIN), give or take a tick of its clock. A path that gets
+ * slower by just that is rare; by more, it may be either. */
+#define LINUX_DELAYED_ACK_NS (46 * NS_PER_MS)
+
 /* For how long had the client's kernel had the server's FIN when it sent the request?
  *
  * If the request does not acknowledge the FIN, it had not. An ACK of the FIN that the client sent earlier
@@ -27,6 +31,10 @@ static int64_t fin_known_for(const struct connection *c, unsigned server_end, co
         return NS_UNKNOWN; /* its first transmission was not captured */
     if (seq_leq(x->request.ack, server->fin_seq))
         return 0;
+    /* Behind the client's own FIN it may have been sent again, and what the first one knew is not known. */
+    const struct mark *own_fin = &r->mark[MARK_CLIENT_FIN];
+    if (allowance > 0 && own_fin->frame != 0 && own_fin->ns < x->request.first_ns)
+        return NS_UNKNOWN;
     const struct mark *fin = &r->mark[MARK_SERVER_FIN], *ack = &r->mark[MARK_SERVER_FIN_ACK];
     int64_t passed = x->request.first_ns - fin->ns;
     /* The client's FIN, which may overtake the request, takes an ACK along that would have come later. */
@@ -38,6 +46,8 @@ static int64_t fin_known_for(const struct connection *c, unsigned server_end, co
     bool at_client = r->rtt != NS_UNKNOWN && r->client_rtt < r->rtt / 10;
     if (acked && (late < DELAYED_ACK_LEAST_NS || late > DELAYED_ACK_MOST_NS || (allowance > 0 && !at_client)))
         return since_ack;
+    if (acked && !at_client && late > LINUX_DELAYED_ACK_NS)
+        return NS_UNKNOWN;
     int64_t known = passed - r->client_rtt - (int64_t)((double)r->client_rtt * allowance);
     return known < 0 ? 0 : known;
 }
@@ -90,6 +100,7 @@ void connection_exchange(const struct connection *c, const struct record *r,
         .usual = usual_exchange(c, x),
         .covered = -1,
         .idle_before = NS_ABSENT,
+        .response_silent_for = NS_ABSENT,
         .fin_known_for = NS_ABSENT,
         .fin_surely_known_for = NS_ABSENT,
         .to_close = NS_ABSENT,
@@ -127,6 +138,8 @@ void connection_exchange(const struct connection *c, const struct record *r,
     struct act act = act_of(c, !client);
     if (act.how == HOW_OPEN)
         return;
+    if (x->response_seen && act.mark.ns >= x->response.last_ns)
+        f->response_silent_for = act.mark.ns - x->response.last_ns;
     f->covered = !act.ack_known || seq_leq(act.ack, x->request.seq) ? 0
                  : x->request_complete && seq_leq(x->request.end_seq, act.ack) ? 2
                                                                                : 1;

@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "base/vec.h"
 #include "capture/conv_headers.h"
+#include "capture/conv_h2.h"
 #include "capture/conv_tls.h"
 #include "capture/conv_words.h"
 #include "capture/formats.h"
@@ -157,16 +158,18 @@ static bool send_packet(struct conv *conv, struct conversation *c, const struct 
 
 static bool begins_payload(const char *p)
 {
-    return *p == '"' || isdigit((unsigned char)*p) || strncmp(p, "tls(", 4) == 0;
+    return *p == '"' || isdigit((unsigned char)*p) || strncmp(p, "tls(", 4) == 0 || strncmp(p, "h2(", 3) == 0;
 }
 
-/* "text", N*"text" or tls(...), several in a row */
+/* "text", N*"text", tls(...) or h2(...), several in a row */
 static bool take_payload(struct conv *conv, const char **p, struct strbuf *payload)
 {
     uint64_t times = 1;
     struct err err = { "" };
     if (**p == 't')
         return conv_take_tls(p, payload, MAX_PAYLOAD, &err) || fail(conv, "%s", err.text);
+    if (**p == 'h')
+        return conv_take_h2(p, payload, MAX_PAYLOAD, &err) || fail(conv, "%s", err.text);
     if (isdigit((unsigned char)**p) && (!conv_take_number(p, &times) || *(*p)++ != '*'))
         return fail(conv, "a payload is written \"text\" or N*\"text\"");
     if (*(*p)++ != '"')

@@ -5,6 +5,7 @@
 #include "base/seq.h"
 
 #include "conversation/exchanges.h"
+#include "conversation/http2.h"
 #include "conversation/parse.h"
 #include "conversation/protocol.h"
 #include "conversation/proxy_header.h"
@@ -45,7 +46,9 @@ void conversation_memory_init(struct conversation_memory *memory, bool show_quer
     slab_init(&memory->exchanges, sizeof(struct exchange));
     slab_init(&memory->starts, sizeof(struct http_start));
     slab_init(&memory->hellos, sizeof(struct tls_hello_bytes));
+    slab_init(&memory->http2s, sizeof(struct http2));
     memory->hellos_left = (uint32_t)(TLS_MOST_HELLOS / parts);
+    memory->inflaters_left = (uint32_t)(HTTP2_MOST_INFLATERS / parts);
     parse_memory_init(memory);
     text_pool_init(&memory->texts);
     intern_init(&memory->names, INTERN_MAX_TEXTS / parts);
@@ -59,6 +62,7 @@ void conversation_memory_free(struct conversation_memory *memory)
     slab_free(&memory->heads);
     slab_free(&memory->starts);
     slab_free(&memory->hellos);
+    slab_free(&memory->http2s);
     text_pool_free(&memory->texts);
     intern_free(&memory->names);
 }
@@ -299,6 +303,22 @@ struct tls_outcome conversation_tls(const struct conversation *talk, unsigned cl
     /* Before a handshake in mid-stream something else went by: a proxy's CONNECT, STARTTLS. */
     missing |= talk->stream[0].lost_bytes || talk->stream[1].lost_bytes;
     return tls_outcome(&talk->stream[client].tls, &talk->stream[!client].tls, missing);
+}
+
+struct http2_outcome conversation_http2(const struct conversation *talk, unsigned client)
+{
+    struct http2_outcome o = { .most_streams = UINT32_MAX, .shortest_ping_ns = INT64_MAX };
+    const struct http2 *h2 = talk->protocol == PROTOCOL_HTTP2 ? talk->stream[0].http2 : NULL;
+    if (h2 == NULL)
+        return o;
+    const struct http2_end *c = &h2->end[client], *s = &h2->end[!client];
+    o.goaway[0] = c->goaway;
+    o.goaway[1] = s->goaway;
+    o.most_streams = s->most_streams;
+    o.peak_streams = h2->peak_streams;
+    o.pings = c->pings;
+    o.shortest_ping_ns = c->shortest_ping_ns;
+    return o;
 }
 
 bool exchange_is_short(const struct exchange *x, enum protocol protocol)

@@ -17,6 +17,7 @@
 
 #include "base/intern.h"
 #include "base/slab.h"
+#include "conversation/http2_outcome.h"
 #include "conversation/stream.h"
 #include "conversation/text_pool.h"
 #include "tcp/tcp_conn.h"
@@ -73,9 +74,9 @@ struct conversation {
 
 /* Shared by the connections of one tracker. */
 struct conversation_memory {
-    struct slab exchanges, parses, heads, starts, hellos;
+    struct slab exchanges, parses, heads, starts, hellos, http2s;
     struct text_pool texts;  /* targets */
-    uint32_t hellos_left;    /* so many more may be kept */
+    uint32_t hellos_left, inflaters_left; /* so many more may be kept */
     struct intern names;     /* of hosts and software */
     const char *recent_names[HTTP_RECENT_NAMES]; /* some of them */
     llhttp_settings_t settings;
@@ -151,6 +152,9 @@ bool conversation_is_lost(const struct conversation *talk, unsigned end);
 /* What is known of a TLS handshake; client: the end that began it. missing: the capture does not show all of the
  * connection. */
 struct tls_outcome conversation_tls(const struct conversation *talk, unsigned client, bool missing);
+
+/* What went by of HTTP/2, and is not of one stream; client: the end that asks. */
+struct http2_outcome conversation_http2(const struct conversation *talk, unsigned client);
 
 /* Inferred: is its request too short for one of HTTP, as goodbyes of other protocols are (MQTT's DISCONNECT has 2 bytes, MySQL's COM_QUIT
  * and PostgreSQL's Terminate 5, LDAP's unbind 7, a WebSocket's close 8)? */

@@ -27,6 +27,8 @@
 /* Of a longer message, `seq` is moved forward, so that it still compares as lying before `end_seq`. */
 #define HTTP_SPAN_BYTES (UINT32_C(1) << 30)
 
+#define STREAM_RESET_OTHER UINT8_MAX
+
 /* Where a message lies. */
 struct message_span {
     uint32_t seq, end_seq;          /* first byte, and after the last byte seen so far */
@@ -51,12 +53,21 @@ struct exchange {
     int64_t request_body;           /* Content-Length, -1: none */
     int64_t response_body;          /* Content-Length, -1: chunked, close-delimited or none */
     uint64_t response_body_seen;    /* body bytes, gaps included */
-    int64_t body_wait_ns;           /* from the head's end to the body's first byte; the head's end until
+    union {
+        int64_t body_wait_ns;       /* from the head's end to the body's first byte; the head's end until
                                        then; negative: its first bytes were not captured */
+        int64_t reset_ns;           /* HTTP/2: of its RST_STREAM, if there was one */
+    };
     uint16_t status;                /* of the final response; 0: none yet */
     uint16_t interim;               /* number of 1xx responses */
     uint8_t method;                 /* llhttp_method_t, or HTTP_METHOD_OWN */
-    int32_t keep_alive_timeout_s;   /* Keep-Alive: timeout= of the response; -1: none */
+    uint8_t reset_code;             /* of HTTP/2's RST_STREAM, if there was one; STREAM_RESET_OTHER: none that is assigned, or not known */
+    uint16_t reset_capture;
+    uint32_t stream_id;             /* of HTTP/2; 0: it is none */
+    union {
+        int32_t keep_alive_timeout_s; /* Keep-Alive: timeout= of the response; -1: none */
+        uint32_t reset_frame;         /* HTTP/2: of its RST_STREAM, if there was one */
+    };
     bool request_seen : 1, request_head : 1, request_complete : 1;
     bool response_seen : 1;         /* first byte of any response, interim ones too */
     bool response_head : 1, response_complete : 1; /* of the final response */
@@ -74,6 +85,8 @@ struct exchange {
     bool after_rest : 1;            /* inferred: nothing went by for a while before its request (turns.c) */
     bool after_upload : 1;          /* inferred: the request before was longer than HTTP_HEAD_BYTES */
     bool awaits_final : 1;          /* inferred: of its response only an interim one was seen (RFC 9110 section 15.2) */
+    bool reset_by_client : 1, reset_by_server : 1; /* HTTP/2: a RST_STREAM ended it */
+    bool overlaps : 1;              /* HTTP/2: others were outstanding when it began */
     bool response_doubtful : 1;     /* what is taken for its response may be something else */
     /* Bytes of it are missing in the capture, and where it ends is not known any more. (A gap
      * within a body of known length is bridged and does no harm.) */
@@ -85,6 +98,12 @@ struct exchange {
     const char *request_via, *response_via; /* the proxy that sent it, as Via tells; "": it did not pass
                                                any; kept like host */
 };
+
+/* HTTP/2: a RST_STREAM ended it. */
+static inline bool exchange_is_reset(const struct exchange *exchange)
+{
+    return exchange->reset_by_client || exchange->reset_by_server;
+}
 
 /* GET, POST, ...; NULL: a method of somebody's own, whose name only its exchange has */
 const char *http_method_name(uint8_t method);

@@ -59,8 +59,7 @@ static void settle(struct conversation *talk, struct conversation_memory *memory
         memory->settled(memory->context, talk, x);
 }
 
-/* The oldest exchange has its complete response: it becomes the last complete one. */
-void exchange_retire(struct conversation *talk, struct conversation_memory *memory, struct exchange *x)
+static void unlink_exchange(struct conversation *talk, struct exchange *x)
 {
     talk->outstanding--;
     struct exchange **at = &talk->first, *before = NULL;
@@ -72,6 +71,21 @@ void exchange_retire(struct conversation *talk, struct conversation_memory *memo
     if (talk->last == x)
         talk->last = before;
     x->next = NULL;
+}
+
+void exchange_end_reset(struct conversation *talk, struct conversation_memory *memory, struct exchange *x)
+{
+    unlink_exchange(talk, x);
+    x->settled = true;
+    if (memory->complete != NULL)
+        memory->complete(memory->context, talk, x);
+    free_exchange(talk, memory, x);
+}
+
+/* The oldest exchange has its complete response: it becomes the last complete one. */
+void exchange_retire(struct conversation *talk, struct conversation_memory *memory, struct exchange *x)
+{
+    unlink_exchange(talk, x);
     x->before = before_next(talk);
     if (talk->done != NULL && !talk->done->settled)
         settle(talk, memory, talk->done);

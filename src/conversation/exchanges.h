@@ -21,6 +21,9 @@ void span_extend(struct message_span *span, const struct tcp_chunk *chunk, uint3
 void exchange_retire(struct conversation *talk, struct conversation_memory *memory,
                      struct exchange *exchange);
 
+/* An end took it back (RST_STREAM): it has its end, and is forgotten. */
+void exchange_end_reset(struct conversation *talk, struct conversation_memory *memory, struct exchange *exchange);
+
 /* The exchange that a response beginning with this chunk answers; a new one if nobody asked. */
 struct exchange *exchange_answered_by(struct conversation *talk, struct conversation_memory *memory,
                                            const struct tcp_chunk *chunk);

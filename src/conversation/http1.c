@@ -413,13 +413,23 @@ static bool begins_no_request(const struct conversation *talk, const struct tcp_
            (chunk->length > LONGEST_REGISTERED_METHOD && memchr(chunk->bytes, ' ', LONGEST_REGISTERED_METHOD + 1) == NULL);
 }
 
+/* Behind Upgrade: h2c (RFC 7540 section 3.2, which RFC 9113 drops, and programs still speak). */
+static bool begins_http2(const struct conversation *talk, const struct tcp_chunk *chunk)
+{
+    bool switched = talk->done != NULL && talk->done->upgraded && talk->done->method != HTTP_CONNECT;
+    return switched && chunk->bytes != NULL && protocol_recognise(chunk->bytes, chunk->length) == PROTOCOL_HTTP2;
+}
+
 static void input(struct conversation *talk, struct conversation_memory *memory, unsigned from,
                   const struct tcp_chunk *chunk)
 {
     struct conversation_stream *stream = &talk->stream[from];
     struct feeding feeding = { talk, memory, stream, chunk, from };
-    if (stream->mode == MODE_TUNNEL)
+    if (stream->mode == MODE_TUNNEL) {
+        if (begins_http2(talk, chunk))
+            conversation_become(talk, memory, PROTOCOL_HTTP2);
         return;
+    }
     if (talk->inferred) {
         if (from == turns_client(talk) && begins_no_request(talk, chunk) && turns_go_on(talk, chunk))
             return;

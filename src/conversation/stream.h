@@ -31,6 +31,7 @@ struct conversation_stream {
             };
         };
         struct tls_stream tls;
+        struct http2 *http2;            /* of both directions, in the first one; NULL: nothing was read */
     };
     uint8_t mode;                   /* enum stream_mode */
     bool is_request;                /* the current message */

@@ -68,7 +68,7 @@ uint16_t record_port(const struct record *record, enum end_role role)
 
 bool record_offers_http(const struct record *r)
 {
-    return r->protocol == PROTOCOL_HTTP1 || (r->protocol == PROTOCOL_TLS && r->tls_alpn_offered & (ALPN_HTTP1 | ALPN_H2));
+    return r->protocol == PROTOCOL_HTTP1 || r->protocol == PROTOCOL_HTTP2 || (r->protocol == PROTOCOL_TLS && r->tls_alpn_offered & (ALPN_HTTP1 | ALPN_H2));
 }
 
 int64_t record_closed_ns(const struct record *r)

@@ -127,6 +127,14 @@ struct record {
     bool tls_answered_http;      /* a server's answer to HTTP in the clear was a record of TLS */
     uint8_t tls_version;         /* minor number: 3 is TLS 1.2; 0: not known */
     uint8_t tls_alpn_offered, tls_alpn; /* sets of enum alpn */
+    /* Of HTTP/2; by role where there are two. */
+    uint8_t goaways[2];          /* GOAWAY frames */
+    uint8_t goaway_code[2];      /* of the last one, if there was one; UINT8_MAX: none that is assigned */
+    uint32_t goaway_last[2];     /* the last stream that it names, likewise */
+    uint32_t streams_limit;      /* that the server allows at a time; UINT32_MAX: it does not say */
+    uint32_t streams_peak;       /* outstanding at a time */
+    uint32_t pings;              /* of the client, with neither HEADERS nor DATA since the one before */
+    int64_t ping_interval;       /* the shortest between two of those; NS_ABSENT */
     bool challenged;             /* the server answered the SYN with an ACK of something else */
     bool unreachable;            /* an ICMP error answered the SYN */
     uint32_t reused_after_ms;    /* as in struct connection */
@@ -212,6 +220,10 @@ struct exchange_facts {
     /* How much of the request the ACK of the server's close covers; -1: the server did not close. */
     int8_t covered;              /* 0 nothing, 1 a part, 2 all */
     int64_t idle_before;         /* from the last response's end (or the handshake) to the request */
+    int64_t stream_reset_after;  /* HTTP/2: from the request's last byte to its RST_STREAM */
+    int64_t goaway_known_for;    /* HTTP/2: how long the client's kernel had had the server's last GOAWAY when it sent the request, by the
+                                    round trip of the handshake; 0: it had not; NS_ABSENT: there was none, or it came later */
+    bool above_goaway;           /* HTTP/2: the server's last GOAWAY says that it was not processed */
     int64_t response_silent_for; /* from the response's last byte to the server's close */
     int64_t fin_known_for;       /* how long the client's kernel had had the server's FIN when it
                                     sent the request, by the round trip; 0: it had not; absent: no FIN */

@@ -34,6 +34,7 @@ static const struct member of_record[] = {
     ROLE(R, reset_on_data_by), FLAG(R, reset_on_data_after_fin), FLAG2(R, fin_seen), FLAG2(R, fin_inferred), U2(R, syns), U2(R, syns_after_data),
     U2(R, repeats), ENUM(R, syn_answer, SYN_ANSWER_MAY_COME), ENUM(R, tls_handshake, TLS_HANDSHAKE_INCOMPLETE),
     ENUM(R, tls_answer, TLS_ANSWER_UNKNOWN), U(R, tls_alert), ROLE(R, tls_alert_by), FLAG(R, tls_alert_encrypted), FLAG(R, tls_record_cut), FLAG(R, tls_answered_http), U(R, tls_version), U(R, tls_alpn_offered), U(R, tls_alpn),
+    U2(R, goaways), U2(R, goaway_code), U2(R, goaway_last), U(R, streams_limit), U(R, streams_peak), U(R, pings), S(R, ping_interval),
     FLAG(R, challenged), FLAG(R, unreachable), U(R, reused_after_ms), U2(R, first_seq), U2(R, next_seq), U2(R, acked), ROLE(R, stray_by), U2(R, unacknowledged), S(R, server_alone),
     S(R, first_ns), S(R, last_ns), S(R, since_open), S(R, since_request), S(R, since_response), S(R, since_activity), S(R, since_fin),
     S(R, overdue), FLAG(R, overdue_body), S(R, fin_wait_2_ns), S(R, fin_wait_2_end_ns), S(R, longest_reuse_idle),
@@ -53,7 +54,7 @@ static const struct member of_waits[] = {
 
 static const struct member of_facts[] = {
 #define F struct exchange_facts
-    S(F, covered), S(F, idle_before), S(F, response_silent_for), S(F, fin_known_for), S(F, fin_surely_known_for), S(F, to_close), S(F, close_after_rest), S(F, held_for), S(F, to_response), S(F, response_duration),
+    S(F, covered), S(F, idle_before), S(F, stream_reset_after), S(F, goaway_known_for), FLAG(F, above_goaway), S(F, response_silent_for), S(F, fin_known_for), S(F, fin_surely_known_for), S(F, to_close), S(F, close_after_rest), S(F, held_for), S(F, to_response), S(F, response_duration),
     S(F, response_to_reset), S(F, early), FLAG(F, early_unknown), S(F, after_close), S(F, continue_wait),
     FLAG(F, reset_first), FLAG(F, response_unknown), FLAG(F, usual),
 #undef F
@@ -62,7 +63,7 @@ static const struct member of_facts[] = {
 static const struct member of_exchange[] = {
 #define X struct exchange
     S(X, request_body), S(X, response_body), U(X, response_body_seen), S(X, body_wait_ns), U(X, status), U(X, interim),
-    U(X, method), S(X, keep_alive_timeout_s),
+    U(X, method), S(X, keep_alive_timeout_s), U(X, stream_id), U(X, reset_code), U(X, reset_capture),
 #undef X
 };
 
@@ -79,7 +80,7 @@ static const struct member of_span[] = {
     BIT(response_complete) BIT(request_close) BIT(response_close) BIT(chunked) BIT(close_delimited)                \
     BIT(event_stream) BIT(expect_continue) BIT(body_begun) BIT(body_answered) BIT(upgraded) BIT(settled)           \
     BIT(request_lost) BIT(response_lost) BIT(inferred) BIT(answered_whole) BIT(after_rest) BIT(after_upload)              \
-    BIT(awaits_final) BIT(response_doubtful)
+    BIT(awaits_final) BIT(reset_by_client) BIT(reset_by_server) BIT(overlaps) BIT(response_doubtful)
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 

@@ -19,7 +19,6 @@ static const char not_in_clear[] = "the conversation is not HTTP/1 in the clear,
 
 static const char encrypted[] = "the conversation is encrypted (TLS)";
 static const char heads_cut[] = "the heads of its messages are cut in the capture (snap length)";
-static const char http2_unread[] = "HTTP/2 is not read yet";
 static const char unanswered_yet[] = "nothing in the capture shows that such messages are always answered";
 static const char no_messages[] = "no messages can be read in what is spoken";
 static const char perhaps_no_answer[] = "in a protocol that is not known a message may need no answer";
@@ -49,7 +48,6 @@ static const char *framing_missing(const struct record *r)
 {
     return r->protocol == PROTOCOL_TLS     ? encrypted
            : r->protocol == PROTOCOL_HTTP1 ? heads_cut
-           : r->protocol == PROTOCOL_HTTP2 ? http2_unread
                                            : no_messages;
 }
 
@@ -58,7 +56,7 @@ static struct value framed(const struct record *r)
 {
     if (r->protocol == PROTOCOL_NONE || r->protocol == PROTOCOL_OPAQUE || (r->protocol == PROTOCOL_TLS && r->requests == 0))
         return value_bool(false);
-    return r->inferred || r->protocol != PROTOCOL_HTTP1 ? value_unknown(framing_missing(r)) : value_bool(true);
+    return r->inferred || r->protocol == PROTOCOL_TLS ? value_unknown(framing_missing(r)) : value_bool(true);
 }
 
 /* Why its messages, or turns, could not be followed throughout. */
@@ -190,6 +188,17 @@ static struct value hops(int n)
     return n == HOPS_ABSENT    ? value_absent()
            : n == HOPS_UNKNOWN ? value_unknown(nothing_but_resets)
                                : value_number(n);
+}
+
+static const char *error_code(uint8_t code)
+{
+    const char *name = http2_error_name(code);
+    return name != NULL ? name : "other";
+}
+
+static struct value goaway_code(const struct record *r, enum end_role role)
+{
+    return r->goaways[role] == 0 ? value_absent() : value_text(error_code(r->goaway_code[role]));
 }
 
 /* One getter each: the value in terms of the record r, the exchange facts f, the exchange x or
@@ -333,6 +342,13 @@ ON_RECORD(tls_offers_h2, r->tls_alpn_offered & ALPN_H2 ? value_bool(true)
                          : r->multiplexed              ? value_unknown(hello_missing)
                                                        : value_bool(false))
 ON_RECORD(tls_alert, tls_alert(r))
+ON_RECORD(client_goaway, goaway_code(r, ROLE_CLIENT))
+ON_RECORD(server_goaway, goaway_code(r, ROLE_SERVER))
+ON_RECORD(server_goaway_last, r->goaways[ROLE_SERVER] == 0 ? value_absent() : value_number(r->goaway_last[ROLE_SERVER]))
+ON_RECORD(streams_limit, r->protocol != PROTOCOL_HTTP2 || r->streams_limit == UINT32_MAX ? value_absent() : value_number(r->streams_limit))
+ON_RECORD(streams_peak, r->protocol != PROTOCOL_HTTP2 ? value_absent() : value_number(r->streams_peak))
+ON_RECORD(client_pings, r->protocol != PROTOCOL_HTTP2 ? value_absent() : value_number(r->pings))
+ON_RECORD(client_ping_interval, duration(r->ping_interval, bytes_missing))
 ON_RECORD(tls_record_cut, value_bool(r->tls_record_cut))
 ON_RECORD(tls_answered_http, value_bool(r->tls_answered_http))
 ON_RECORD(tls_failure, tls_failure(r))
@@ -452,6 +468,14 @@ ON_EXCHANGE(response_early, f->early_unknown ? value_unknown(bytes_missing)
                             : f->early < 0   ? value_absent()
                                              : value_bool(f->early))
 ON_EXCHANGE(response_duration, duration(f->response_duration, bytes_missing))
+ON_EXCHANGE(stream_id, x->stream_id == 0 ? value_absent() : value_number(x->stream_id))
+ON_EXCHANGE(stream_reset_by, !exchange_is_reset(x)
+                                 ? value_absent()
+                                 : value_choice(end_role_names, x->reset_by_server ? ROLE_SERVER : ROLE_CLIENT))
+ON_EXCHANGE(stream_reset_code, !exchange_is_reset(x) ? value_absent() : value_text(error_code(x->reset_code)))
+ON_EXCHANGE(stream_reset_after, duration(f->stream_reset_after, bytes_missing))
+ON_EXCHANGE(stream_above_goaway, x->stream_id == 0 ? value_absent() : value_bool(f->above_goaway))
+ON_EXCHANGE(stream_goaway_known_for, duration(f->goaway_known_for, no_round_trip))
 ON_EXCHANGE(response_silent_for, duration(f->response_silent_for, bytes_missing))
 ON_EXCHANGE(response_to_reset, duration(f->response_to_reset, bytes_missing))
 ON_EXCHANGE(response_reset_first, value_bool(f->reset_first))

@@ -403,12 +403,9 @@ static void write_looked_at(struct document *doc, const struct analysis *analysi
         text_count(&text, counts->unanswered);
         strbuf_addf(&text, " of them nothing came back: the SYN was never answered.");
     }
-    uint64_t closed_books = counts->protocols[PROTOCOL_TLS] +
-                            counts->protocols[PROTOCOL_HTTP2] +
-                            counts->protocols[PROTOCOL_OPAQUE];
+    uint64_t closed_books = counts->protocols[PROTOCOL_TLS] + counts->protocols[PROTOCOL_OPAQUE];
     if (closed_books > 0)
-        strbuf_adds(&text, " Where HTTP/1 is not in the clear, who sent when tells requests and responses; HTTP/2 in the clear is not "
-                           "read.");
+        strbuf_adds(&text, " Where HTTP is not in the clear, who sent when tells requests and responses.");
     doc->ops->paragraph(doc, strbuf_text(&text));
     strbuf_free(&text);
 }

@@ -49,6 +49,10 @@ static struct mark evidence_mark(const struct finding_connection *connection, en
         return (struct mark){ p->first_ns, p->first_frame, p->first_capture };
     case MARK_RESPONSE_END:
         return (struct mark){ p->last_ns, p->last_frame, p->last_capture };
+    case MARK_RST_STREAM:
+        return exchange_is_reset(facts->exchange)
+                   ? (struct mark){ facts->exchange->reset_ns, facts->exchange->reset_frame, facts->exchange->reset_capture }
+                   : (struct mark){ 0 };
     default:
         return connection->record->mark[id];
     }

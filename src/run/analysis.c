@@ -118,8 +118,7 @@ bool analysis_is_complete(const struct analysis *analysis)
     size_t undecided;
     engine_undecided(analysis->run->engine, &undecided);
     bool complete = undecided == 0 && counts->evicted == 0 && counts->limited_segments == 0;
-    for (int p = PROTOCOL_HTTP1 + 1; p <= PROTOCOL_OPAQUE; p++)
-        complete &= counts->protocols[p] == 0;
+    complete &= counts->protocols[PROTOCOL_TLS] == 0 && counts->protocols[PROTOCOL_OPAQUE] == 0;
     for (int kind = DECODED_NOT_TCP + 1; kind < DECODED_KINDS; kind++)
         complete &= decoder->kinds[kind] == 0;
     for (size_t i = 0; i < capture_set_count(analysis->captures); i++)

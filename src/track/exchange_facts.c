@@ -90,6 +90,23 @@ static int64_t held_for(const struct record *r, int64_t passed_ns)
     return passed_ns > way_ns ? passed_ns - way_ns : 0;
 }
 
+/* The server's last GOAWAY, and the request: see fin_known_for(), of which this is the simple half. */
+static void http2_facts(const struct connection *c, const struct record *r, const struct exchange *x, struct exchange_facts *f)
+{
+    const struct http2_goaway goaway = conversation_http2(&c->talk, r->client).goaway[ROLE_SERVER];
+    if (goaway.count == 0)
+        return;
+    f->above_goaway = x->stream_id > goaway.last_stream && !x->response_seen;
+    if (x->request.first_ns < goaway.ns)
+        return;
+    if (x->request.ack == 0 || r->client_rtt == NS_UNKNOWN)
+        f->goaway_known_for = NS_UNKNOWN;
+    else if (seq_lt(x->request.ack, goaway.end_seq))
+        f->goaway_known_for = 0;
+    else
+        f->goaway_known_for = x->request.first_ns - goaway.ns > r->client_rtt ? x->request.first_ns - goaway.ns - r->client_rtt : 0;
+}
+
 void connection_exchange(const struct connection *c, const struct record *r,
                          const struct exchange *x, struct exchange_facts *f)
 {
@@ -100,6 +117,8 @@ void connection_exchange(const struct connection *c, const struct record *r,
         .usual = usual_exchange(c, x),
         .covered = -1,
         .idle_before = NS_ABSENT,
+        .stream_reset_after = NS_ABSENT,
+        .goaway_known_for = NS_ABSENT,
         .response_silent_for = NS_ABSENT,
         .fin_known_for = NS_ABSENT,
         .fin_surely_known_for = NS_ABSENT,
@@ -126,6 +145,8 @@ void connection_exchange(const struct connection *c, const struct record *r,
         f->idle_before = x->request.first_ns - before.last_ns;
     else if (c->handshake_done.frame != 0)
         f->idle_before = x->request.first_ns - c->handshake_done.ns;
+    if (x->overlaps)
+        f->idle_before = 0;
     if (f->idle_before != NS_ABSENT && f->idle_before < 0)
         f->idle_before = NS_UNKNOWN; /* a gap in the response before, dated too late */
     if (x->expect_continue && x->body_begun && !x->body_answered)
@@ -135,6 +156,10 @@ void connection_exchange(const struct connection *c, const struct record *r,
     if (x->response_seen)
         f->to_response = x->response.first_ns - x->request.last_ns;
     response_early(x, f);
+    if (exchange_is_reset(x))
+        f->stream_reset_after = x->reset_ns - x->request.last_ns;
+    if (x->stream_id != 0)
+        http2_facts(c, r, x, f);
     struct act act = act_of(c, !client);
     if (act.how == HOW_OPEN)
         return;

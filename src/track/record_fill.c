@@ -252,6 +252,24 @@ static enum syn_answer syn_answer(const struct connection *c, unsigned client, i
     return waited ? SYN_NO_ANSWER : SYN_ANSWER_MAY_COME;
 }
 
+static void fill_http2(const struct connection *c, unsigned client, struct record *r)
+{
+    const struct http2_outcome h2 = conversation_http2(&c->talk, client);
+    for (int role = 0; role < 2; role++) {
+        const struct http2_goaway *goaway = &h2.goaway[role];
+        r->goaways[role] = goaway->count;
+        r->goaway_last[role] = goaway->last_stream;
+        r->goaway_code[role] = (uint8_t)(http2_error_name(goaway->code) != NULL ? goaway->code : UINT8_MAX);
+        if (goaway->count > 0)
+            r->mark[role == ROLE_SERVER ? MARK_SERVER_GOAWAY : MARK_CLIENT_GOAWAY] =
+                (struct mark){ goaway->ns, goaway->frame, goaway->capture };
+    }
+    r->streams_limit = h2.most_streams;
+    r->streams_peak = h2.peak_streams;
+    r->pings = h2.pings;
+    r->ping_interval = h2.shortest_ping_ns == INT64_MAX ? NS_ABSENT : h2.shortest_ping_ns;
+}
+
 static void fill_tls(const struct connection *c, unsigned client, struct record *r)
 {
     struct tls_outcome tls = conversation_tls(&c->talk, client, !c->open_seen || r->one_sided);
@@ -260,6 +278,7 @@ static void fill_tls(const struct connection *c, unsigned client, struct record 
     r->tls_alert_by = tls.alert_by;
     r->tls_alert = tls.alert;
     r->tls_alert_encrypted = tls.alert_encrypted;
+    fill_http2(c, client, r);
     r->tls_record_cut = tls.record_cut;
     r->tls_answered_http = c->talk.tls_answer;
     r->tls_version = tls.version;

@@ -265,7 +265,7 @@ static void phase_spans(struct series *s, const struct connection *c, const stru
             phase_span(s, spans, SERIES_FRESH, begin, client_end);
         return;
     }
-    if (r->protocol != PROTOCOL_HTTP1) {
+    if (r->protocol != PROTOCOL_HTTP1 && r->protocol != PROTOCOL_HTTP2) {
         phase_span(s, spans, SERIES_OPAQUE, begin != NS_ABSENT ? begin : r->first_ns,
              client_end);
         return;

@@ -37,6 +37,6 @@ bool usual_exchange(const struct connection *c, const struct exchange *x)
     bool heads = (x->request_head && x->response_head) || x->inferred;
     return x->request_complete && x->response_complete && x->request_seen && heads &&
            x->response_seen && !x->response_doubtful && !x->expect_continue && x->interim == 0 &&
-           x->keep_alive_timeout_s < 0 && is_followed(c) &&
+           !exchange_is_reset(x) && x->keep_alive_timeout_s < 0 && is_followed(c) &&
            (done == NULL || done == x || !done->response_close);
 }

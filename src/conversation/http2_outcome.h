@@ -1,0 +1,41 @@
+/*
+ * http2_outcome - what a connection of HTTP/2 (RFC 9113) said besides its streams.
+ */
+#ifndef HANGUP_CONVERSATION_HTTP2_OUTCOME_H
+#define HANGUP_CONVERSATION_HTTP2_OUTCOME_H
+
+#include <stdint.h>
+
+/* RFC 9113 section 7 */
+enum http2_error {
+    HTTP2_NO_ERROR = 0,
+    HTTP2_REFUSED_STREAM = 7,
+    HTTP2_CANCEL = 8,
+    HTTP2_ENHANCE_YOUR_CALM = 11,
+};
+
+/* "NO_ERROR", ...; NULL: nobody assigned it. */
+const char *http2_error_name(uint32_t code);
+
+/* The last GOAWAY of an end, and what the first one said. */
+struct http2_goaway {
+    uint32_t last_stream, code;
+    uint32_t end_seq;      /* behind it */
+    int64_t ns;
+    uint32_t frame;
+    uint16_t capture;
+    uint8_t count;         /* 0: none */
+};
+
+/* "NO_ERROR", ...; NULL: nobody assigned it. */
+const char *http2_error_name(uint32_t code);
+
+struct http2_outcome {
+    struct http2_goaway goaway[2]; /* of the client, of the server */
+    uint32_t most_streams;         /* that the server allows at a time; UINT32_MAX: it does not say */
+    uint32_t peak_streams;         /* outstanding at a time */
+    uint32_t pings;                /* of the client, with neither HEADERS nor DATA since the one before */
+    int64_t shortest_ping_ns;      /* between two of those; INT64_MAX: there were no two */
+};
+
+#endif

@@ -1,0 +1,414 @@
+#include "conversation/http2_streams.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "conversation/exchanges.h"
+#include "conversation/head.h"
+#include "conversation/turns.h"
+
+enum { ACK = 1, END_STREAM = 1, END_HEADERS = 4, PADDED = 8 };
+enum { SETTINGS_HEADER_TABLE_SIZE = 1, SETTINGS_MAX_CONCURRENT_STREAMS = 3, SETTING_BYTES = 6 };
+
+static uint32_t be32(const uint8_t *bytes)
+{
+    return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
+}
+
+static bool is_client(const struct http2_reading *r)
+{
+    return r->from == turns_client(r->talk);
+}
+
+static struct exchange *exchange_of(const struct http2_reading *r, uint32_t stream)
+{
+    for (struct exchange *x = r->talk->first; x != NULL; x = x->next)
+        if (x->stream_id == stream)
+            return x;
+    return NULL;
+}
+
+/* ---- heads --------------------------------------------------------------------------------------------- */
+
+static bool is_name(const char *name, size_t length, const char *wanted)
+{
+    return length == strlen(wanted) && memcmp(name, wanted, length) == 0;
+}
+
+static void take_method(struct exchange *x, const char *value, size_t length, struct conversation_memory *memory)
+{
+    static const struct {
+        const char *name;
+        uint8_t method;
+    } methods[] = {
+#define METHOD(number, name, string) { #string, number },
+        HTTP_METHOD_MAP(METHOD)
+#undef METHOD
+    };
+    if (length == 0 || length > HTTP_METHOD_BYTES)
+        return;
+    x->request_head = true;
+    for (size_t i = 0; i < sizeof methods / sizeof *methods; i++)
+        if (is_name(value, length, methods[i].name)) {
+            x->method = methods[i].method;
+            return;
+        }
+    const char *own = intern_text(&memory->names, value, length);
+    memory->failed |= own == NULL;
+    x->own_method = own != NULL ? own : "";
+    x->method = HTTP_METHOD_OWN;
+}
+
+static int64_t number_of(const char *value, size_t length)
+{
+    int64_t number = 0;
+    for (size_t i = 0; i < length && i < 18; i++) {
+        if (value[i] < '0' || value[i] > '9')
+            return -1;
+        number = number * 10 + (value[i] - '0');
+    }
+    return length > 0 && length < 18 ? number : -1;
+}
+
+/* Whose head it is. */
+struct field_context {
+    const struct http2_reading *r;
+    struct exchange *x; /* NULL: nobody asks */
+};
+
+static void take_pseudo(const struct field_context *c, const char *name, size_t name_length, const char *value, size_t length)
+{
+    struct conversation_memory *memory = c->r->memory;
+    struct exchange *x = c->x;
+    if (is_client(c->r)) {
+        if (is_name(name, name_length, ":method")) {
+            take_method(x, value, length, memory);
+        } else if (is_name(name, name_length, ":path")) {
+            struct http_target target = { 0 };
+            head_add_target(&target, value, length, memory->show_query);
+            head_take_target(&target, x, memory);
+        } else if (is_name(name, name_length, ":authority")) {
+            const struct head_field host = { HEAD_HOST, value, length };
+            head_take_field(&host, true, x, c->r->talk, memory);
+        }
+    } else if (is_name(name, name_length, ":status")) {
+        int64_t status = number_of(value, length);
+        if (status >= 100 && status < 200)
+            c->r->end->block_is_interim = true;
+        else if (status > 0 && status < 1000)
+            x->status = (uint16_t)status;
+    }
+}
+
+static void on_field(void *context, const char *name, size_t name_length, const char *value, size_t length)
+{
+    const struct field_context *c = context;
+    if (c->x == NULL || name_length == 0 || c->r->end->block_is_trailers)
+        return;
+    if (name[0] == ':') {
+        take_pseudo(c, name, name_length, value, length);
+        return;
+    }
+    const struct head_field field = { head_name_of(name, name_length), value, length };
+    bool request = is_client(c->r);
+    if (field.name == HEAD_CONTENT_LENGTH)
+        *(request ? &c->x->request_body : &c->x->response_body) = number_of(value, length);
+    else if (field.name != HEAD_OTHER && field.name < HEAD_FRAMING && field.name != HEAD_CONNECTION && field.name != HEAD_KEEP_ALIVE)
+        head_take_field(&field, request, c->x, c->r->talk, c->r->memory);
+}
+
+/* ---- exchanges ------------------------------------------------------------------------------------------ */
+
+static void open_stream(const struct http2_reading *r)
+{
+    struct http2_end *e = r->end;
+    const struct http2_frame *f = &e->frame;
+    if (f->stream % 2 == 0 || f->stream <= e->newest_stream)
+        return;
+    e->newest_stream = f->stream;
+    struct exchange *x = exchange_new(r->talk, r->memory);
+    if (x == NULL)
+        return;
+    x->stream_id = f->stream;
+    x->request_seen = true;
+    x->overlaps = r->talk->outstanding > 1;
+    span_begin(&x->request, &f->begin, f->begin.seq);
+    r->talk->requests++;
+    r->talk->notes |= NOTE_REQUEST;
+    if (r->talk->outstanding > r->h2->peak_streams)
+        r->h2->peak_streams = r->talk->outstanding;
+}
+
+/* In the middle of a connection: a stream whose request went by before. */
+static struct exchange *stream_from_before(const struct http2_reading *r)
+{
+    const struct http2_end *client = &r->h2->end[!r->from];
+    const struct http2_frame *f = &r->end->frame;
+    if (!(r->talk->mid_stream || r->talk->stream[!r->from].lost_bytes) || f->stream % 2 == 0 || f->stream <= client->newest_stream)
+        return NULL;
+    r->h2->end[!r->from].newest_stream = f->stream;
+    struct exchange *x = exchange_new(r->talk, r->memory);
+    if (x != NULL)
+        x->stream_id = f->stream;
+    return x;
+}
+
+static void answer(const struct http2_reading *r, struct exchange *x)
+{
+    if (x->response_seen)
+        return;
+    x->response_seen = true;
+    span_begin(&x->response, &r->end->frame.begin, r->end->frame.begin.seq);
+    r->talk->notes |= NOTE_RESPONSE;
+}
+
+static void extend(const struct http2_reading *r, struct exchange *x, uint32_t end_seq)
+{
+    if (is_client(r) && x->request_seen && !x->request_complete)
+        span_extend(&x->request, r->chunk, end_seq);
+    else if (!is_client(r) && x->response_seen)
+        span_extend(&x->response, r->chunk, end_seq);
+}
+
+/* END_STREAM: its sender has nothing more to say. */
+static void end_side(const struct http2_reading *r, struct exchange *x)
+{
+    if (is_client(r)) {
+        x->request_complete = x->request_seen;
+        return;
+    }
+    x->response_complete = true;
+    r->talk->notes |= NOTE_RESPONSE_COMPLETE;
+    exchange_retire(r->talk, r->memory, x);
+}
+
+static void end_block(const struct http2_reading *r)
+{
+    struct http2_end *e = r->end;
+    struct exchange *x = exchange_of(r, e->block_stream);
+    e->in_block = false;
+    if (x == NULL)
+        return;
+    if (!is_client(r) && e->block_is_interim) {
+        x->interim++;
+        return;
+    }
+    if (!is_client(r) && !x->response_head) {
+        x->response_head = true;
+        /* A tunnel (sections 8.5 and RFC 8441) ends when its ends like. */
+        x->event_stream |= x->request_head && x->method == HTTP_CONNECT;
+    }
+    if (e->block_ends_stream)
+        end_side(r, x);
+}
+
+/* ---- header blocks: which client, before its HEADERS are ours ------------------------------------------ */
+
+/* In the middle of a connection: the first field of a request is one of :method, :path, :scheme, :authority, that of a response
+ * :status, from the static table (RFC 7541 appendix A) as nearly everybody writes them. */
+static void find_client(const struct http2_reading *r, uint8_t first)
+{
+    uint8_t index = first & 0x80 ? first & 0x7f : first & 0x40 ? first & 0x3f : first & 0x0f;
+    if (r->talk->client >= 0 || index == 0)
+        return;
+    if (index <= 7)
+        r->talk->client = (int8_t)r->from;
+    else if (index <= 14)
+        r->talk->client = (int8_t)!r->from;
+}
+
+static void feed_block(const struct http2_reading *r, const uint8_t *bytes, uint32_t length)
+{
+    struct http2_end *e = r->end;
+    if (bytes == NULL) {
+        http2_headers_miss(&e->headers, false);
+        return;
+    }
+    struct field_context context = { r, exchange_of(r, e->block_stream) };
+    if (!http2_headers_feed(&e->headers, &r->memory->inflaters_left, bytes, length, false, on_field, &context))
+        r->memory->failed = true;
+}
+
+/* ---- frames -------------------------------------------------------------------------------------------- */
+
+static void begin_headers(const struct http2_reading *r)
+{
+    struct http2_end *e = r->end;
+    const struct http2_frame *f = &e->frame;
+    e->block_stream = f->type == HTTP2_PUSH_PROMISE ? 0 : f->stream;
+    e->block_ends_stream = f->type == HTTP2_HEADERS && f->flags & END_STREAM;
+    e->block_is_interim = false;
+    e->in_block = !(f->flags & END_HEADERS);
+    if (f->type == HTTP2_PUSH_PROMISE)
+        return;
+    if (r->talk->client < 0 && f->length > f->front)
+        return; /* its first byte tells; see http2_frame_goes_on() */
+    if (is_client(r))
+        open_stream(r);
+    struct exchange *x = exchange_of(r, f->stream);
+    if (!is_client(r) && x == NULL)
+        x = stream_from_before(r);
+    if (x == NULL)
+        return;
+    e->block_is_trailers = is_client(r) ? x->request_head : x->response_head;
+    if (!is_client(r))
+        answer(r, x);
+}
+
+void http2_frame_begins(const struct http2_reading *r)
+{
+    const struct http2_frame *f = &r->end->frame;
+    if (f->type == HTTP2_HEADERS || f->type == HTTP2_PUSH_PROMISE)
+        begin_headers(r);
+    if (f->type == HTTP2_HEADERS || f->type == HTTP2_DATA)
+        r->h2->end[0].data_since_ping = r->h2->end[1].data_since_ping = true;
+    if (f->type == HTTP2_CONTINUATION)
+        r->end->in_block = !(f->flags & END_HEADERS);
+    struct exchange *x = f->stream != 0 ? exchange_of(r, f->stream) : NULL;
+    if (x != NULL && (f->type == HTTP2_HEADERS || f->type == HTTP2_DATA || f->type == HTTP2_CONTINUATION))
+        extend(r, x, f->begin.seq + HTTP2_HEAD_BYTES);
+}
+
+static void take_setting(const struct http2_reading *r, const uint8_t *bytes)
+{
+    uint32_t value = be32(bytes + 2);
+    unsigned id = (unsigned)bytes[0] << 8 | bytes[1];
+    if (id == SETTINGS_MAX_CONCURRENT_STREAMS)
+        r->end->most_streams = value;
+    else if (id == SETTINGS_HEADER_TABLE_SIZE)
+        r->h2->end[!r->from].headers.wanted_bytes = value;
+}
+
+/* Keeps the first bytes, or one setting after the other. Returns how many of the bytes went there. */
+static uint32_t keep(const struct http2_reading *r, const uint8_t *bytes, uint32_t length)
+{
+    struct http2_frame *f = &r->end->frame;
+    bool settings = f->type == HTTP2_SETTINGS;
+    uint32_t room = settings ? SETTING_BYTES : f->front > 0 || f->type == HTTP2_DATA || f->type == HTTP2_HEADERS ? f->front : HTTP2_KEPT_BYTES;
+    uint32_t taken = 0;
+    while (taken < length && f->kept_bytes < room) {
+        f->kept[f->kept_bytes++] = bytes != NULL ? bytes[taken] : 0;
+        taken++;
+        if (settings && f->kept_bytes == SETTING_BYTES) {
+            if (!f->torn)
+                take_setting(r, f->kept);
+            f->kept_bytes = 0;
+        }
+    }
+    if (f->front > 0 && f->kept_bytes == f->front && f->flags & PADDED)
+        f->padding = f->kept[0];
+    return taken;
+}
+
+void http2_frame_goes_on(const struct http2_reading *r, const uint8_t *bytes, uint32_t length, uint32_t end_seq)
+{
+    struct http2_end *e = r->end;
+    struct http2_frame *f = &e->frame;
+    bool block = f->type == HTTP2_HEADERS || f->type == HTTP2_CONTINUATION || f->type == HTTP2_PUSH_PROMISE;
+    uint32_t kept = f->type == HTTP2_CONTINUATION ? 0 : keep(r, bytes, length), padded = f->left < f->padding ? f->padding - f->left : 0;
+    uint32_t data = length - kept;
+    data -= padded < data ? padded : data;
+    if (block && data > 0) {
+        if (bytes != NULL && r->talk->client < 0 && f->type == HTTP2_HEADERS) {
+            find_client(r, bytes[kept]);
+            if (r->talk->client < 0)
+                r->talk->client = (int8_t)turns_client(r->talk);
+            begin_headers(r);
+        }
+        feed_block(r, bytes != NULL ? bytes + kept : NULL, data);
+    }
+    struct exchange *x = f->stream != 0 ? exchange_of(r, f->stream) : NULL;
+    if (x == NULL)
+        return;
+    if (block || f->type == HTTP2_DATA)
+        extend(r, x, end_seq);
+    if (f->type == HTTP2_DATA && !is_client(r))
+        x->response_body_seen += data;
+}
+
+static void end_headers(const struct http2_reading *r)
+{
+    struct http2_end *e = r->end;
+    if (e->in_block)
+        return;
+    struct field_context context = { r, exchange_of(r, e->block_stream) };
+    if (!http2_headers_feed(&e->headers, &r->memory->inflaters_left, (const uint8_t *)"", 0, true, on_field, &context))
+        r->memory->failed = true;
+    end_block(r);
+}
+
+static void end_data(const struct http2_reading *r)
+{
+    struct exchange *x = exchange_of(r, r->end->frame.stream);
+    if (x != NULL && r->end->frame.flags & END_STREAM)
+        end_side(r, x);
+}
+
+static void end_rst_stream(const struct http2_reading *r)
+{
+    const struct http2_frame *f = &r->end->frame;
+    struct exchange *x = exchange_of(r, f->stream);
+    r->end->resets++;
+    if (x == NULL)
+        return;
+    x->reset_by_client = is_client(r);
+    x->reset_by_server = !is_client(r);
+    uint32_t code = f->torn ? STREAM_RESET_OTHER : be32(f->kept);
+    x->reset_code = (uint8_t)(http2_error_name(code) != NULL ? code : STREAM_RESET_OTHER);
+    x->reset_ns = r->chunk->ts_ns;
+    x->reset_frame = r->chunk->frame;
+    x->reset_capture = r->chunk->capture;
+    exchange_end_reset(r->talk, r->memory, x);
+}
+
+static void end_ping(const struct http2_reading *r)
+{
+    struct http2_end *e = r->end;
+    if (e->frame.flags & ACK)
+        return;
+    int64_t now = r->chunk->ts_ns;
+    if (!e->data_since_ping && e->last_ping_ns != 0 && now - e->last_ping_ns < e->shortest_ping_ns)
+        e->shortest_ping_ns = now - e->last_ping_ns;
+    e->pings += !e->data_since_ping;
+    e->data_since_ping = false;
+    e->last_ping_ns = now;
+}
+
+static void end_goaway(const struct http2_reading *r)
+{
+    struct http2_end *e = r->end;
+    if (e->frame.torn)
+        return;
+    e->goaway = (struct http2_goaway){
+        .last_stream = be32(e->frame.kept) & INT32_MAX,
+        .code = be32(e->frame.kept + 4),
+        .end_seq = e->frame.begin.seq + HTTP2_HEAD_BYTES + e->frame.length,
+        .ns = e->frame.begin.ts_ns,
+        .frame = e->frame.begin.frame,
+        .capture = e->frame.begin.capture,
+        .count = (uint8_t)(e->goaway.count + (e->goaway.count < UINT8_MAX)),
+    };
+}
+
+void http2_frame_ends(const struct http2_reading *r)
+{
+    static void (*const ends[])(const struct http2_reading *r) = {
+        [HTTP2_DATA] = end_data,           [HTTP2_HEADERS] = end_headers, [HTTP2_RST_STREAM] = end_rst_stream,
+        [HTTP2_PUSH_PROMISE] = end_headers, [HTTP2_PING] = end_ping,       [HTTP2_GOAWAY] = end_goaway,
+        [HTTP2_CONTINUATION] = end_headers,
+    };
+    uint8_t type = r->end->frame.type;
+    if (type < sizeof ends / sizeof *ends && ends[type] != NULL)
+        ends[type](r);
+}
+
+void http2_streams_lost(const struct http2_reading *r)
+{
+    for (struct exchange *x = r->talk->first; x != NULL; x = x->next) {
+        if (is_client(r))
+            x->request_lost |= !x->request_complete;
+        else
+            x->response_lost = true;
+    }
+}

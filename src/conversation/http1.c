@@ -308,7 +308,7 @@ static void start(struct conversation *talk, struct conversation_memory *memory,
     }
     bool fits = talk->client == (int)from ? detect_request(bytes, length) : detect_response(bytes, length);
     bool lost = stream->mode == MODE_LOST || talk->mid_stream || stream->lost_bytes;
-    if (!fits && !lost && empty == 0 && talk->client == (int)from) {
+    if ((begun || !fits) && !lost && empty == 0 && talk->client == (int)from) {
         enum detected detected = start_add(stream, memory, chunk);
         if (detected == DETECTED_PERHAPS)
             return;

@@ -85,6 +85,18 @@ static bool is_preface(const uint8_t *bytes, size_t length)
     return length >= SURE && memcmp(bytes, preface, length < PREFACE_BYTES ? length : PREFACE_BYTES) == 0;
 }
 
+/* How many bytes of the preface are still to come; the first few may have been what told the protocol. 0: these are none. */
+static uint8_t preface_left(const uint8_t *bytes, size_t length)
+{
+    enum { SURE = 4 };
+    for (size_t k = 0; k + SURE <= PREFACE_BYTES; k++) {
+        size_t left = PREFACE_BYTES - k;
+        if ((k == 0 || length >= SURE) && memcmp(bytes, preface + k, length < left ? length : left) == 0)
+            return (uint8_t)left;
+    }
+    return 0;
+}
+
 static bool recognises(const uint8_t *bytes, size_t length)
 {
     return is_preface(bytes, length) || is_chain(bytes, length);
@@ -138,13 +150,12 @@ static bool finds_thread(const struct http2_reading *r)
 {
     struct http2_end *e = r->end;
     const struct tcp_chunk *chunk = r->chunk;
-    bool first = !e->begun;
+    bool first = !e->begun && chunk->bytes != NULL;
     e->begun = true;
-    if (first && chunk->bytes != NULL && is_preface(chunk->bytes, chunk->length)) {
-        e->preface_left = PREFACE_BYTES;
+    if (first && (e->preface_left = preface_left(chunk->bytes, chunk->length)) > 0) {
         r->talk->client = (int8_t)r->from;
-    } else if (first && chunk->bytes != NULL && !r->talk->mid_stream && chunk->length >= HTTP2_HEAD_BYTES && is_frame_head(chunk->bytes)) {
-        /* the server's SETTINGS */
+    } else if (first && !r->talk->mid_stream && (chunk->length < HTTP2_HEAD_BYTES || is_frame_head(chunk->bytes))) {
+        /* the server's SETTINGS, or the first bytes of it */
     } else if (chunk->bytes == NULL || !is_chain(chunk->bytes, chunk->length)) {
         return false;
     } else {

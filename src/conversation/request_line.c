@@ -20,9 +20,10 @@ enum detected start_add(struct conversation_stream *stream, struct conversation_
         memcpy(line, before->bytes, kept);
     memcpy(line + kept, chunk->bytes, more);
     enum detected detected = detect_request_line(line, kept + more);
-    if (detected == DETECTED_NO && before != NULL && kept + more <= HTTP_START_BYTES) { /* something else may be recognised in all of it */
-        memcpy(stream->start->bytes, line, kept + more);
-        stream->start->chunk.length = kept + more;
+    if (detected == DETECTED_NO && before != NULL) { /* something else may be recognised in all of it */
+        uint32_t all = kept + more < HTTP_START_BYTES ? kept + more : HTTP_START_BYTES;
+        memcpy(stream->start->bytes, line, all);
+        stream->start->chunk.length = all;
     }
     if (detected != DETECTED_PERHAPS)
         return detected;

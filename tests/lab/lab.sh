@@ -22,6 +22,7 @@ PATH=$PATH:/usr/sbin
 for program in $programs; do
     command -v "$program" >/dev/null || skip "$program is missing (tests/lab/README.md names the packages)"
 done
+/usr/bin/python3 -c 'import grpc' 2>/dev/null || skip "python3-grpcio is missing"
 unshare --net --mount --pid --fork --kill-child --mount-proc \
     sh -c 'mount -t tmpfs tmpfs /run && ip netns add try && ip netns exec try true' 2>/dev/null ||
     skip "may not make network namespaces"

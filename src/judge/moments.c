@@ -29,13 +29,20 @@ static int by_end_and_time(const void *a, const void *b)
     return order != 0 ? order : (x->record > y->record) - (x->record < y->record);
 }
 
+/* Of a connection that carried nothing, its age; 0: not known. */
+static int64_t rest_of(const struct record *r)
+{
+    int64_t rest = r->since_activity >= 0 ? r->since_activity : r->since_open;
+    return rest >= 0 ? rest : 0;
+}
+
 static bool moment_of(const struct record *r, struct moment *moment)
 {
     const int64_t ns = record_closed_ns(r);
     const bool server = r->close_by == BY_SERVER;
     if (ns == NS_ABSENT || (!server && r->close_by != BY_CLIENT))
         return false;
-    *moment = (struct moment){ ns, r->since_activity, r->id, *record_address(r, server ? ROLE_SERVER : ROLE_CLIENT),
+    *moment = (struct moment){ ns, rest_of(r), r->id, *record_address(r, server ? ROLE_SERVER : ROLE_CLIENT),
                                server ? record_port(r, ROLE_SERVER) : 0, r->tuple.ipv6 };
     return true;
 }

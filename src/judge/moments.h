@@ -12,7 +12,7 @@
 
 struct moment {
     int64_t ns;
-    int64_t rest_ns;       /* since its last payload byte */
+    int64_t rest_ns;       /* since its last payload byte, or the handshake */
     uint64_t record;
     struct ip_address end; /* who closed: a server with its port, or a client */
     uint16_t port;

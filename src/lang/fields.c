@@ -485,7 +485,7 @@ ON_EXCHANGE(response_body, value_number((double)x->response_body_seen))
 ON_MESSAGE(response_chunked, x->response_head, value_bool(x->chunked))
 ON_MESSAGE(response_close_delimited, x->response_head, value_bool(x->close_delimited))
 ON_MESSAGE(response_announces_close, x->response_head, value_bool(x->response_close))
-ON_MESSAGE(keep_alive_timeout, x->response_head, x->keep_alive_timeout_s < 0 ? value_absent() : value_duration(x->keep_alive_timeout_s * NS_PER_S))
+ON_MESSAGE(keep_alive_timeout, x->response_head, x->stream_id != 0 || x->keep_alive_timeout_s < 0 ? value_absent() : value_duration(x->keep_alive_timeout_s * NS_PER_S))
 
 static inline struct value get_moment_found(const struct subject *s)
 {

@@ -24,10 +24,10 @@ for target in capture rule; do
         -o "$work/fuzz_$target" "$here/tests/fuzz/fuzz_$target.c" \
         $(ls "$here"/src/*/*.c) "$build/builtin_rules.c" "${llhttp[@]}" \
         $(variable PCAP_LIBS) $(variable JANSSON_LIBS) $(variable YAML_LIBS) $(variable NETTLE_LIBS) \
-        $(variable CAPNG_LIBS) $(variable LLHTTP_LIBS) -lm
+        $(variable NGHTTP2_LIBS) $(variable CAPNG_LIBS) $(variable LIBARCHIVE_LIBS) $(variable LLHTTP_LIBS) -lm
     mkdir -p "$work/corpus_$target"
 done
-cp "$here"/samples/*.pcap "$work/corpus_capture/"
+cp "$here"/samples/*.pcap "$here"/tests/lab/recorded/*h2*-client.pcap "$here"/tests/lab/recorded/grpc*-client.pcap "$work/corpus_capture/"
 for case in "$here"/tests/cases/*/*.conv; do # two features may have a case of one name
     cp "$case" "$work/corpus_capture/$(basename "$(dirname "$case")")-$(basename "$case")"
 done

@@ -41,6 +41,9 @@ enum note {
     NOTE_RESPONSE_COMPLETE = 1 << 2,
     NOTE_UPGRADE = 1 << 3,
     NOTE_GOODBYE = 1 << 4,          /* an alert of TLS, by which an end closes if nothing of it follows */
+    NOTE_STREAM = 1 << 5,           /* HTTP/2: HEADERS or DATA */
+    NOTE_GOAWAY = 1 << 6,           /* HTTP/2, as is the next */
+    NOTE_RST_STREAM = 1 << 7,
 };
 
 struct conversation {

@@ -261,8 +261,10 @@ void http2_frame_begins(const struct http2_reading *r)
     const struct http2_frame *f = &r->end->frame;
     if (f->type == HTTP2_HEADERS || f->type == HTTP2_PUSH_PROMISE)
         begin_headers(r);
-    if (f->type == HTTP2_HEADERS || f->type == HTTP2_DATA)
+    if (f->type == HTTP2_HEADERS || f->type == HTTP2_DATA) {
+        r->talk->notes |= NOTE_STREAM;
         r->h2->end[0].data_since_ping = r->h2->end[1].data_since_ping = true;
+    }
     if (f->type == HTTP2_CONTINUATION)
         r->end->in_block = !(f->flags & END_HEADERS);
     struct exchange *x = f->stream != 0 ? exchange_of(r, f->stream) : NULL;
@@ -307,6 +309,8 @@ void http2_frame_goes_on(const struct http2_reading *r, const uint8_t *bytes, ui
     struct http2_frame *f = &e->frame;
     bool block = f->type == HTTP2_HEADERS || f->type == HTTP2_CONTINUATION || f->type == HTTP2_PUSH_PROMISE;
     uint32_t kept = f->type == HTTP2_CONTINUATION ? 0 : keep(r, bytes, length), padded = f->left < f->padding ? f->padding - f->left : 0;
+    if (block || f->type == HTTP2_DATA)
+        r->talk->notes |= NOTE_STREAM;
     uint32_t data = length - kept;
     data -= padded < data ? padded : data;
     if (block && data > 0) {
@@ -350,6 +354,7 @@ static void end_rst_stream(const struct http2_reading *r)
     const struct http2_frame *f = &r->end->frame;
     struct exchange *x = exchange_of(r, f->stream);
     r->end->resets++;
+    r->talk->notes |= NOTE_RST_STREAM;
     if (x == NULL)
         return;
     x->reset_by_client = is_client(r);
@@ -380,6 +385,7 @@ static void end_goaway(const struct http2_reading *r)
     struct http2_end *e = r->end;
     if (e->frame.torn)
         return;
+    r->talk->notes |= NOTE_GOAWAY;
     e->goaway = (struct http2_goaway){
         .last_stream = be32(e->frame.kept) & INT32_MAX,
         .code = be32(e->frame.kept + 4),

@@ -29,7 +29,7 @@ int64_t timeline_since_ns(const struct timeline_entry *entry)
 static bool is_run(enum timeline_kind kind)
 {
     return kind == TIMELINE_REQUEST || kind == TIMELINE_RESPONSE || kind == TIMELINE_DATA ||
-           kind == TIMELINE_KEEP_ALIVE;
+           kind == TIMELINE_KEEP_ALIVE || kind == TIMELINE_CONTROL;
 }
 
 static bool is_repetition_of(const struct timeline_entry *before, const struct timeline_entry *entry)

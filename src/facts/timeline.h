@@ -26,6 +26,9 @@ enum timeline_kind {
     TIMELINE_FIN,
     TIMELINE_ACK_OF_FIN,
     TIMELINE_RST,
+    TIMELINE_GOAWAY,         /* of HTTP/2, as are the next */
+    TIMELINE_RST_STREAM,
+    TIMELINE_CONTROL,        /* frames that only steer: SETTINGS, PING, WINDOW_UPDATE, ... */
 };
 
 /* 24 bytes, and a connection has up to 16 of them. */

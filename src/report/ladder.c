@@ -53,6 +53,12 @@ static const char *meaning(const struct record *r, const struct timeline_entry *
         return client ? "client has the FIN" : "server has the FIN";
     case TIMELINE_RST:
         return reset_meaning(r, role);
+    case TIMELINE_GOAWAY:
+        return client ? "client takes no more streams" : "server takes no more streams";
+    case TIMELINE_RST_STREAM:
+        return client ? "client takes a stream back" : "server ends a stream";
+    case TIMELINE_CONTROL:
+        return "HTTP/2 control";
     }
     return "";
 }
@@ -70,6 +76,8 @@ static void label(struct strbuf *out, const struct timeline_entry *e, const char
         [TIMELINE_FIN] = "FIN, ACK",
         [TIMELINE_ACK_OF_FIN] = "ACK",
         [TIMELINE_RST] = "RST",
+        [TIMELINE_GOAWAY] = "GOAWAY",
+        [TIMELINE_RST_STREAM] = "RST_STREAM",
     };
     if (e->kind == TIMELINE_REQUEST && request[0] != '\0')
         strbuf_addf(out, "%s, ", request);
@@ -77,6 +85,8 @@ static void label(struct strbuf *out, const struct timeline_entry *e, const char
         strbuf_addf(out, "%s, ", http_method_name((uint8_t)(e->info - 1)));
     else if (e->kind == TIMELINE_RESPONSE && e->info != 0)
         strbuf_addf(out, "%u, ", e->info);
+    else if (e->kind == TIMELINE_GOAWAY || e->kind == TIMELINE_RST_STREAM)
+        strbuf_addf(out, "%s, ", names[e->kind]);
     if (e->bytes > 0) {
         text_count(out, e->bytes);
         strbuf_adds(out, " B");

@@ -190,6 +190,10 @@ static void history_note(struct connection *c, unsigned from, const struct segme
 static enum timeline_kind payload_kind(const struct connection *c, unsigned from)
 {
     const struct conversation *talk = &c->talk;
+    if (talk->notes & (NOTE_GOAWAY | NOTE_RST_STREAM))
+        return talk->notes & NOTE_GOAWAY ? TIMELINE_GOAWAY : TIMELINE_RST_STREAM;
+    if (talk->protocol == PROTOCOL_HTTP2 && conversation_reads(talk, from) && !(talk->notes & NOTE_STREAM))
+        return TIMELINE_CONTROL;
     if (talk->inferred && talk->notes & (NOTE_REQUEST | NOTE_RESPONSE))
         return talk->notes & NOTE_REQUEST ? TIMELINE_REQUEST : TIMELINE_RESPONSE;
     if (!conversation_reads(talk, from))

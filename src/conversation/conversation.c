@@ -315,6 +315,7 @@ struct http2_outcome conversation_http2(const struct conversation *talk, unsigne
     o.goaway[0] = c->goaway;
     o.goaway[1] = s->goaway;
     o.most_streams = s->most_streams;
+    o.taken_back_ns = h2->taken_back_ns;
     o.peak_streams = h2->peak_streams;
     o.pings = c->pings;
     o.shortest_ping_ns = c->shortest_ping_ns;

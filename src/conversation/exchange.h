@@ -57,6 +57,7 @@ struct exchange {
         int64_t body_wait_ns;       /* from the head's end to the body's first byte; the head's end until
                                        then; negative: its first bytes were not captured */
         int64_t reset_ns;           /* HTTP/2: of its RST_STREAM, if there was one */
+        int64_t streams_rested_ns;  /* HTTP/2, until then: when a stream had last been heard of before it; 0: never */
     };
     uint16_t status;                /* of the final response; 0: none yet */
     uint16_t interim;               /* number of 1xx responses */

@@ -58,9 +58,18 @@ static bool is_frame_head(const uint8_t *head)
     if (length > LONGEST_FRAME || stream >> 31)
         return false;
     if (type >= TYPES)
-        return type <= 0x20;
+        return true;
     return length >= types[type].least && length <= types[type].most && length % types[type].multiple == 0 &&
            (stream == 0 ? types[type].connection : types[type].stream) && (flags & ~types[type].flags) == 0;
+}
+
+/* Of frames in step, flags and types that nobody defined are no matter, nor is the reserved bit (section 4.1). */
+static bool may_be_frame_head(const uint8_t *head)
+{
+    uint32_t length = length_of(head);
+    uint8_t type = head[3];
+    return length <= LONGEST_FRAME &&
+           (type >= TYPES || (length >= types[type].least && length <= types[type].most && length % types[type].multiple == 0));
 }
 
 /* Do frames that follow each other begin here? Three of them, or some that end with the segment: as what else begins with a number
@@ -107,13 +116,13 @@ static bool recognises(const uint8_t *bytes, size_t length)
 static void go_adrift(const struct http2_reading *r)
 {
     struct conversation_stream *stream = &r->talk->stream[r->from];
-    r->end->adrift = true;
+    r->end->adrift = r->end->lost = true;
     r->end->have = 0;
     r->end->frame.left = 0;
     r->end->in_block = false;
     http2_headers_miss(&r->end->headers, true);
     stream->mode = MODE_LOST;
-    stream->lost_bytes |= r->chunk->bytes != NULL || !r->chunk->cut;
+    stream->lost_bytes |= r->chunk->bytes == NULL && !r->chunk->cut;
     http2_streams_lost(r);
 }
 
@@ -123,12 +132,12 @@ static bool take_head(const struct http2_reading *r)
     struct http2_end *e = r->end;
     struct http2_frame *f = &e->frame;
     uint8_t type = e->head[3], flags = e->head[4];
-    if (!is_frame_head(e->head) || (e->in_block && type != HTTP2_CONTINUATION))
+    if (!may_be_frame_head(e->head) || (e->in_block && type != HTTP2_CONTINUATION))
         return false;
     f->length = f->left = length_of(e->head);
     f->type = type;
     f->flags = flags;
-    f->stream = be32(e->head + 5);
+    f->stream = be32(e->head + 5) & INT32_MAX;
     f->padding = f->kept_bytes = f->front = 0;
     f->torn = false;
     if (type == HTTP2_DATA || type == HTTP2_HEADERS || type == HTTP2_PUSH_PROMISE)

@@ -30,8 +30,9 @@ enum http2_frame_type {
 };
 
 #define HTTP2_HEAD_BYTES 9
-/* Of a frame's payload: what a GOAWAY, the longest of those that are read, says before its text; of SETTINGS one at a time. */
-#define HTTP2_KEPT_BYTES 8
+/* Of a frame's payload: what a GOAWAY, the longest of those that are read, says, and the start of its text; of SETTINGS one at a
+ * time. */
+#define HTTP2_KEPT_BYTES 24
 
 /* A frame while it is read. */
 struct http2_frame {
@@ -53,6 +54,8 @@ struct http2_end {
     uint8_t head[HTTP2_HEAD_BYTES], have; /* of the next frame */
     uint8_t preface_left;    /* bytes of the client's preface still to come */
     bool begun;              /* a byte of it was seen */
+    bool lost;               /* the thread was, at least once */
+    bool role_found;         /* by the header block that is being read */
     bool adrift;             /* where frames begin is not known */
     bool in_block;           /* a header block goes on in CONTINUATION */
     bool block_ends_stream, block_is_interim, block_is_trailers;
@@ -68,6 +71,8 @@ struct http2_end {
 
 struct http2 {
     struct http2_end end[2]; /* by end of the TCP connection */
+    int64_t stream_ns;       /* when a stream was last heard of; 0: never */
+    int64_t taken_back_ns;   /* when one was last ended by RST_STREAM; 0: never */
     uint32_t peak_streams;   /* outstanding at a time */
 };
 

@@ -32,6 +32,9 @@ static bool fill(nghttp2_hd_inflater *inflater, uint32_t bytes)
     return true;
 }
 
+/* Gaps come now and then; who makes a block unreadable again and again is an attacker. */
+#define MOST_STRANGERS 64
+
 /* A block begins. Smaller tables are announced in it (RFC 7541 section 4.2), which the inflater follows by itself. */
 static bool begin(struct http2_headers *h, uint32_t *left)
 {
@@ -39,7 +42,7 @@ static bool begin(struct http2_headers *h, uint32_t *left)
         http2_headers_free(h, left);
     bool is_new = h->inflater == NULL;
     if (is_new) {
-        h->broken = *left == 0;
+        h->broken = *left == 0 || h->dead || h->strangers == MOST_STRANGERS;
         if (h->broken)
             return true;
         if (nghttp2_hd_inflate_new(&h->inflater) != 0)
@@ -51,6 +54,7 @@ static bool begin(struct http2_headers *h, uint32_t *left)
         h->table_bytes = table_bytes(h);
         nghttp2_hd_inflate_change_table_size(h->inflater, h->table_bytes);
     }
+    h->strangers += is_new && h->stranger;
     h->broken = is_new && h->stranger && !fill(h->inflater, h->table_bytes);
     h->stranger = h->broken;
     return true;
@@ -69,6 +73,7 @@ bool http2_headers_feed(struct http2_headers *h, uint32_t *left, const uint8_t *
         ssize_t taken = nghttp2_hd_inflate_hd2(h->inflater, &field, &flags, bytes, length, ends);
         if (taken < 0) {
             h->broken = true;
+            h->dead |= h->strangers == 0;
             break;
         }
         bytes += taken;
@@ -81,6 +86,7 @@ bool http2_headers_feed(struct http2_headers *h, uint32_t *left, const uint8_t *
             break;
     }
     if (ends) {
+        h->unread = h->broken;
         h->stranger |= h->broken;
         h->broken = false;
         h->block_bytes = 0;

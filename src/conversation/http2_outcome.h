@@ -4,6 +4,7 @@
 #ifndef HANGUP_CONVERSATION_HTTP2_OUTCOME_H
 #define HANGUP_CONVERSATION_HTTP2_OUTCOME_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* RFC 9113 section 7 */
@@ -25,12 +26,15 @@ struct http2_goaway {
     uint32_t frame;
     uint16_t capture;
     uint8_t count;         /* 0: none */
+    bool too_many_pings;   /* as its text says (gRPC) */
+    int64_t first_ns;      /* of the first one */
 };
 
 /* "NO_ERROR", ...; NULL: nobody assigned it. */
 const char *http2_error_name(uint32_t code);
 
 struct http2_outcome {
+    int64_t taken_back_ns;         /* when a stream was last ended by RST_STREAM; 0: never */
     struct http2_goaway goaway[2]; /* of the client, of the server */
     uint32_t most_streams;         /* that the server allows at a time; UINT32_MAX: it does not say */
     uint32_t peak_streams;         /* outstanding at a time */

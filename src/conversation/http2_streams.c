@@ -21,8 +21,11 @@ static bool is_client(const struct http2_reading *r)
     return r->from == turns_client(r->talk);
 }
 
+/* While nobody knows who asks, nothing is an exchange. */
 static struct exchange *exchange_of(const struct http2_reading *r, uint32_t stream)
 {
+    if (r->talk->client < 0)
+        return NULL;
     for (struct exchange *x = r->talk->first; x != NULL; x = x->next)
         if (x->stream_id == stream)
             return x;
@@ -48,7 +51,6 @@ static void take_method(struct exchange *x, const char *value, size_t length, st
     };
     if (length == 0 || length > HTTP_METHOD_BYTES)
         return;
-    x->request_head = true;
     for (size_t i = 0; i < sizeof methods / sizeof *methods; i++)
         if (is_name(value, length, methods[i].name)) {
             x->method = methods[i].method;
@@ -101,9 +103,20 @@ static void take_pseudo(const struct field_context *c, const char *name, size_t 
     }
 }
 
+/* In the middle of a connection: whose heads have such a name. */
+static void find_client_by(const struct http2_reading *r, const char *name, size_t length)
+{
+    if (is_name(name, length, ":status"))
+        r->talk->client = (int8_t)!r->from;
+    else if (is_name(name, length, ":method") || is_name(name, length, ":path") || is_name(name, length, ":authority"))
+        r->talk->client = (int8_t)r->from;
+}
+
 static void on_field(void *context, const char *name, size_t name_length, const char *value, size_t length)
 {
     const struct field_context *c = context;
+    if (c->r->talk->client < 0)
+        find_client_by(c->r, name, name_length);
     if (c->x == NULL || name_length == 0 || c->r->end->block_is_trailers)
         return;
     if (name[0] == ':') {
@@ -131,8 +144,11 @@ static void open_stream(const struct http2_reading *r)
     if (x == NULL)
         return;
     x->stream_id = f->stream;
+    x->method = HTTP_METHOD_OWN; /* until its head tells */
+    x->own_method = "?";
     x->request_seen = true;
     x->overlaps = r->talk->outstanding > 1;
+    x->streams_rested_ns = r->h2->stream_ns;
     span_begin(&x->request, &f->begin, f->begin.seq);
     r->talk->requests++;
     r->talk->notes |= NOTE_REQUEST;
@@ -145,7 +161,7 @@ static struct exchange *stream_from_before(const struct http2_reading *r)
 {
     const struct http2_end *client = &r->h2->end[!r->from];
     const struct http2_frame *f = &r->end->frame;
-    if (!(r->talk->mid_stream || r->talk->stream[!r->from].lost_bytes) || f->stream % 2 == 0 || f->stream <= client->newest_stream)
+    if (!(r->talk->mid_stream || client->lost) || f->stream % 2 == 0 || f->stream <= client->newest_stream)
         return NULL;
     r->h2->end[!r->from].newest_stream = f->stream;
     struct exchange *x = exchange_new(r->talk, r->memory);
@@ -190,16 +206,21 @@ static void end_block(const struct http2_reading *r)
     e->in_block = false;
     if (x == NULL)
         return;
-    if (!is_client(r) && e->block_is_interim) {
+    if (is_client(r)) {
+        x->request_head = true;
+    } else if (e->block_is_interim) {
         x->interim++;
         return;
-    }
-    if (!is_client(r) && !x->response_head) {
+    } else if (!x->response_head && x->status == 0 && !e->block_ends_stream) {
+        x->response_lost = true; /* what could not be read may have been an interim response, or the final one */
+        return;
+    } else {
         x->response_head = true;
-        /* A tunnel (sections 8.5 and RFC 8441) ends when its ends like. */
-        x->event_stream |= x->request_head && x->method == HTTP_CONNECT;
     }
-    if (e->block_ends_stream)
+    /* A tunnel (section 8.5, RFC 8441) ends when its ends like. */
+    bool tunnel = !is_client(r) && x->method == HTTP_CONNECT && x->status >= 200 && x->status < 300;
+    x->upgraded |= tunnel;
+    if (e->block_ends_stream || tunnel)
         end_side(r, x);
 }
 
@@ -209,6 +230,8 @@ static void end_block(const struct http2_reading *r)
  * :status, from the static table (RFC 7541 appendix A) as nearly everybody writes them. */
 static void find_client(const struct http2_reading *r, uint8_t first)
 {
+    if ((first & 0xe0) == 0x20)
+        return; /* the size of the table */
     uint8_t index = first & 0x80 ? first & 0x7f : first & 0x40 ? first & 0x3f : first & 0x0f;
     if (r->talk->client >= 0 || index == 0)
         return;
@@ -225,9 +248,11 @@ static void feed_block(const struct http2_reading *r, const uint8_t *bytes, uint
         http2_headers_miss(&e->headers, false);
         return;
     }
+    bool nobody_knew = r->talk->client < 0;
     struct field_context context = { r, exchange_of(r, e->block_stream) };
     if (!http2_headers_feed(&e->headers, &r->memory->inflaters_left, bytes, length, false, on_field, &context))
         r->memory->failed = true;
+    e->role_found |= nobody_knew && r->talk->client >= 0;
 }
 
 /* ---- frames -------------------------------------------------------------------------------------------- */
@@ -242,8 +267,8 @@ static void begin_headers(const struct http2_reading *r)
     e->in_block = !(f->flags & END_HEADERS);
     if (f->type == HTTP2_PUSH_PROMISE)
         return;
-    if (r->talk->client < 0 && f->length > f->front)
-        return; /* its first byte tells; see http2_frame_goes_on() */
+    if (r->talk->client < 0)
+        return; /* its first byte may tell; see http2_frame_goes_on() */
     if (is_client(r))
         open_stream(r);
     struct exchange *x = exchange_of(r, f->stream);
@@ -263,7 +288,12 @@ void http2_frame_begins(const struct http2_reading *r)
         begin_headers(r);
     if (f->type == HTTP2_HEADERS || f->type == HTTP2_DATA) {
         r->talk->notes |= NOTE_STREAM;
-        r->h2->end[0].data_since_ping = r->h2->end[1].data_since_ping = true;
+        for (int i = 0; i < 2; i++) {
+            r->h2->end[i].data_since_ping = true;
+            r->h2->end[i].pings = 0;
+            r->h2->end[i].shortest_ping_ns = INT64_MAX;
+        }
+        r->h2->stream_ns = r->chunk->ts_ns;
     }
     if (f->type == HTTP2_CONTINUATION)
         r->end->in_block = !(f->flags & END_HEADERS);
@@ -316,9 +346,8 @@ void http2_frame_goes_on(const struct http2_reading *r, const uint8_t *bytes, ui
     if (block && data > 0) {
         if (bytes != NULL && r->talk->client < 0 && f->type == HTTP2_HEADERS) {
             find_client(r, bytes[kept]);
-            if (r->talk->client < 0)
-                r->talk->client = (int8_t)turns_client(r->talk);
-            begin_headers(r);
+            if (r->talk->client >= 0)
+                begin_headers(r);
         }
         feed_block(r, bytes != NULL ? bytes + kept : NULL, data);
     }
@@ -337,8 +366,12 @@ static void end_headers(const struct http2_reading *r)
     if (e->in_block)
         return;
     struct field_context context = { r, exchange_of(r, e->block_stream) };
+    bool nobody_knew = r->talk->client < 0;
     if (!http2_headers_feed(&e->headers, &r->memory->inflaters_left, (const uint8_t *)"", 0, true, on_field, &context))
         r->memory->failed = true;
+    if (e->role_found || (nobody_knew && r->talk->client >= 0))
+        begin_headers(r);
+    e->role_found = false;
     end_block(r);
 }
 
@@ -354,9 +387,11 @@ static void end_rst_stream(const struct http2_reading *r)
     const struct http2_frame *f = &r->end->frame;
     struct exchange *x = exchange_of(r, f->stream);
     r->end->resets++;
+    r->h2->stream_ns = r->chunk->ts_ns;
     r->talk->notes |= NOTE_RST_STREAM;
     if (x == NULL)
         return;
+    r->h2->taken_back_ns = r->chunk->ts_ns;
     x->reset_by_client = is_client(r);
     x->reset_by_server = !is_client(r);
     uint32_t code = f->torn ? STREAM_RESET_OTHER : be32(f->kept);
@@ -383,6 +418,8 @@ static void end_ping(const struct http2_reading *r)
 static void end_goaway(const struct http2_reading *r)
 {
     struct http2_end *e = r->end;
+    enum { GOAWAY_BYTES = 8 };
+    static const char too_many[] = "too_many_pings";
     if (e->frame.torn)
         return;
     r->talk->notes |= NOTE_GOAWAY;
@@ -394,6 +431,9 @@ static void end_goaway(const struct http2_reading *r)
         .frame = e->frame.begin.frame,
         .capture = e->frame.begin.capture,
         .count = (uint8_t)(e->goaway.count + (e->goaway.count < UINT8_MAX)),
+        .too_many_pings = e->frame.kept_bytes >= GOAWAY_BYTES + sizeof too_many - 1 &&
+                          memcmp(e->frame.kept + GOAWAY_BYTES, too_many, sizeof too_many - 1) == 0,
+        .first_ns = e->goaway.count > 0 ? e->goaway.first_ns : e->frame.begin.ts_ns,
     };
 }
 

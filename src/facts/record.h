@@ -129,6 +129,8 @@ struct record {
     uint8_t tls_alpn_offered, tls_alpn; /* sets of enum alpn */
     /* Of HTTP/2; by role where there are two. */
     uint8_t goaways[2];          /* GOAWAY frames */
+    bool goaway_by_client_first; /* a GOAWAY of the client came before one of the server, and before the server's close */
+    bool too_many_pings;         /* the text of the server's last GOAWAY says so */
     uint8_t goaway_code[2];      /* of the last one, if there was one; UINT8_MAX: none that is assigned */
     uint32_t goaway_last[2];     /* the last stream that it names, likewise */
     uint32_t streams_limit;      /* that the server allows at a time; UINT32_MAX: it does not say */

@@ -371,7 +371,8 @@ static void note_reuse(struct connection *c, unsigned from)
         return;
     const struct tcp_end *peer = &c->tcp.end[!from];
     bool waits = !in_one_segment(&first->request, &last->request);
-    int64_t idle = waits || done == NULL ? 0 : last->request.first_ns - done->response.last_ns;
+    int64_t rested = last->stream_id != 0 ? last->streams_rested_ns : done != NULL ? done->response.last_ns : 0;
+    int64_t idle = waits || done == NULL ? 0 : last->request.first_ns - rested;
     if (idle <= 0 && (waits || done != NULL) && (peer->holes != NULL || peer->lost_bytes > 0))
         c->longest_reuse_idle = NS_UNKNOWN;
     else if (!waits && done != NULL && (c->longest_reuse_idle == NS_ABSENT || idle > c->longest_reuse_idle))

@@ -147,6 +147,8 @@ void connection_exchange(const struct connection *c, const struct record *r,
         f->idle_before = x->request.first_ns - c->handshake_done.ns;
     if (x->overlaps)
         f->idle_before = 0;
+    else if (x->stream_id != 0 && !exchange_is_reset(x) && x->streams_rested_ns != 0)
+        f->idle_before = x->request.first_ns - x->streams_rested_ns;
     if (f->idle_before != NS_ABSENT && f->idle_before < 0)
         f->idle_before = NS_UNKNOWN; /* a gap in the response before, dated too late */
     if (x->expect_continue && x->body_begun && !x->body_answered)

@@ -60,6 +60,12 @@ static void durations(const struct connection *c, const struct view *v, int64_t 
             had_all = sees_response_end(v, x);
         }
     }
+    /* HTTP/2: a stream that was taken back leaves no exchange, but until then it was not at rest. */
+    int64_t taken_back = conversation_http2(talk, r->client).taken_back_ns;
+    if (taken_back != 0 && taken_back <= at) {
+        response = taken_back > response ? taken_back : response;
+        activity = taken_back > activity ? taken_back : activity;
+    }
     bool no_exchange = !conversation_is_framed(talk) && conversation_next(talk, NULL) == NULL;
     if ((no_exchange || conversation_is_tunnel(talk)) && c->closing != NULL && c->closing->begun)
         for (int i = 0; i < 2; i++)
@@ -264,6 +270,11 @@ static void fill_http2(const struct connection *c, unsigned client, struct recor
             r->mark[role == ROLE_SERVER ? MARK_SERVER_GOAWAY : MARK_CLIENT_GOAWAY] =
                 (struct mark){ goaway->ns, goaway->frame, goaway->capture };
     }
+    const struct http2_goaway *by_client = &h2.goaway[ROLE_CLIENT], *by_server = &h2.goaway[ROLE_SERVER];
+    const struct mark *fin = &r->mark[MARK_SERVER_FIN], *rst = &r->mark[MARK_SERVER_RST];
+    r->goaway_by_client_first = by_client->count > 0 && (by_server->count == 0 || by_client->first_ns < by_server->first_ns) &&
+                                (fin->frame == 0 || by_client->first_ns < fin->ns) && (rst->frame == 0 || by_client->first_ns < rst->ns);
+    r->too_many_pings = by_server->too_many_pings;
     r->streams_limit = h2.most_streams;
     r->streams_peak = h2.peak_streams;
     r->pings = h2.pings;

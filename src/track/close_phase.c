@@ -68,7 +68,7 @@ enum close_phase phase_of(const struct connection *c, const struct view *v)
             return PHASE_DONE;
         return sees_response_start(v, open) ? PHASE_RESPONSE : PHASE_WAITING;
     }
-    if (last == NULL && conversation_http2(talk, 0).taken_back_ns != 0)
+    if (last == NULL && talk->protocol == PROTOCOL_HTTP2 && conversation_http2(talk, 0).taken_back_ns != 0)
         return PHASE_IDLE;
     if (last == NULL)
         return c->open_seen ? PHASE_FRESH : PHASE_UNKNOWN;

@@ -61,7 +61,7 @@ static void durations(const struct connection *c, const struct view *v, int64_t 
         }
     }
     /* HTTP/2: a stream that was taken back leaves no exchange, but until then it was not at rest. */
-    int64_t taken_back = conversation_http2(talk, r->client).taken_back_ns;
+    int64_t taken_back = talk->protocol == PROTOCOL_HTTP2 ? conversation_http2(talk, r->client).taken_back_ns : 0;
     if (taken_back != 0 && taken_back <= at) {
         response = taken_back > response ? taken_back : response;
         activity = taken_back > activity ? taken_back : activity;
@@ -260,6 +260,10 @@ static enum syn_answer syn_answer(const struct connection *c, unsigned client, i
 
 static void fill_http2(const struct connection *c, unsigned client, struct record *r)
 {
+    r->streams_limit = UINT32_MAX;
+    r->ping_interval = NS_ABSENT;
+    if (c->talk.protocol != PROTOCOL_HTTP2)
+        return;
     const struct http2_outcome h2 = conversation_http2(&c->talk, client);
     for (int role = 0; role < 2; role++) {
         const struct http2_goaway *goaway = &h2.goaway[role];

@@ -245,6 +245,9 @@ unsigned reassembly_input(struct tcp_conn *conn, unsigned from, const struct seg
 {
     struct tcp_end *end = &conn->end[from];
     const struct tcp_end *other = &conn->end[!from];
+    /* In the middle of a connection, an ACK alone was captured first, and what is sent again now had not arrived before. */
+    if (!end->syn_seen && end->payload_bytes == 0 && seq_lt(seq, end->deliver_nxt) && other->ack_known && seq_leq(other->ack, seq))
+        end->deliver_nxt = seq;
     /* If a later byte was sent before, this may be a repetition of a segment that was not captured, and what
      * its sender knew then is not known; but what it does not know now, it did not know then. */
     bool again = seq_lt(seq, end->max_seq) && !is_overtaken(end, other, segment) &&

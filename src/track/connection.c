@@ -435,10 +435,22 @@ static void note_handshake(struct connection *c, unsigned from, const struct seg
     }
     if (notes & TCP_NOTE_HANDSHAKE_DONE) {
         mark_once(&c->handshake_done, s);
+        c->handshake_by_data = c->handshake_timed && s->payload_len > 0;
         c->handshake_timed &= s->payload_len == 0 && !(s->flags & TCP_FIN);
     }
     if (s->flags & TCP_SYN && !(notes & TCP_NOTE_SYN))
-        c->handshake_timed = false;
+        c->handshake_timed = c->handshake_by_data = false;
+}
+
+/* The ACK that completes the handshake, behind data that overtook it: its numbers are those from before the data. */
+static void note_late_handshake(struct connection *c, unsigned from, const struct segment *s)
+{
+    if (s->payload_len > 0 || s->flags != TCP_ACK || (int)from != c->talk.client || s->seq != c->tcp.end[from].isn + 1 ||
+        s->ack != c->tcp.end[!from].isn + 1)
+        return;
+    c->handshake_by_data = false;
+    c->handshake_timed = true;
+    c->handshake_done = mark_of(s);
 }
 
 void connection_input(struct connection *c, unsigned from, const struct segment *s,
@@ -466,6 +478,8 @@ void connection_input(struct connection *c, unsigned from, const struct segment 
         note_reuse(c, from);
     if (s->flags & TCP_SYN || notes & TCP_NOTE_HANDSHAKE_DONE)
         note_handshake(c, from, s, notes);
+    else if (c->handshake_by_data)
+        note_late_handshake(c, from, s);
     if (notes & (TCP_NOTE_FIN | TCP_NOTE_ACK_OF_FIN | TCP_NOTE_RST | TCP_NOTE_RST_DISOWNED))
         note_closing(c, from, s, notes, shared);
     history_note(c, from, s, notes);

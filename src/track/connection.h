@@ -51,6 +51,7 @@ struct connection {
     struct tcp_conn tcp; /* first: the table points here */
     uint8_t stage;        /* enum connection_stage */
     bool open_seen;
+    bool handshake_by_data; /* its last ACK may have been overtaken by data; handshake_timed but for that */
     bool handshake_timed; /* no repetition in it, and its last ACK was captured: its times are round trips */
     bool challenged;      /* its SYN was answered by an ACK of something else */
     bool unreachable;     /* its SYN was answered by an ICMP error */

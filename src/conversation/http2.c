@@ -72,21 +72,23 @@ static bool may_be_frame_head(const uint8_t *head)
            (type >= TYPES || (length >= types[type].least && length <= types[type].most && length % types[type].multiple == 0));
 }
 
-/* Do frames that follow each other begin here? Three of them, or some that end with the segment: as what else begins with a number
+/* Do frames that follow each other begin here? So many heads, or some frames that end with the segment: what else begins with a number
  * of three bytes that leads exactly there, and means something at each place? */
-static bool is_chain(const uint8_t *bytes, size_t length)
+static bool is_chain(const uint8_t *bytes, size_t length, unsigned enough)
 {
-    enum { ENOUGH = 3 };
     size_t at = 0;
     unsigned frames = 0;
-    while (at + HTTP2_HEAD_BYTES <= length && frames < ENOUGH) {
+    while (at + HTTP2_HEAD_BYTES <= length && frames < enough) {
         if (bytes[at + 3] >= TYPES || !is_frame_head(bytes + at))
             return false;
         frames++;
         at += HTTP2_HEAD_BYTES + length_of(bytes + at);
     }
-    return frames == ENOUGH || (frames > 0 && at == length);
+    return frames == enough || (frames > 0 && at == length);
 }
+
+/* Where nobody said that it is HTTP/2, and where its thread is only to be found again. */
+enum { ENOUGH_FOR_HTTP2 = 2, ENOUGH_FOR_THREAD = 1 };
 
 static bool is_preface(const uint8_t *bytes, size_t length)
 {
@@ -108,7 +110,7 @@ static uint8_t preface_left(const uint8_t *bytes, size_t length)
 
 static bool recognises(const uint8_t *bytes, size_t length)
 {
-    return is_preface(bytes, length) || is_chain(bytes, length);
+    return is_preface(bytes, length) || is_chain(bytes, length, ENOUGH_FOR_HTTP2);
 }
 
 /* ---- one direction --------------------------------------------------------------------------------- */
@@ -165,7 +167,7 @@ static bool finds_thread(const struct http2_reading *r)
         r->talk->client = (int8_t)r->from;
     } else if (first && !r->talk->mid_stream && (chunk->length < HTTP2_HEAD_BYTES || is_frame_head(chunk->bytes))) {
         /* the server's SETTINGS, or the first bytes of it */
-    } else if (chunk->bytes == NULL || !is_chain(chunk->bytes, chunk->length)) {
+    } else if (chunk->bytes == NULL || !is_chain(chunk->bytes, chunk->length, ENOUGH_FOR_THREAD)) {
         return false;
     } else {
         e->headers.stranger = true;

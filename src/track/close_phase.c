@@ -60,6 +60,8 @@ enum close_phase phase_of(const struct connection *c, const struct view *v)
     }
     if (open == NULL && done != NULL && !sees_response_end(v, done) && !unasked_and_later(c, v, done))
         open = done;
+    if (open != NULL && open->stream_id != 0 && open->response_lost)
+        return PHASE_UNKNOWN;
     if (open != NULL) {
         if (!sees_request_end(v, open))
             return PHASE_REQUEST;

@@ -131,7 +131,7 @@ void connection_exchange(const struct connection *c, const struct record *r,
     };
     bool answers_lost = conversation_is_lost(&c->talk, !client);
     f->response_unknown = x->response_seen ? x->response_lost
-                                           : answers_lost || r->one_sided ||
+                                           : x->response_lost || answers_lost || r->one_sided ||
                                                  (c->open_seen && !server->syn_seen);
     f->response_duration = x->response_seen ? x->response.last_ns - x->response.first_ns : NS_ABSENT;
     const struct mark *reset = connection_mark(c, !client, END_RST);

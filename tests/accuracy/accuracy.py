@@ -25,6 +25,7 @@ sys.dont_write_bytecode = True  # the sources may be read-only
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 from anomalies import ANOMALIES  # noqa: E402
+import healthy_http2  # noqa: E402,F401  (registers its own)
 from healthy import HEALTHY  # noqa: E402
 from net import POINTS, START, Pcap  # noqa: E402
 from scenario import background  # noqa: E402
@@ -46,7 +47,9 @@ LEAST = {"connection-lifetime-limit": 3, "keep-alive-margin": 3, "request-limit-
 ALONE = {"request-refused-unread", "server-process-ended"}
 
 # Scenarios that write TLS themselves, or where a head tells what there is to know.
-NOT_WITHIN_TLS = {"tls", "tls-handshake-failed", "busy-loop-meets-announced-timer"}
+NOT_WITHIN_TLS = {"tls", "tls-handshake-failed", "busy-loop-meets-announced-timer", "goaway-race", "stream-after-goaway",
+                  "streams-lost-at-close", "refused-streams", "stream-cancelled", "too-many-pings", "close-without-goaway",
+                  "http2-client-closes", "http2-idle-goaway", "grpc-connection-age"}
 
 # Scenarios about a client whose program may run on many.
 OF_FLEETS = {"client-timeout", "client-reset-at-deadline"}

@@ -4,6 +4,7 @@ import anomalies_server
 import anomalies_client
 import anomalies_path
 import anomalies_field
+import anomalies_http2
 from scenario import ANOMALIES
 
-__all__ = ["ANOMALIES", "anomalies_close", "anomalies_server", "anomalies_client", "anomalies_path", "anomalies_field"]
+__all__ = ["ANOMALIES", "anomalies_close", "anomalies_server", "anomalies_client", "anomalies_path", "anomalies_field", "anomalies_http2"]

@@ -1,0 +1,213 @@
+"""What only HTTP/2 can show: GOAWAY, RST_STREAM, PING."""
+from http2 import CANCEL, ENHANCE_YOUR_CALM, H2, PING, REFUSED_STREAM, answered, frame, goaway, is_frame, requests, rst_stream
+from scenario import anomaly, seconds
+
+ENDS = {"server-idle-timeout", "rst-after-close", "keep-alive-margin", "connection-lifetime-limit", "request-limit-close", "client-abort",
+        "close-without-goaway"}
+
+
+def some(h2, e, least=1, most=4):
+    for _ in range(e.rng.randint(least, most)):
+        stream = h2.request(e.rng.choice((0, 0, 300)))
+        if not (yield from answered(h2, stream)):
+            return False
+        yield e.rng.uniform(0.01, 0.3)
+    return True
+
+
+def serve(h2, e, idle=None, conn=None):
+    """Answers until the client ends, or rests for so long. Returns the last stream."""
+    last = 0
+    while True:
+        stream = yield from requests(h2, idle)
+        if stream is None:
+            return last
+        last = stream
+        yield e.rng.uniform(0.001, 0.05)
+        h2.respond(stream, e.rng.choice((20, 900, 5000)), e.rng.random() < 0.3)
+        if conn is not None:
+            conn.answered = e.sim.now
+
+
+def leave(h2, c):
+    """Reads to the end, and closes."""
+    while is_frame((yield from h2.next(20))):
+        pass
+    c.close()
+
+
+def met_by_goaway(e, n, late):
+    idle = seconds(e, 2, 5, 10)
+
+    def client(c, conn):
+        h2 = H2(c, True)
+        yield from some(h2, e)
+        if late:
+            yield (c, None)  # the GOAWAY is there; nobody looks
+            yield e.rng.uniform(0.02, 0.4)
+        else:
+            yield max(conn.answered + idle + conn.rtt / 2 - e.rng.uniform(0.03, 0.97) * conn.rtt - e.sim.now, 0)
+        known, before = bool(c.received), c.nxt
+        h2.request()
+        if c.nxt > before:
+            (conn.may if known and not late else conn.must).add("stream-after-goaway" if late else "goaway-race")
+            conn.may.add("stream-after-goaway")
+        yield from leave(h2, c)
+
+    def server(s, conn):
+        h2 = H2(s, False)
+        last = yield from serve(h2, e, idle, conn)
+        s.write(goaway(last))
+        end = e.sim.now + 1
+        while is_frame((yield from h2.next(max(end - e.sim.now, 0)))):
+            pass  # what comes now is not processed
+        s.close()
+
+    def set_up(conn):
+        conn.answered = conn.sim.now + conn.rtt * 1.5
+        conn.speaks_no_http()
+    for at in e.times(n):
+        e.open(client, server, at=at, may=ENDS | {"request-fin-race", "request-on-closed-connection"}, set_up=set_up)
+
+
+@anomaly
+def goaway_race(e, n):
+    met_by_goaway(e, n, False)
+
+
+@anomaly
+def stream_after_goaway(e, n):
+    met_by_goaway(e, n, True)
+
+
+@anomaly
+def streams_lost_at_close(e, n):
+    """With GOAWAY or without, by FIN or by reset, before the answer or within it."""
+    def client(c, conn):
+        h2 = H2(c, True)
+        if (yield from some(h2, e)):
+            for _ in range(e.rng.randint(1, 3)):
+                h2.request()
+        yield from leave(h2, c)
+
+    def server(s, conn):
+        h2, last, rest = H2(s, False), 0, e.rng.randint(1, 4)
+        while True:
+            stream = yield from requests(h2)
+            if stream is None:
+                return
+            last = stream
+            yield e.rng.uniform(0.001, 0.02)
+            if e.rng.random() < 0.5 and rest > 0:
+                rest -= 1
+                h2.respond(stream, 200)
+                continue
+            break
+        conn.must.add("streams-lost-at-close")
+        yield e.rng.uniform(0.02, 2)
+        if e.rng.random() < 0.4:
+            s.write(goaway(last + 4))
+        s.abort() if e.rng.random() < 0.3 else s.close()
+    for at in e.times(n):
+        e.open(client, server, at=at, may=ENDS | {"shutdown-burst", "server-process-ended"})
+
+
+@anomaly
+def refused_streams(e, n):
+    def client(c, conn):
+        h2 = H2(c, True)
+        yield from some(h2, e)
+        stream = h2.request()
+        yield from answered(h2, stream)
+        yield e.rng.uniform(0.5, 3)
+        c.close()
+
+    def server(s, conn):
+        h2, left = H2(s, False), e.rng.randint(0, 2)
+        while True:
+            stream = yield from requests(h2)
+            if stream is None:
+                break
+            if left == 0:
+                s.write(rst_stream(stream, REFUSED_STREAM))
+                conn.must.add("refused-streams")
+            else:
+                h2.respond(stream, 100)
+            left -= 1
+        s.close()
+    for at in e.times(n):
+        e.open(client, server, at=at)
+
+
+@anomaly
+def stream_cancelled(e, n):
+    wait = seconds(e, 1, 2, 5)
+
+    def client(c, conn):
+        h2 = H2(c, True)
+        yield from answered(h2, h2.request())
+        yield e.rng.uniform(0.1, 1)
+        stream = h2.request()
+        yield wait
+        c.write(rst_stream(stream, CANCEL))
+        conn.must.add("stream-cancelled")
+        yield e.rng.uniform(0.5, 3)
+        yield from c.read(0)
+        c.close()
+
+    def server(s, conn):
+        """The first request is answered at once, the second one never."""
+        h2 = H2(s, False)
+        while (stream := (yield from requests(h2))) is not None:
+            if stream == 1:
+                h2.respond(stream, 100)
+        s.close()
+    for at in e.times(n):
+        e.open(client, server, at=at)
+
+
+@anomaly
+def too_many_pings(e, n):
+    def client(c, conn):
+        h2 = H2(c, True)
+        yield from answered(h2, h2.request())
+        while c.state == "open" and not c.peer_fin:
+            c.write(frame(PING, 0, 0, b"12345678"))
+            yield e.rng.choice((0.5, 1, 2))
+        yield from leave(h2, c)
+
+    def server(s, conn):
+        h2, pings = H2(s, False), 0
+        while True:
+            got = yield from h2.next()
+            if not is_frame(got):
+                return
+            if got[0] == PING:
+                pings += 1
+            elif got[2] and got[1] & 1:
+                h2.respond(got[2], 100)
+            if pings == 4:
+                break
+        s.write(goaway(1, ENHANCE_YOUR_CALM, b"too_many_pings"))
+        conn.must.add("too-many-pings")
+        s.close()
+    for at in e.times(n):
+        e.open(client, server, at=at, may=ENDS)
+
+
+@anomaly
+def close_without_goaway(e, n):
+    idle = seconds(e, 2, 5, 10)
+
+    def client(c, conn):
+        h2 = H2(c, True)
+        yield from some(h2, e)
+        yield from leave(h2, c)
+
+    def server(s, conn):
+        h2 = H2(s, False)
+        yield from serve(h2, e, idle)
+        conn.must.add("close-without-goaway")
+        s.close()
+    for at in e.times(n):
+        e.open(client, server, at=at, may=ENDS)

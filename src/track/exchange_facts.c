@@ -11,6 +11,9 @@
  * slower by just that is rare; by more, it may be either. */
 #define LINUX_DELAYED_ACK_NS (46 * NS_PER_MS)
 
+/* Who sends this soon after the ACK may not have had the FIN for long; rules draw the line there (react). */
+#define TOO_SOON_NS (5 * NS_PER_MS)
+
 /* For how long had the client's kernel had the server's FIN when it sent the request?
  *
  * If the request does not acknowledge the FIN, it had not. An ACK of the FIN that the client sent earlier
@@ -47,7 +50,7 @@ static int64_t fin_known_for(const struct connection *c, unsigned server_end, co
     if (acked && (late < DELAYED_ACK_LEAST_NS || late > DELAYED_ACK_MOST_NS || (allowance > 0 && !at_client)))
         return since_ack;
     if (acked && !at_client && late > LINUX_DELAYED_ACK_NS)
-        return NS_UNKNOWN;
+        return since_ack < TOO_SOON_NS ? NS_UNKNOWN : since_ack;
     int64_t known = passed - r->client_rtt - (int64_t)((double)r->client_rtt * allowance);
     return known < 0 ? 0 : known;
 }

@@ -48,8 +48,9 @@ def met_by_goaway(e, n, late):
         else:
             yield max(conn.answered + idle + conn.rtt / 2 - e.rng.uniform(0.03, 0.97) * conn.rtt - e.sim.now, 0)
         known, before = bool(c.received), c.nxt
-        h2.request()
-        if c.nxt > before:
+        stream = h2.request()
+        sent = c.nxt > before
+        if not (yield from answered(h2, stream, 20)) and sent:  # else the server's timer had begun anew meanwhile
             (conn.may if known and not late else conn.must).add("stream-after-goaway" if late else "goaway-race")
             conn.may.add("stream-after-goaway")
         yield from leave(h2, c)

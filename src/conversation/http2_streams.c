@@ -257,21 +257,15 @@ static void feed_block(const struct http2_reading *r, const uint8_t *bytes, uint
 
 /* ---- frames -------------------------------------------------------------------------------------------- */
 
-static void begin_headers(const struct http2_reading *r)
+/* The exchange that a head belongs to. Who asks may be told only by what is in it. */
+static void begin_head(const struct http2_reading *r)
 {
     struct http2_end *e = r->end;
-    const struct http2_frame *f = &e->frame;
-    e->block_stream = f->type == HTTP2_PUSH_PROMISE ? 0 : f->stream;
-    e->block_ends_stream = f->type == HTTP2_HEADERS && f->flags & END_STREAM;
-    e->block_is_interim = false;
-    e->in_block = !(f->flags & END_HEADERS);
-    if (f->type == HTTP2_PUSH_PROMISE)
+    if (r->talk->client < 0 || e->block_stream == 0)
         return;
-    if (r->talk->client < 0)
-        return; /* its first byte may tell; see http2_frame_goes_on() */
     if (is_client(r))
         open_stream(r);
-    struct exchange *x = exchange_of(r, f->stream);
+    struct exchange *x = exchange_of(r, e->block_stream);
     if (!is_client(r) && x == NULL)
         x = stream_from_before(r);
     if (x == NULL)
@@ -281,11 +275,22 @@ static void begin_headers(const struct http2_reading *r)
         answer(r, x);
 }
 
+static void begin_block(const struct http2_reading *r)
+{
+    struct http2_end *e = r->end;
+    const struct http2_frame *f = &e->frame;
+    e->block_stream = f->type == HTTP2_PUSH_PROMISE ? 0 : f->stream;
+    e->block_ends_stream = f->type == HTTP2_HEADERS && f->flags & END_STREAM;
+    e->block_is_interim = false;
+    e->in_block = !(f->flags & END_HEADERS);
+    begin_head(r);
+}
+
 void http2_frame_begins(const struct http2_reading *r)
 {
     const struct http2_frame *f = &r->end->frame;
     if (f->type == HTTP2_HEADERS || f->type == HTTP2_PUSH_PROMISE)
-        begin_headers(r);
+        begin_block(r);
     if (f->type == HTTP2_HEADERS || f->type == HTTP2_DATA) {
         r->talk->notes |= NOTE_STREAM;
         for (int i = 0; i < 2; i++) {
@@ -347,7 +352,7 @@ void http2_frame_goes_on(const struct http2_reading *r, const uint8_t *bytes, ui
         if (bytes != NULL && r->talk->client < 0 && f->type == HTTP2_HEADERS) {
             find_client(r, bytes[kept]);
             if (r->talk->client >= 0)
-                begin_headers(r);
+                begin_head(r);
         }
         feed_block(r, bytes != NULL ? bytes + kept : NULL, data);
     }
@@ -370,7 +375,7 @@ static void end_headers(const struct http2_reading *r)
     if (!http2_headers_feed(&e->headers, &r->memory->inflaters_left, (const uint8_t *)"", 0, true, on_field, &context))
         r->memory->failed = true;
     if (e->role_found || (nobody_knew && r->talk->client >= 0))
-        begin_headers(r);
+        begin_head(r);
     e->role_found = false;
     end_block(r);
 }

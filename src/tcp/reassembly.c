@@ -68,7 +68,7 @@ void reassembly_note_gap(struct tcp_end *end, const struct segment *s, uint32_t 
 void reassembly_confirm_gap(struct tcp_end *end, uint32_t seq)
 {
     if (end->holes->gap_frame != 0)
-        end->holes->gap_confirmed = seq_leq(end->holes->gap_ack, seq);
+        end->holes->gap_confirmed = seq_leq(end->holes->gap_ack, seq + 1); /* a keep-alive probe repeats the last number */
 }
 
 static void hand_on(struct tcp_conn *conn, unsigned from, const struct tcp_chunk *chunk,

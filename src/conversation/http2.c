@@ -12,8 +12,10 @@
 static const char preface[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"; /* section 3.4 */
 #define PREFACE_BYTES (sizeof preface - 1)
 
-/* Nobody allows longer frames; the default is 16,384 (section 6.5.2, SETTINGS_MAX_FRAME_SIZE). */
-#define LONGEST_FRAME (1 << 20)
+/* The longest that a frame may be, if its receiver allows it, and what is longer than nearly all are (section 6.5.2,
+ * SETTINGS_MAX_FRAME_SIZE: by default 16,384): where a frame is only guessed, a rule of thumb. */
+#define LONGEST_FRAME ((1 << 24) - 1)
+#define LONGEST_LIKELY (1 << 20)
 
 enum { ACK = 1, END_STREAM = 1, END_HEADERS = 4, PADDED = 8, PRIORITY = 32 };
 
@@ -41,7 +43,7 @@ static const struct {
     [HTTP2_HEADERS] = { false, true, 1, 1, LONGEST_FRAME, END_STREAM | END_HEADERS | PADDED | PRIORITY },
     [HTTP2_PRIORITY] = { false, true, 5, 1, 5, 0 },
     [HTTP2_RST_STREAM] = { false, true, 4, 1, 4, 0 },
-    [HTTP2_SETTINGS] = { true, false, 0, 6, 6 * 64, ACK },
+    [HTTP2_SETTINGS] = { true, false, 0, 6, LONGEST_FRAME, ACK },
     [HTTP2_PUSH_PROMISE] = { false, true, 4, 1, LONGEST_FRAME, END_HEADERS | PADDED },
     [HTTP2_PING] = { true, false, 8, 1, 8, ACK },
     [HTTP2_GOAWAY] = { true, false, 8, 1, LONGEST_FRAME, 0 },
@@ -55,7 +57,7 @@ static bool is_frame_head(const uint8_t *head)
 {
     uint32_t length = length_of(head), stream = be32(head + 5);
     uint8_t type = head[3], flags = head[4];
-    if (length > LONGEST_FRAME || stream >> 31)
+    if (length > LONGEST_LIKELY || stream >> 31)
         return false;
     if (type >= TYPES)
         return true;
@@ -68,8 +70,7 @@ static bool may_be_frame_head(const uint8_t *head)
 {
     uint32_t length = length_of(head);
     uint8_t type = head[3];
-    return length <= LONGEST_FRAME &&
-           (type >= TYPES || (length >= types[type].least && length <= types[type].most && length % types[type].multiple == 0));
+    return type >= TYPES || (length >= types[type].least && length <= types[type].most && length % types[type].multiple == 0);
 }
 
 /* Do frames that follow each other begin here? So many heads, or some frames that end with the segment: what else begins with a number
@@ -201,6 +202,7 @@ static void read_frames(const struct http2_reading *r)
             e->head[e->have++] = *bytes;
             if (e->have == HTTP2_HEAD_BYTES && !take_head(r)) {
                 r->talk->errors++;
+                r->talk->unsure |= !r->talk->mid_stream; /* a GOAWAY may be among what is not read */
                 go_adrift(r);
                 return;
             }

@@ -66,7 +66,6 @@ struct http2_end {
     uint32_t pings;          /* that it sent by itself, with nothing else since its last one */
     int64_t last_ping_ns, shortest_ping_ns; /* between two of those; INT64_MAX: there are no two */
     bool data_since_ping;    /* HEADERS or DATA, of either end */
-    uint32_t resets;         /* RST_STREAM */
 };
 
 struct http2 {

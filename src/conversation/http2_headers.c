@@ -86,7 +86,6 @@ bool http2_headers_feed(struct http2_headers *h, uint32_t *left, const uint8_t *
             break;
     }
     if (ends) {
-        h->unread = h->broken;
         h->stranger |= h->broken;
         h->broken = false;
         h->block_bytes = 0;

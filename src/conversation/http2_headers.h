@@ -27,7 +27,6 @@ struct http2_headers {
     uint32_t block_bytes;                 /* of the block that is being read */
     uint8_t strangers;                    /* how often it was filled with empty entries */
     bool dead;                            /* a block could not be read although nothing was missing: an error of the connection */
-    bool unread;                          /* the last block was not, or not to its end */
     bool stranger;                        /* entries of the table may be missing: the next block begins with an empty one */
     bool broken;                          /* the rest of this block is not read */
 };

@@ -391,7 +391,6 @@ static void end_rst_stream(const struct http2_reading *r)
 {
     const struct http2_frame *f = &r->end->frame;
     struct exchange *x = exchange_of(r, f->stream);
-    r->end->resets++;
     r->h2->stream_ns = r->chunk->ts_ns;
     r->talk->notes |= NOTE_RST_STREAM;
     if (x == NULL)

@@ -78,10 +78,20 @@ struct capture_ops {
     struct block *(*block)(struct capture *capture); /* see capture_block; NULL: there is none */
 };
 
+/* Who takes the secrets of TLS that a capture carries. */
+struct capture_secrets {
+    /* The next piece of a key log, which stood behind packet `frame` (0: before all) of that capture; end: its last. The bytes are
+     * the capture's, which wipes nothing. */
+    void (*take)(void *context, const uint8_t *text, size_t length, bool end, uint16_t capture, uint32_t frame);
+    void *context;
+};
+
 struct capture {
     const struct capture_ops *ops;
     void *state; /* the format's own */
     struct capture_info info;
+    const struct capture_secrets *secrets; /* NULL: nobody takes them; set before the first read */
+    uint16_t number; /* among several, in the order of the command line; likewise */
 };
 
 /* Opens a file ("-": standard input) of any format known. On failure NULL, and err names the

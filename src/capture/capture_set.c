@@ -15,6 +15,8 @@ struct member {
     int64_t next_ts_ns;      /* of the next packet; valid unless finished */
     bool parked, finished;
     bool keeps_bytes;
+    uint16_t number;
+    const struct capture_secrets *secrets; /* the set's */
 };
 
 struct capture_set {
@@ -55,11 +57,20 @@ static bool wait_for_packet(struct member *member, struct err *err)
     return event == CAPTURE_PACKETS;
 }
 
-/* Opens a file to see its first packet, and closes it again where that can be undone. */
-static bool first_look(struct member *member, bool alone, struct err *err)
+static bool open_member(struct member *member, struct err *err)
 {
     member->capture = capture_open(member->path, err);
     if (member->capture == NULL)
+        return false;
+    member->capture->number = member->number;
+    member->capture->secrets = member->secrets;
+    return true;
+}
+
+/* Opens a file to see its first packet, and closes it again where that can be undone. */
+static bool first_look(struct member *member, bool alone, struct err *err)
+{
+    if (!open_member(member, err))
         return false;
     member->info = member->capture->info;
     member->keeps_bytes = capture_block(member->capture) != NULL;
@@ -83,8 +94,7 @@ static bool unpark(struct member *member, struct err *err)
     if (!member->parked)
         return true;
     member->parked = false;
-    member->capture = capture_open(member->path, err);
-    return member->capture != NULL && wait_for_packet(member, err);
+    return open_member(member, err) && wait_for_packet(member, err);
 }
 
 static struct capture_set *new_set(size_t count, struct err *err)
@@ -101,7 +111,8 @@ static struct capture_set *new_set(size_t count, struct err *err)
     return set;
 }
 
-struct capture_set *capture_set_open(const char *const *paths, size_t count, struct err *err)
+struct capture_set *capture_set_open(const char *const *paths, size_t count, const struct capture_secrets *secrets,
+                                     struct err *err)
 {
     if (count > UINT16_MAX) {
         err_set(err, "%zu files are too many at once (at most %d)", count, UINT16_MAX);
@@ -112,6 +123,8 @@ struct capture_set *capture_set_open(const char *const *paths, size_t count, str
         return NULL;
     for (size_t i = 0; i < count; i++) {
         set->members[i].path = paths[i];
+        set->members[i].number = (uint16_t)i;
+        set->members[i].secrets = secrets;
         if (!first_look(&set->members[i], count == 1, err)) {
             capture_set_close(set);
             return NULL;
@@ -210,7 +223,7 @@ bool capture_set_rewind(struct capture_set *set, struct err *err)
     for (size_t i = 0; i < set->count; i++) {
         struct member *member = &set->members[i];
         capture_close(member->capture);
-        *member = (struct member){ .path = member->path };
+        *member = (struct member){ .path = member->path, .number = member->number, .secrets = member->secrets };
         if (!first_look(member, set->count == 1, err))
             return false;
     }

@@ -11,8 +11,8 @@
 #include "base/text.h"
 #include "base/vec.h"
 #include "capture/conv_headers.h"
-#include "capture/conv_h2.h"
-#include "capture/conv_tls.h"
+#include "capture/conv_payload.h"
+#include "capture/conv_seal.h"
 #include "capture/conv_words.h"
 #include "capture/formats.h"
 
@@ -52,6 +52,7 @@ struct conv {
     size_t conn_count;
     unsigned iteration;        /* of a repeat block */
     bool repeating;
+    bool keys;                 /* the capture carries the keys of sealed records */
     struct strbuf bytes;       /* of all packets */
     struct {
         struct frame *items;
@@ -156,70 +157,6 @@ static bool send_packet(struct conv *conv, struct conversation *c, const struct 
     return emit(conv, c, line, c->isn[from] + seq, with_ack ? c->isn[!from] + ack : 0);
 }
 
-static bool begins_payload(const char *p)
-{
-    return *p == '"' || isdigit((unsigned char)*p) || strncmp(p, "tls(", 4) == 0 || strncmp(p, "h2(", 3) == 0;
-}
-
-/* "text", N*"text", tls(...) or h2(...), several in a row */
-static bool take_payload(struct conv *conv, const char **p, struct strbuf *payload)
-{
-    uint64_t times = 1;
-    struct err err = { "" };
-    if (**p == 't')
-        return conv_take_tls(p, payload, MAX_PAYLOAD, &err) || fail(conv, "%s", err.text);
-    if (**p == 'h')
-        return conv_take_h2(p, payload, MAX_PAYLOAD, &err) || fail(conv, "%s", err.text);
-    if (isdigit((unsigned char)**p) && (!conv_take_number(p, &times) || *(*p)++ != '*'))
-        return fail(conv, "a payload is written \"text\" or N*\"text\"");
-    if (*(*p)++ != '"')
-        return fail(conv, "a payload is written in double quotes");
-    struct strbuf once = { 0 };
-    bool ok = true;
-    while (ok && **p != '"') {
-        if (**p == '\0' || (**p == '\\' && (*p)[1] == '\0')) {
-            ok = fail(conv, "the payload has no closing quote");
-            break;
-        }
-        char ch = *(*p)++;
-        if (ch == '\\') {
-            char escape = *(*p)++;
-            char digits[3] = "";
-            switch (escape) {
-            case 'r': strbuf_addc(&once, '\r'); break;
-            case 'n': strbuf_addc(&once, '\n'); break;
-            case 't': strbuf_addc(&once, '\t'); break;
-            case '0': strbuf_addc(&once, '\0'); break;
-            case '\\':
-            case '"': strbuf_addc(&once, escape); break;
-            case 'x':
-                if (isxdigit((unsigned char)(*p)[0]) && isxdigit((unsigned char)(*p)[1])) {
-                    memcpy(digits, *p, 2);
-                    *p += 2;
-                    strbuf_addc(&once, (char)strtoul(digits, NULL, 16));
-                    break;
-                }
-                /* fall through */
-            default:
-                ok = fail(conv, "unknown escape in the payload");
-            }
-        } else {
-            strbuf_addc(&once, ch);
-        }
-    }
-    if (ok) {
-        ++*p;
-        if (once.length == 0)
-            times = 0;
-        if (times > 0 && times > (MAX_PAYLOAD - payload->length) / once.length)
-            ok = fail(conv, "the payload is longer than %d bytes", MAX_PAYLOAD);
-        for (uint64_t i = 0; ok && i < times; i++)
-            strbuf_add(payload, strbuf_text(&once), once.length);
-    }
-    strbuf_free(&once);
-    return ok;
-}
-
 static bool take_word(struct conv *conv, const char **p, struct packet_line *line)
 {
     static const struct {
@@ -309,11 +246,12 @@ static bool packet_line(struct conv *conv, const char *p)
         return fail(conv, "the direction is missing: > from the client, < from the server");
     conv_skip_space(&p);
     bool ok = true;
-    if (!begins_payload(p) && !conv_take_flags(&p, &line.flags))
+    if (!conv_begins_payload(p) && !conv_take_flags(&p, &line.flags))
         ok = fail(conv, "flags are made of S F R P and . (ACK)");
     while (ok && !conv_at_end(&p)) {
-        if (begins_payload(p))
-            ok = take_payload(conv, &p, &line.payload);
+        struct err why = { "" };
+        if (conv_begins_payload(p))
+            ok = conv_take_payload(&p, line.from, &line.payload, MAX_PAYLOAD, &why) || fail(conv, "%s", why.text);
         else
             ok = take_word(conv, &p, &line);
     }
@@ -514,6 +452,8 @@ static bool run_line(struct conv *conv, const char *p)
         return expect_line(conv, p);
     if (conv_take(&p, "midstream"))
         return midstream_line(conv);
+    if (conv_take(&p, "keys"))
+        return conv->keys = true;
     if (conv_take(&p, "repeat"))
         return repeat_line(conv, p);
     if (conv_take(&p, "at") && conv_take_seconds(&p, &ns)) {
@@ -556,10 +496,21 @@ static int by_time(const void *a, const void *b)
 
 /* ---- as a capture ----------------------------------------------------------------------------- */
 
+static void hand_out_keys(const struct capture *capture)
+{
+    struct strbuf text = { 0 };
+    conv_seal_key_log(&text);
+    if (capture->secrets != NULL)
+        capture->secrets->take(capture->secrets->context, (const uint8_t *)strbuf_text(&text), text.length, true, capture->number, 0);
+    strbuf_free(&text);
+}
+
 static enum capture_event conv_read(struct capture *capture, struct capture_batch *batch, struct err *err)
 {
     (void)err;
     struct conv *conv = capture->state;
+    if (conv->keys && conv->next == 0)
+        hand_out_keys(capture);
     for (; batch->count < batch->max && conv->next < conv->frames.count; conv->next++) {
         const struct frame *frame = &conv->frames.items[conv->next];
         batch->packets[batch->count++] = (struct packet){

@@ -28,6 +28,9 @@
  * N bytes of payload. `midstream` on a line of its own: lines above it are not in the capture.
  * Several `conn NAME A > B` make several connections; `NAME:` in front of the direction chooses.
  * `repeat N { ... }` repeats lines with a new client port each time.
+ *
+ * Records of TLS: `tls(TYPE,LENGTH)` (conv_tls.h), and `sealed(NUMBER,TYPE,PAYLOAD...)` that keys open: after `tls(client_hello)` and
+ * `tls(server_hello)`, with NUMBER counted from 0 in each direction; `keys` on a line of its own makes the capture carry the keys.
  */
 #ifndef HANGUP_CAPTURE_CONV_H
 #define HANGUP_CAPTURE_CONV_H

@@ -96,11 +96,35 @@ static void client_hello(const char **p, struct strbuf *payload)
     strbuf_free(&message);
 }
 
+/* That chooses TLS 1.3, and TLS_AES_128_GCM_SHA256. */
+static void server_hello(struct strbuf *payload)
+{
+    struct strbuf extensions = { 0 }, version = { 0 }, body = { 0 }, message = { 0 };
+    add_number(&version, 0x0304, 2);
+    add_extension(&extensions, 43, &version);
+    add_number(&body, 0x0303, 2);
+    for (int i = 0; i < 32; i++)
+        strbuf_addc(&body, 'R'); /* random */
+    add_number(&body, 0, 1);     /* session id */
+    add_number(&body, 0x1301, 2);
+    add_number(&body, 0, 1);     /* compression */
+    add_part(&body, &extensions, 2);
+    add_number(&message, 2, 1);
+    add_part(&message, &body, 3);
+    strbuf_addc(payload, HANDSHAKE);
+    add_number(payload, 0x0303, 2);
+    add_part(payload, &message, 2);
+    strbuf_free(&extensions);
+    strbuf_free(&version);
+    strbuf_free(&body);
+    strbuf_free(&message);
+}
+
 static bool record(const char **p, struct strbuf *payload, struct err *err)
 {
     uint64_t type, length;
     if (!conv_take_pair(p, ',', &type, &length) || type > UINT8_MAX || length > MAX_RECORD)
-        return err_set(err, "write tls(TYPE,LENGTH) or tls(client_hello,NAME,ALPN)");
+        return err_set(err, "write tls(TYPE,LENGTH), tls(client_hello,NAME,ALPN) or tls(server_hello)");
     add_number(payload, type, 1);
     add_number(payload, 0x0303, 2);
     add_number(payload, length, 2);
@@ -116,6 +140,8 @@ bool conv_take_tls(const char **p, struct strbuf *payload, size_t most, struct e
         return err_set(err, "write tls(TYPE,LENGTH)");
     if (conv_take(p, "client_hello"))
         client_hello(p, payload);
+    else if (conv_take(p, "server_hello"))
+        server_hello(payload);
     else
         ok = record(p, payload, err);
     if (!ok)

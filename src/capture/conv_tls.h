@@ -11,7 +11,7 @@
 #include "base/strbuf.h"
 
 /* `tls(TYPE,LENGTH)`: a record's header, and so many bytes behind it; `tls(client_hello[,NAME[,ALPN]...])`: a ClientHello that
- * offers TLS 1.3. Steps *p over it. false: not written so, or longer than `most` bytes in all. */
+ * offers TLS 1.3; `tls(server_hello)`: one that chooses it. Steps *p over it. false: not written so, or longer than `most` bytes in all. */
 bool conv_take_tls(const char **p, struct strbuf *payload, size_t most, struct err *err);
 
 #endif

@@ -17,10 +17,13 @@ enum block_type {
     BLOCK_SIMPLE_PACKET = 3,
     BLOCK_INTERFACE_STATISTICS = 5,
     BLOCK_ENHANCED_PACKET = 6,
+    BLOCK_DECRYPTION_SECRETS = 10,
     BLOCK_SECTION_HEADER = 0x0a0d0d0a,
 };
 
 #define BYTE_ORDER_MAGIC 0x1a2b3c4du
+#define SECRETS_TLS_KEY_LOG 0x544c534bu /* draft-ietf-opsawg-pcapng section 4.7 */
+#define SECRETS_HEADER_BYTES 8 /* type and length, behind the block's header */
 #define BLOCK_HEADER_BYTES 8
 #define BLOCK_TRAILER_BYTES 4
 /* Blocks of the types read here are held in memory whole; others are stepped over. A packet block
@@ -46,6 +49,7 @@ struct pcapng {
     uint32_t frame;  /* of the last packet */
     int64_t last_ts_ns;
     int64_t dropped_before; /* in earlier sections, -1: not told */
+    uint32_t secrets_left, secrets_behind; /* of a block that is being read: bytes of its text, and of the block behind that */
 };
 
 static const uint8_t section_magic[4] = { 0x0a, 0x0d, 0x0d, 0x0a };
@@ -209,6 +213,52 @@ static bool read_packet(struct capture *capture, enum block_type type, const uin
     return true;
 }
 
+/* A key log may be longer than what a buffer holds: its text goes by in pieces. false: the batch has to end here. */
+static bool read_secrets(struct capture *capture, bool may_read)
+{
+    enum { PIECE_BYTES = 4096 };
+    struct pcapng *file = capture->state;
+    struct source *source = &file->source;
+    while (file->secrets_left > 0) {
+        size_t wanted = file->secrets_left < PIECE_BYTES ? file->secrets_left : PIECE_BYTES;
+        const uint8_t *text = may_read ? source_need(source, wanted) : source_have(source, wanted);
+        if (text == NULL)
+            return false;
+        file->secrets_left -= (uint32_t)wanted;
+        if (capture->secrets != NULL)
+            capture->secrets->take(capture->secrets->context, text, wanted, file->secrets_left == 0, capture->number, file->frame);
+        source_step(source, wanted);
+    }
+    if (!may_read && source_left(source) < file->secrets_behind)
+        return false;
+    bool whole = source_skip(source, file->secrets_behind);
+    file->secrets_behind = 0;
+    return whole;
+}
+
+/* Of secrets for something else nothing is read. false: likewise. */
+static bool begin_secrets(struct capture *capture, bool may_read, uint32_t total)
+{
+    struct pcapng *file = capture->state;
+    struct source *source = &file->source;
+    const size_t headers = BLOCK_HEADER_BYTES + SECRETS_HEADER_BYTES;
+    const uint8_t *p = NULL;
+    if (total >= headers + BLOCK_TRAILER_BYTES) {
+        p = may_read ? source_need(source, headers) : source_have(source, headers);
+        if (p == NULL)
+            return false;
+    }
+    uint32_t text = p != NULL && bytes_u32(p + BLOCK_HEADER_BYTES, file->big_endian) == SECRETS_TLS_KEY_LOG
+                        ? bytes_u32(p + BLOCK_HEADER_BYTES + 4, file->big_endian)
+                        : 0;
+    uint32_t room = p != NULL ? total - (uint32_t)headers - BLOCK_TRAILER_BYTES : 0;
+    file->secrets_left = text < room ? text : room;
+    file->secrets_behind = total - (p != NULL ? (uint32_t)headers : 0) - file->secrets_left;
+    if (p != NULL)
+        source_step(source, headers);
+    return read_secrets(capture, may_read);
+}
+
 static void start_section(struct capture *capture)
 {
     struct pcapng *file = capture->state;
@@ -269,7 +319,15 @@ static bool is_read(uint32_t type)
     case BLOCK_SECTION_HEADER:
         return true;
     }
-    return false; /* names, secrets, custom blocks, blocks yet to be invented */
+    return false; /* names, custom blocks, blocks yet to be invented */
+}
+
+static bool finish_secrets(struct capture *capture, bool whole, bool may_read)
+{
+    const struct pcapng *file = capture->state;
+    if (!whole && may_read && !file->source.paused)
+        capture_break(capture, "cut short in a block of secrets, after packet %" PRIu32, file->frame);
+    return whole;
 }
 
 /* One block. Returns false when the batch has to end here. *got: packet was filled. */
@@ -279,9 +337,13 @@ static bool read_block(struct capture *capture, bool may_read, struct packet *pa
     struct source *source = &file->source;
     uint32_t type, total;
     *got = false;
+    if (file->secrets_left > 0 || file->secrets_behind > 0)
+        return finish_secrets(capture, read_secrets(capture, may_read), may_read);
     if (block_header(capture, may_read, &type, &total) == NULL)
         return false;
     uint64_t offset = source->offset;
+    if (type == BLOCK_DECRYPTION_SECRETS)
+        return finish_secrets(capture, begin_secrets(capture, may_read, total), may_read);
     if (!is_read(type)) {
         if (!may_read && source_left(source) < total)
             return false;

@@ -277,6 +277,29 @@ static bool flags_connection(const struct analysis *analysis, const struct conv_
     return false;
 }
 
+static void no_matter(void)
+{
+}
+
+/* Takes the capture over; NULL is fine. NULL: err tells. */
+static struct analysis *analyse(struct capture *capture, const struct rules *rules, struct err *err)
+{
+    struct secrets secrets = { .fd = -1 };
+    if (capture == NULL)
+        return NULL;
+    if (!secrets_open(&secrets, NULL, false, 1, no_matter, err)) {
+        capture_close(capture);
+        secrets_close(&secrets);
+        return NULL;
+    }
+    capture->secrets = &secrets.captures;
+    const struct analysis_options options = { .tracker.talks.key_log = secrets.log, .secrets = &secrets };
+    struct capture_set *set = capture_set_of(capture, err);
+    struct analysis *analysis = set != NULL ? analysis_run(set, rules, &options, NULL, err) : NULL;
+    secrets_close(&secrets);
+    return analysis;
+}
+
 static bool check_fact(const char *name, const char *text, size_t length, const struct conv_expectation *e,
                        struct strbuf *why)
 {
@@ -285,10 +308,7 @@ static bool check_fact(const char *name, const char *text, size_t length, const 
     struct analysis *analysis = NULL;
     if (rules_add_builtin(&rules, false, &err) && add_rule(&rules, e, &err)) { /* which tell the server's timers */
         rules_link(&rules);
-        struct capture *capture = conv_open(name, text, length, &err);
-        struct capture_set *set = capture != NULL ? capture_set_of(capture, &err) : NULL;
-        const struct analysis_options options = { 0 };
-        analysis = set != NULL ? analysis_run(set, &rules, &options, NULL, &err) : NULL;
+        analysis = analyse(conv_open(name, text, length, &err), &rules, &err);
     }
     bool ok = false;
     if (analysis == NULL) {
@@ -331,10 +351,7 @@ bool case_test(const struct rules *rules, const char *name, const char *text, si
     struct capture *capture = conv_open(name, text, length, &err);
     const struct conv_expectations *expectations =
         capture != NULL ? conv_expectations(capture) : NULL;
-    struct capture_set *set = capture != NULL ? capture_set_of(capture, &err) : NULL;
-    const struct analysis_options options = { 0 };
-    struct analysis *analysis =
-        set != NULL ? analysis_run(set, rules, &options, NULL, &err) : NULL;
+    struct analysis *analysis = analyse(capture, rules, &err);
     if (analysis == NULL) {
         strbuf_addf(why, "  %s\n", err.text);
         return false;

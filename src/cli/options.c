@@ -16,6 +16,7 @@ enum option_id {
     OPTION_MIN_SEVERITY,
     OPTION_FAIL_ON,
     OPTION_SHOW_QUERY,
+    OPTION_KEY_LOG,
     OPTION_SERVER,
     OPTION_MAX_CONNECTIONS,
     OPTION_CONNECTIONS,
@@ -52,6 +53,7 @@ SETS(help, o->help = true)
 SETS(version, o->version = true)
 SETS(texts, o->texts = true)
 SETS(show_query, o->show_query = true)
+SETS(key_log, o->key_log = value)
 SETS(file, append(o->arguments, &o->argument_count, value))
 SETS(rules, append(o->rule_paths, &o->rule_path_count, value))
 SETS(rule, append(o->only_rules, &o->only_rule_count, value))
@@ -202,6 +204,8 @@ static const struct option_row {
       "hide findings below info, warning, error" },
     { OPTION_FAIL_ON, "fail-on", "SEVERITY", ANALYSIS, take_fail_on, "exit with 1 if a finding is as severe or worse; undecided: if not all could be judged" },
     { OPTION_SHOW_QUERY, "show-query", NULL, ANALYSIS, take_show_query, "do not shorten query strings to '?...'" },
+    { OPTION_KEY_LOG, "keylog", "FILE", ANALYSIS, take_key_log,
+      "read TLS with the secrets of FILE, as SSLKEYLOGFILE has them" },
     { OPTION_SERVER, "server", "WHO", ANALYSIS, take_server,
       "HOST:PORT, PORT or CIDR: the server where no handshake tells" },
     { OPTION_MAX_CONNECTIONS, "max-connections", "N", ANALYSIS, take_max_connections,

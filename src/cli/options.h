@@ -40,6 +40,7 @@ struct options {
     const char *user;            /* -Z; NULL: the one behind sudo, or nobody */
     uint64_t max_packets;
     int64_t duration_ns;
+    const char *key_log;         /* --keylog; NULL: none */
     bool list_interfaces, help, version;
     struct output outputs[OPTIONS_MAX_OUTPUTS];
     size_t output_count;

@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/types.h>
 #include <unistd.h>
 
@@ -79,6 +80,15 @@ static bool drop_user(const char *wanted, struct err *err)
     if (identity.uid != 0 && setuid(0) == 0)
         return err_set(err, "cannot drop privileges: they came back");
     return true;
+}
+
+void privileges_forbid_dumps(void)
+{
+    const struct rlimit none = { 0, 0 };
+    (void)setrlimit(RLIMIT_CORE, &none);
+#if defined(HAVE_SYS_PRCTL_H) && defined(PR_SET_DUMPABLE)
+    (void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+#endif
 }
 
 bool privileges_drop(const char *user, struct err *err)

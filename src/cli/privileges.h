@@ -12,4 +12,7 @@
  * false: privileges that are there could not be dropped, and the program must not go on. */
 bool privileges_drop(const char *user, struct err *err) WARN_UNUSED;
 
+/* From now on no dump of the process's memory is made, and no debugger may look into it: it holds keys. */
+void privileges_forbid_dumps(void);
+
 #endif

@@ -22,10 +22,12 @@ static bool is_input(const struct options *options, const char *path)
     struct stat out, in;
     if (stat(path, &out) != 0)
         return false;
-    for (size_t i = 0; i < options->argument_count; i++)
-        if (stat(options->arguments[i], &in) == 0 && in.st_dev == out.st_dev &&
+    for (size_t i = 0; i <= options->argument_count; i++) {
+        const char *input = i < options->argument_count ? options->arguments[i] : options->key_log;
+        if (input != NULL && stat(input, &in) == 0 && in.st_dev == out.st_dev &&
             in.st_ino == out.st_ino && S_ISREG(in.st_mode))
             return true;
+    }
     return false;
 }
 
@@ -37,7 +39,7 @@ static bool open_outputs(const struct options *options, struct outputs *outputs,
             if (options->outputs[j].path != NULL && strcmp(options->outputs[j].path, path) == 0)
                 return err_set(err, "%s: is named for two reports", path);
         if (path != NULL && is_input(options, path))
-            return err_set(err, "%s: is both a capture to read and a report to write", path);
+            return err_set(err, "%s: is both to be read and a report to write", path);
         outputs->file[i] = path == NULL ? stdout : fopen(path, "we");
         if (outputs->file[i] == NULL)
             return err_set(err, "%s: cannot write: %s", path, strerror(errno));
@@ -141,26 +143,32 @@ static void raise_open_files(void)
     (void)setrlimit(RLIMIT_NOFILE, &limit); /* without, as many as it was */
 }
 
-static int analyse(const struct options *options, const struct rules *rules,
+static int analyse(const struct options *options, const struct rules *rules, struct secrets *secrets,
                    struct outputs *outputs, const struct cli_signals *signals,
                    struct err *err)
 {
+    uint64_t bytes;
+    bool live = options->interface != NULL;
     raise_open_files();
-    struct capture_set *captures =
-        options->interface != NULL
-            ? open_live(options, signals, err)
-            : capture_set_open(options->arguments, options->argument_count, err);
+    if (!secrets_open(secrets, options->key_log, live, options->argument_count, privileges_forbid_dumps, err))
+        return EXIT_USAGE;
+    struct capture_set *captures = live ? open_live(options, signals, err)
+                                        : capture_set_open(options->arguments, options->argument_count, &secrets->captures, err);
     if (captures == NULL)
         return EXIT_USAGE;
     /* Inputs first: a mistyped name must not empty an old report. */
     if (!open_outputs(options, outputs, err) ||
-        (options->interface != NULL && !begin_live(options, signals, err))) {
+        (live && !begin_live(options, signals, err))) {
         capture_set_close(captures);
         return EXIT_USAGE;
     }
     const struct analysis_options how = {
         .tracker = {
-            .show_query = options->show_query,
+            .talks = {
+                .show_query = options->show_query,
+                .key_log = secrets->log,
+                .keys_may_come = !capture_set_is_files(captures, &bytes),
+            },
             .servers = options->servers,
             .server_count = options->server_count,
             .max_open = options->max_open,
@@ -168,9 +176,10 @@ static int analyse(const struct options *options, const struct rules *rules,
         },
         .threads = options->threads > 0 ? options->threads : default_threads(),
         .threads_always = options->threads > 0,
-        .stopped = options->interface == NULL ? signals->interrupted : NULL, /* live captures see to it themselves */
+        .secrets = secrets,
+        .stopped = !live ? signals->interrupted : NULL, /* live captures see to it themselves */
     };
-    if (options->interface == NULL)
+    if (!live)
         signals->catch_interrupts();
     bool progress = options->progress == WHEN_ALWAYS ||
                     (options->progress == WHEN_AUTO && isatty(STDERR_FILENO));
@@ -199,10 +208,12 @@ int run_analysis(const struct options *given, const struct cli_signals *signals)
         options.outputs[options.output_count++] = (struct output){ report_formats(&(size_t){ 0 }), NULL };
     struct err err = { "" };
     struct rules rules;
+    struct secrets secrets = { .fd = -1 };
     struct outputs outputs = { { NULL } };
     int status = EXIT_USAGE;
     if (load_rules(&options, false, &rules, &err))
-        status = analyse(&options, &rules, &outputs, signals, &err);
+        status = analyse(&options, &rules, &secrets, &outputs, signals, &err);
+    secrets_close(&secrets);
     if (!close_outputs(&options, &outputs, &err))
         status = EXIT_USAGE;
     rules_free(&rules);

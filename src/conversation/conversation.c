@@ -2,19 +2,29 @@
 
 #include <string.h>
 
-#include "base/seq.h"
+#include <stdlib.h>
 
+#include "base/seq.h"
+#include "base/wipe.h"
 #include "conversation/exchanges.h"
 #include "conversation/http2.h"
 #include "conversation/parse.h"
 #include "conversation/protocol.h"
 #include "conversation/proxy_header.h"
 #include "conversation/request_line.h"
+#include "conversation/tls_clear.h"
 #include "conversation/turns.h"
 
 const char *const protocol_names[] = {
 #define VALUE(id, name, ops) [id] = name,
 #include "conversation/protocols.def"
+#undef VALUE
+    NULL,
+};
+
+const char *const tls_keys_names[] = {
+#define VALUE(id, name) [id] = name,
+#include "conversation/tls_keys.def"
 #undef VALUE
     NULL,
 };
@@ -41,18 +51,24 @@ enum protocol protocol_recognise(const uint8_t *bytes, size_t length)
     return PROTOCOL_OPAQUE;
 }
 
-void conversation_memory_init(struct conversation_memory *memory, bool show_query, size_t parts)
+void conversation_memory_init(struct conversation_memory *memory, const struct conversation_options *options, size_t parts)
 {
     slab_init(&memory->exchanges, sizeof(struct exchange));
     slab_init(&memory->starts, sizeof(struct http_start));
     slab_init(&memory->hellos, sizeof(struct tls_hello_bytes));
     slab_init(&memory->http2s, sizeof(struct http2));
+    slab_init(&memory->clears, tls_clear_bytes());
+    slab_init(&memory->pieces, tls_piece_bytes());
+    memory->clears_left = (uint32_t)(TLS_MOST_CLEAR / parts);
+    memory->pieces_left = (uint32_t)(TLS_MOST_PIECES / parts);
     memory->hellos_left = (uint32_t)(TLS_MOST_HELLOS / parts);
     memory->inflaters_left = (uint32_t)(HTTP2_MOST_INFLATERS / parts);
     parse_memory_init(memory);
     text_pool_init(&memory->texts);
     intern_init(&memory->names, INTERN_MAX_TEXTS / parts);
-    memory->show_query = show_query;
+    memory->show_query = options->show_query;
+    memory->key_log = options->key_log;
+    memory->keys_may_come = options->keys_may_come;
 }
 
 void conversation_memory_free(struct conversation_memory *memory)
@@ -63,6 +79,11 @@ void conversation_memory_free(struct conversation_memory *memory)
     slab_free(&memory->starts);
     slab_free(&memory->hellos);
     slab_free(&memory->http2s);
+    slab_free(&memory->clears);
+    slab_free(&memory->pieces);
+    if (memory->clear_text != NULL)
+        wipe(memory->clear_text, TLS_MOST_RECORD_BYTES);
+    free(memory->clear_text);
     text_pool_free(&memory->texts);
     intern_free(&memory->names);
 }
@@ -92,9 +113,21 @@ static void hand_to_protocol(struct conversation *talk, struct conversation_memo
                              const struct tcp_chunk *chunk)
 {
     const uint8_t before = talk->protocol;
+    const bool was_read = tls_clear_is_read(talk);
     protocols[before]->input(talk, memory, from, chunk);
+    if (tls_clear_is_read(talk) != was_read) /* its text was, and not the chunk */
+        return;
     if (talk->protocol != before && protocols[talk->protocol]->input != protocols[before]->input)
         protocols[talk->protocol]->input(talk, memory, from, chunk);
+}
+
+void conversation_read(struct conversation *talk, struct conversation_memory *memory, unsigned from, const struct tcp_chunk *chunk)
+{
+    hand_to_protocol(talk, memory, from, chunk);
+    if (talk->protocol == PROTOCOL_TLS) { /* within TLS: a tunnel, of which no more is known */
+        talk->stream[0] = talk->stream[1] = (struct conversation_stream){ 0 };
+        conversation_become(talk, memory, PROTOCOL_OPAQUE);
+    }
 }
 
 /* ---- what a proxy says of its client, before that one's first byte -------------------------------- */
@@ -190,6 +223,10 @@ static bool may_be_proxied(const struct conversation *talk, unsigned from, const
 void conversation_input(struct conversation *talk, struct conversation_memory *memory, unsigned from,
                         const struct tcp_chunk *chunk)
 {
+    if (tls_clear_is_read(talk)) {
+        tls_ops.input(talk, memory, from, chunk);
+        return;
+    }
     if (may_be_proxied(talk, from, chunk)) {
         struct tcp_chunk rest = *chunk;
         if (take_proxy_header(talk, memory, from, &rest))
@@ -203,6 +240,7 @@ void conversation_input(struct conversation *talk, struct conversation_memory *m
 void conversation_fin(struct conversation *talk, struct conversation_memory *memory, unsigned from)
 {
     give_back_start(talk, memory, from);
+    tls_clear_finish(talk, memory, from);
     const struct protocol_ops *ops = ops_of(talk);
     if (ops->finish != NULL)
         ops->finish(talk, memory, from);
@@ -210,8 +248,10 @@ void conversation_fin(struct conversation *talk, struct conversation_memory *mem
 
 void conversation_over(struct conversation *talk, struct conversation_memory *memory)
 {
-    for (unsigned i = 0; i < 2; i++)
+    for (unsigned i = 0; i < 2; i++) {
         give_back_start(talk, memory, i);
+        tls_clear_finish(talk, memory, i);
+    }
     for (int i = 0; i < 2 && talk->protocol == PROTOCOL_NONE; i++)
         if ((talk->stream[i].mode == MODE_START && talk->stream[i].start != NULL) || talk->stream[i].not_understood)
             conversation_become(talk, memory, PROTOCOL_OPAQUE);
@@ -233,6 +273,7 @@ void conversation_free(struct conversation *talk, struct conversation_memory *me
     const struct protocol_ops *ops = ops_of(talk);
     if (ops->drop != NULL)
         ops->drop(talk, memory);
+    tls_clear_free(talk, memory);
 }
 
 /* ---- what others may know ------------------------------------------------------------------------ */
@@ -252,6 +293,11 @@ bool conversation_is_unasked(const struct conversation *talk)
 
 bool conversation_is_control_from(const struct conversation *talk, unsigned end, uint32_t seq)
 {
+    if (tls_clear_is_read(talk)) {
+        uint32_t data_end;
+        bool has_data = tls_clear_data_end(talk, end, &data_end);
+        return talk->stream[end].lost_bytes || tls_stream_read(talk, end)->lost || !has_data || seq_leq(data_end, seq);
+    }
     if (talk->protocol != PROTOCOL_TLS)
         return false;
     if (talk->unsure || talk->stream[end].tls.lost || talk->stream[end].lost_bytes)
@@ -269,9 +315,9 @@ bool conversation_is_control_from(const struct conversation *talk, unsigned end,
 
 uint32_t conversation_goodbye_bytes(const struct conversation *talk, unsigned end)
 {
-    if (talk->protocol != PROTOCOL_TLS)
+    if (!conversation_is_tls(talk))
         return 0;
-    const struct tls_stream *s = &talk->stream[end].tls;
+    const struct tls_stream *s = tls_stream_read(talk, end);
     return s->goodbye && s->header_have == 0 && !s->adrift ? s->length + (uint32_t)TLS_HEADER_BYTES : 0;
 }
 
@@ -295,14 +341,19 @@ bool conversation_is_lost(const struct conversation *talk, unsigned end)
     return talk->unsure || talk->stream[end].lost_bytes || talk->stream[end].mode == MODE_LOST;
 }
 
+bool conversation_is_tls(const struct conversation *talk)
+{
+    return talk->protocol == PROTOCOL_TLS || tls_clear_is_read(talk);
+}
+
 struct tls_outcome conversation_tls(const struct conversation *talk, unsigned client, bool missing)
 {
     static const struct tls_outcome none = { .alert_by = -1 };
-    if (talk->protocol != PROTOCOL_TLS)
+    if (!conversation_is_tls(talk))
         return none;
     /* Before a handshake in mid-stream something else went by: a proxy's CONNECT, STARTTLS. */
     missing |= talk->stream[0].lost_bytes || talk->stream[1].lost_bytes;
-    return tls_outcome(&talk->stream[client].tls, &talk->stream[!client].tls, missing);
+    return tls_outcome(tls_stream_read(talk, client), tls_stream_read(talk, !client), missing);
 }
 
 struct http2_outcome conversation_http2(const struct conversation *talk, unsigned client)

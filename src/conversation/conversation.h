@@ -22,6 +22,9 @@
 #include "conversation/text_pool.h"
 #include "tcp/tcp_conn.h"
 
+struct key_log;
+struct tls_clear;
+
 /* What is spoken on the connection, from its first bytes. */
 enum protocol {
 #define VALUE(id, name, ops) id,
@@ -30,6 +33,15 @@ enum protocol {
 };
 
 extern const char *const protocol_names[]; /* NULL at the end */
+
+/* Of a connection over TLS: could its records be opened? */
+enum tls_keys {
+#define VALUE(id, name) id,
+#include "conversation/tls_keys.def"
+#undef VALUE
+};
+
+extern const char *const tls_keys_names[]; /* NULL at the end */
 
 /* More requests than this without a response are an attack; the thread is lost then. */
 #define HTTP_MAX_OUTSTANDING 1000
@@ -44,6 +56,8 @@ enum note {
     NOTE_STREAM = 1 << 5,           /* HTTP/2: HEADERS or DATA */
     NOTE_GOAWAY = 1 << 6,           /* HTTP/2, as is the next */
     NOTE_RST_STREAM = 1 << 7,
+    NOTE_TEXT = 1 << 8,             /* of TLS that is opened */
+    NOTE_CONTROL = 1 << 9,          /* a record of TLS that is opened, or would be, and is none of data */
 };
 
 struct conversation {
@@ -51,12 +65,14 @@ struct conversation {
     struct conversation_stream stream[2]; /* by end of the TCP connection */
     struct exchange *first, *last; /* without complete response, oldest first */
     struct exchange *done;         /* the last complete one, or NULL */
+    struct tls_clear *clear;       /* TLS with keys; NULL: without */
     /* Public. */
     const char *server_software;    /* Server: of the last response; "" if not told */
     const char *client_software;    /* User-Agent: of the last request; "" if not told */
     const char *server_name;        /* that the client asks for in TLS (SNI); "": it does not, or it was not seen */
     const char *proxied_client;     /* address and port of the client, as the PROXY protocol names it; "": it was not spoken */
-    uint8_t protocol;               /* enum protocol */
+    uint8_t protocol;               /* enum protocol: of the text, where TLS is opened */
+    uint8_t tls_keys;               /* enum tls_keys */
     int8_t client;                  /* which end sends requests; -1: not known */
     bool likely_client : 1;         /* which one does if nothing tells: by its port */
     bool mid_stream : 1;            /* the connection began before the capture */
@@ -77,9 +93,12 @@ struct conversation {
 
 /* Shared by the connections of one tracker. */
 struct conversation_memory {
-    struct slab exchanges, parses, heads, starts, hellos, http2s;
+    struct slab exchanges, parses, heads, starts, hellos, http2s, clears, pieces;
     struct text_pool texts;  /* targets */
-    uint32_t hellos_left, inflaters_left; /* so many more may be kept */
+    uint32_t hellos_left, inflaters_left, clears_left, pieces_left; /* so many more may be kept */
+    struct key_log *key_log; /* secrets of TLS, NULL: there are none; not owned */
+    bool keys_may_come;      /* while their connections go on */
+    uint8_t *clear_text;     /* of one record; NULL: none was opened */
     struct intern names;     /* of hosts and software */
     const char *recent_names[HTTP_RECENT_NAMES]; /* some of them */
     llhttp_settings_t settings;
@@ -96,8 +115,14 @@ struct conversation_memory {
     void *context;
 };
 
-/* parts: this many share the limit on names. */
-void conversation_memory_init(struct conversation_memory *memory, bool show_query, size_t parts);
+struct conversation_options {
+    bool show_query;
+    struct key_log *key_log; /* secrets of TLS; NULL: none. It must outlive the memory */
+    bool keys_may_come;      /* others are added while connections go on: who has none yet waits for them */
+};
+
+/* parts: this many share the limits. */
+void conversation_memory_init(struct conversation_memory *memory, const struct conversation_options *options, size_t parts);
 void conversation_memory_free(struct conversation_memory *memory);
 
 /* client: the end that sent the SYN, or -1; likely_client: the one that it is by its port. */
@@ -151,6 +176,9 @@ bool conversation_reads(const struct conversation *talk, unsigned end);
 /* Has a gap cost this direction the thread at least once? And is it lost, now or once? */
 bool conversation_had_gap(const struct conversation *talk, unsigned end);
 bool conversation_is_lost(const struct conversation *talk, unsigned end);
+
+/* Is it, or is it carried by, TLS? */
+bool conversation_is_tls(const struct conversation *talk);
 
 /* What is known of a TLS handshake; client: the end that began it. missing: the capture does not show all of the
  * connection. */

@@ -38,6 +38,19 @@ static void free_exchange(struct conversation *talk, struct conversation_memory 
     exchange_give(memory, x);
 }
 
+void exchanges_forget(struct conversation *talk, struct conversation_memory *memory)
+{
+    for (struct exchange *x = talk->first, *next; x != NULL; x = next) {
+        next = x->next;
+        exchange_give(memory, x);
+    }
+    if (talk->done != NULL)
+        exchange_give(memory, talk->done);
+    talk->first = talk->last = talk->done = NULL;
+    talk->outstanding = 0;
+    talk->exchanges = talk->requests = talk->unsolicited = talk->errors = 0;
+}
+
 static struct exchange_before before_next(const struct conversation *talk)
 {
     const struct exchange *done = talk->done;

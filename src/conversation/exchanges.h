@@ -11,6 +11,9 @@ struct exchange *exchange_new(struct conversation *talk, struct conversation_mem
 
 void exchange_give(struct conversation_memory *memory, struct exchange *exchange);
 
+/* All of the conversation's are gone, as if nothing had been said. */
+void exchanges_forget(struct conversation *talk, struct conversation_memory *memory);
+
 /* A message that begins at seq, with bytes of this chunk. */
 void span_begin(struct message_span *span, const struct tcp_chunk *chunk, uint32_t seq);
 

@@ -214,14 +214,14 @@ static void feed_messages(struct feeding *f)
                 lose_thread(f);
                 return;
             }
-            at += begin(f, chunk->bytes + at, chunk->length - at, chunk->seq + (uint32_t)at);
+            at += begin(f, chunk->bytes + at, chunk->length - at, tcp_chunk_seq(chunk, (uint32_t)at));
             if (!in_message(stream))
                 return;
         }
         at += feed(f, chunk->bytes + at, chunk->length - at);
         if (stream->mode != MODE_MESSAGES)
             return;
-        extend(f, chunk->seq + (uint32_t)at);
+        extend(f, tcp_chunk_seq(chunk, (uint32_t)at));
         if (message_ended(stream))
             end_message(f->talk, f->memory, f->from);
     }
@@ -274,15 +274,13 @@ static void feed_gap(struct feeding *f)
         step_over(f, within);
     else
         parse_bridge(f, within, until_close);
-    extend(f, chunk->seq + (uint32_t)within);
+    extend(f, tcp_chunk_seq(chunk, (uint32_t)within));
     if (!message_ended(stream))
         return;
     end_message(f->talk, f->memory, f->from);
     if (within == chunk->length)
         return;
-    struct tcp_chunk rest = *chunk; /* the next message began within the gap */
-    rest.seq += (uint32_t)within;
-    rest.length -= (uint32_t)within;
+    struct tcp_chunk rest = tcp_chunk_rest(chunk, (uint32_t)within); /* the next message began within the gap */
     f->chunk = &rest;
     lose_thread_in_gap(f);
 }

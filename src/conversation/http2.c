@@ -195,11 +195,11 @@ static void read_frames(const struct http2_reading *r)
                 return;
             }
             if (e->have == 0) {
-                e->frame.begin = *chunk;
+                e->frame.begin = tcp_chunk_rest(chunk, at);
                 e->frame.begin.bytes = NULL;
-                e->frame.begin.seq += at;
             }
             e->head[e->have++] = *bytes;
+            e->frame.end_seq = tcp_chunk_seq(chunk, at + 1);
             if (e->have == HTTP2_HEAD_BYTES && !take_head(r)) {
                 r->talk->errors++;
                 r->talk->unsure |= !r->talk->mid_stream; /* a GOAWAY may be among what is not read */
@@ -210,7 +210,8 @@ static void read_frames(const struct http2_reading *r)
             taken = rest < e->frame.left ? rest : e->frame.left;
             e->frame.left -= taken;
             e->frame.torn |= bytes == NULL;
-            http2_frame_goes_on(r, bytes, taken, chunk->seq + at + taken);
+            e->frame.end_seq = tcp_chunk_seq(chunk, at + taken);
+            http2_frame_goes_on(r, bytes, taken);
         }
         at += taken;
         if (e->have == HTTP2_HEAD_BYTES && e->frame.left == 0)

@@ -45,6 +45,7 @@ struct http2_frame {
     uint8_t kept[HTTP2_KEPT_BYTES];
     bool torn;             /* bytes of it are missing in the capture */
     struct tcp_chunk begin; /* where its first byte came from; no bytes */
+    uint32_t end_seq;       /* behind what came of it so far */
 };
 
 /* One direction. */

@@ -304,7 +304,7 @@ void http2_frame_begins(const struct http2_reading *r)
         r->end->in_block = !(f->flags & END_HEADERS);
     struct exchange *x = f->stream != 0 ? exchange_of(r, f->stream) : NULL;
     if (x != NULL && (f->type == HTTP2_HEADERS || f->type == HTTP2_DATA || f->type == HTTP2_CONTINUATION))
-        extend(r, x, f->begin.seq + HTTP2_HEAD_BYTES);
+        extend(r, x, f->end_seq);
 }
 
 static void take_setting(const struct http2_reading *r, const uint8_t *bytes)
@@ -338,7 +338,7 @@ static uint32_t keep(const struct http2_reading *r, const uint8_t *bytes, uint32
     return taken;
 }
 
-void http2_frame_goes_on(const struct http2_reading *r, const uint8_t *bytes, uint32_t length, uint32_t end_seq)
+void http2_frame_goes_on(const struct http2_reading *r, const uint8_t *bytes, uint32_t length)
 {
     struct http2_end *e = r->end;
     struct http2_frame *f = &e->frame;
@@ -360,7 +360,7 @@ void http2_frame_goes_on(const struct http2_reading *r, const uint8_t *bytes, ui
     if (x == NULL)
         return;
     if (block || f->type == HTTP2_DATA)
-        extend(r, x, end_seq);
+        extend(r, x, f->end_seq);
     if (f->type == HTTP2_DATA && !is_client(r))
         x->response_body_seen += data;
 }
@@ -430,7 +430,7 @@ static void end_goaway(const struct http2_reading *r)
     e->goaway = (struct http2_goaway){
         .last_stream = be32(e->frame.kept) & INT32_MAX,
         .code = be32(e->frame.kept + 4),
-        .end_seq = e->frame.begin.seq + HTTP2_HEAD_BYTES + e->frame.length,
+        .end_seq = e->frame.end_seq,
         .ns = e->frame.begin.ts_ns,
         .frame = e->frame.begin.frame,
         .capture = e->frame.begin.capture,

@@ -20,8 +20,8 @@ struct http2_reading {
 /* A frame's head was read: what comes belongs to its stream. */
 void http2_frame_begins(const struct http2_reading *r);
 
-/* The next bytes of its payload, up to end_seq. bytes NULL: they were not captured. */
-void http2_frame_goes_on(const struct http2_reading *r, const uint8_t *bytes, uint32_t length, uint32_t end_seq);
+/* The next bytes of its payload. bytes NULL: they were not captured. */
+void http2_frame_goes_on(const struct http2_reading *r, const uint8_t *bytes, uint32_t length);
 
 /* It is whole. */
 void http2_frame_ends(const struct http2_reading *r);

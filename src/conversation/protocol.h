@@ -29,6 +29,9 @@ struct protocol_ops {
 /* Which one the first bytes are; OPAQUE: none that is known. */
 enum protocol protocol_recognise(const uint8_t *bytes, size_t length);
 
+/* What TLS carries, where it is opened: as conversation_input of text in the clear. */
+void conversation_read(struct conversation *talk, struct conversation_memory *memory, unsigned from, const struct tcp_chunk *chunk);
+
 /* From now on it is this one. */
 void conversation_become(struct conversation *talk, struct conversation_memory *memory, enum protocol protocol);
 

@@ -4,11 +4,10 @@
 #include "base/seq.h"
 #include "base/text.h"
 #include "conversation/protocol.h"
+#include "conversation/tls_clear.h"
+#include "conversation/tls_records.h"
 #include "conversation/turns.h"
 
-enum tls_record { TLS_CHANGE_CIPHER_SPEC = 20, TLS_ALERT, TLS_HANDSHAKE, TLS_DATA, TLS_HEARTBEAT };
-
-#define TLS_MAX_RECORD (16384 + 2048) /* RFC 5246 section 6.2.3 */
 #define TLS_FATAL 2
 /* In TLS 1.3 a record holds the content type and the tag of its cipher besides its text; JDK pads handshake messages and alerts
  * with 16 bytes more (measured with versions 17 and 21). */
@@ -21,7 +20,7 @@ enum tls_record { TLS_CHANGE_CIPHER_SPEC = 20, TLS_ALERT, TLS_HANDSHAKE, TLS_DAT
 /* Can a record be that, an encrypted one too? */
 static bool may_be_record(uint8_t type, uint16_t length)
 {
-    return type >= TLS_CHANGE_CIPHER_SPEC && type <= TLS_HEARTBEAT && length <= TLS_MAX_RECORD;
+    return type >= TLS_CHANGE_CIPHER_SPEC && type <= TLS_HEARTBEAT && length <= TLS_MOST_RECORD_BYTES;
 }
 
 /* Does a record's header stand there, among other bytes? */
@@ -222,7 +221,7 @@ static void note_name(struct records *r, const char *name)
     r->talk->server_name = kept != NULL ? kept : "";
 }
 
-static void give_hello(struct tls_stream *s, struct conversation_memory *memory)
+void tls_give_hello(struct tls_stream *s, struct conversation_memory *memory)
 {
     if (s->hello_bytes == NULL)
         return;
@@ -240,7 +239,8 @@ static void read_hello(struct records *r)
         return;
     }
     struct tls_hello hello;
-    bool is_hello = tls_hello_read(s->hello_bytes->bytes, s->hello_bytes->have, &hello, name);
+    struct tls_hello_keys keys;
+    bool is_hello = tls_hello_read(s->hello_bytes->bytes, s->hello_bytes->have, &hello, &keys, name);
     bool is_cut = s->hello_bytes->have < s->length && (!is_hello || !hello.whole);
     s->said.whole = !is_cut;
     if (is_hello) {
@@ -253,11 +253,15 @@ static void read_hello(struct records *r)
             r->talk->multiplexed &= (hello.alpn & ALPN_H2) != 0;
         if (is_client && name[0] != '\0' && r->talk->server_name[0] == '\0')
             note_name(r, name);
+        if (is_client)
+            tls_clear_begin(r->talk, r->memory, r->from, &keys, &hello, r->chunk);
+        else if (r->talk->clear != NULL)
+            tls_clear_answer(r->talk, r->memory, &keys, &hello);
         if (is_cut && !is_client)
             s->said.version = 0; /* that of TLS 1.3 stands in an extension */
     }
     r->talk->multiplexed |= is_cut; /* what was offered, or chosen, is not known */
-    give_hello(s, r->memory);
+    tls_give_hello(s, r->memory);
 }
 
 /* The record is an alert, or as long as one where nobody can tell. */
@@ -267,20 +271,107 @@ static void note_goodbye(struct records *r)
     r->talk->notes |= NOTE_GOODBYE;
 }
 
+/* The streams may have moved (tls_clear.h). */
+static void find_streams(struct records *r)
+{
+    r->s = tls_stream_of(r->talk, r->from);
+    r->peer = tls_stream_of(r->talk, !r->from);
+}
+
+static void note_alert(struct tls_stream *s, uint8_t level, uint8_t description)
+{
+    if (s->has_alert || level != TLS_FATAL)
+        return;
+    s->has_alert = true;
+    s->alert = description;
+}
+
+/* What a record that was opened says of the connection. */
+static void end_opened(struct records *r, const struct tls_text *text)
+{
+    struct tls_stream *s = r->s;
+    s->goodbye = text->type == TLS_ALERT;
+    s->ahead |= text->ahead;
+    if (text->type != TLS_DATA)
+        r->talk->notes |= NOTE_CONTROL;
+    if (text->has_choice)
+        s->said.alpn = text->choice.alpn;
+    switch (text->type) {
+    case TLS_ALERT:
+        if (text->length >= TLS_BODY_BYTES)
+            note_alert(s, text->bytes[0], text->bytes[1]);
+        note_goodbye(r);
+        break;
+    case TLS_HANDSHAKE:
+        if (text->finished && version_of(r) == VERSION_13)
+            s->finished_13 = true;
+        else if (text->finished)
+            s->finished = true;
+        break;
+    case TLS_DATA:
+        s->data = s->more_than_alert = true;
+        tls_clear_hand_on(r->talk, r->memory, r->from, TLS_OPENED, r->chunk);
+        find_streams(r);
+        break;
+    }
+}
+
+/* Nor is it known what it says. As short as an alert, it is one: nothing else that is spoken over TLS is. */
+static void end_unopened(struct records *r)
+{
+    bool is_13 = version_of(r) == VERSION_13;
+    if (r->s->type == TLS_ALERT || (is_13 && is_alert_length(r->s, r->s->length))) {
+        r->s->has_encrypted_alert = true;
+        r->talk->notes |= NOTE_CONTROL;
+        note_goodbye(r);
+    } else if (r->s->type == TLS_DATA) {
+        r->s->goodbye = false;
+        tls_clear_hand_on(r->talk, r->memory, r->from, TLS_NOT_OPENED, r->chunk);
+    }
+}
+
+/* With keys. true: nothing more is to be known of the record. */
+static bool end_sealed(struct records *r)
+{
+    struct tls_text text;
+    bool was_read = tls_clear_is_read(r->talk), is_data = r->s->is_data && !r->s->is_doubtful;
+    enum tls_opening opening = tls_clear_open(r->talk, r->memory, r->from, r->s, r->chunk, &text);
+    find_streams(r);
+    if (opening == TLS_OPENED) {
+        end_opened(r, &text);
+    } else if (opening == TLS_NOT_OPENED && was_read) {
+        end_unopened(r);
+    } else if (opening == TLS_NOT_OPENED && is_data) {
+        tls_clear_give_up(r->talk, r->memory);
+    }
+    if (tls_clear_is_read(r->talk))
+        r->has_data = false; /* what was thought to be data is no matter any more */
+    return tls_clear_is_read(r->talk) && opening != TLS_NOT_TRIED;
+}
+
+/* A record is over, and the next one begins. */
+static void rest(struct tls_stream *s)
+{
+    s->is_data = s->is_doubtful = false;
+    s->header_have = s->body_have = 0;
+}
+
 static void end_record(struct records *r)
 {
+    if (r->talk->clear != NULL && end_sealed(r)) {
+        rest(r->s);
+        return;
+    }
     struct tls_stream *s = r->s;
     switch (s->type) {
     case TLS_CHANGE_CIPHER_SPEC:
         s->change_cipher_spec = true;
         break;
     case TLS_ALERT:
-        if (s->length != 2) {
+        if (s->length != TLS_BODY_BYTES)
             s->has_encrypted_alert = true;
-        } else if (!s->has_alert && s->body_have == 2 && s->body[0] == TLS_FATAL) {
-            s->has_alert = true;
-            s->alert = s->body[1];
-        }
+        else if (s->body_have == TLS_BODY_BYTES)
+            note_alert(s, s->body[0], s->body[1]);
         note_goodbye(r);
         break;
     case TLS_HANDSHAKE:
@@ -303,8 +394,7 @@ static void end_record(struct records *r)
         break;
     }
     }
-    s->is_data = s->is_doubtful = false;
-    s->header_have = s->body_have = 0;
+    rest(s);
 }
 
 static void begin_record(struct records *r)
@@ -317,6 +407,8 @@ static void begin_record(struct records *r)
         s->adrift = true;
         return;
     }
+    if (tls_clear_is_read(r->talk))
+        return;
     /* What is spoken was agreed upon before the capture. */
     r->talk->multiplexed |= s->type == TLS_DATA && is_joined(r);
     s->is_data = s->type == TLS_DATA && is_application_data(r, s->left);
@@ -409,11 +501,22 @@ static void take_unknown(struct records *r, const struct tcp_chunk *chunk)
 {
     if (r->s->foreign)
         return;
+    if (r->talk->clear != NULL)
+        tls_clear_lost(r->talk, r->from, chunk);
+    if (tls_clear_is_read(r->talk))
+        return;
     bool is_handshake = !is_joined(r) && !(r->s->finished && r->peer->finished) && !r->s->finished_13 && !r->peer->finished_13;
     if (chunk->length > LONGEST_ALERT && !is_handshake)
         turns_input(r->talk, r->memory, r->from, chunk, true);
     else
         r->talk->unsure = true;
+}
+
+/* The record's next bytes may be opened. NULL: they were not captured. */
+static void keep_sealed(struct records *r, const uint8_t *bytes, uint32_t length)
+{
+    if (r->talk->clear != NULL)
+        tls_clear_body(r->talk->clear, r->memory, r->from, r->s, r->chunk, bytes, length);
 }
 
 static void input_gap(struct records *r)
@@ -423,12 +526,18 @@ static void input_gap(struct records *r)
     /* Within a record the gap is bridged, unless it hides what an alert says. */
     if (s->header_have == TLS_HEADER_BYTES && s->type != TLS_ALERT) {
         uint32_t length = chunk.length < s->left ? chunk.length : s->left;
+        keep_sealed(r, NULL, length);
         take(r, chunk.seq, length);
+        s = r->s;
         hand_on(r, chunk.seq + length);
         chunk.seq += length;
         chunk.length -= length;
         if (chunk.length == 0)
             return;
+    }
+    if (s->header_have < TLS_HEADER_BYTES) { /* what was read of a header is lost as well */
+        chunk.seq -= s->header_have;
+        chunk.length += s->header_have;
     }
     s->header_have = s->body_have = 0;
     s->adrift = s->lost = true;
@@ -438,22 +547,25 @@ static void input_gap(struct records *r)
 
 static void input_bytes(struct records *r)
 {
-    struct tls_stream *s = r->s;
     const struct tcp_chunk *chunk = r->chunk;
     uint32_t at = 0;
-    while (at < chunk->length && !s->adrift) {
+    while (at < chunk->length && !r->s->adrift) {
+        struct tls_stream *s = r->s;
         if (s->header_have < TLS_HEADER_BYTES) {
+            if (s->header_have == 0 && r->talk->clear != NULL)
+                tls_clear_header(r->talk->clear, r->from, chunk, chunk->seq + at);
             take_header(r, chunk->bytes[at++]);
             if (s->header_have == TLS_HEADER_BYTES && !s->adrift)
                 take(r, chunk->seq + at - TLS_HEADER_BYTES, 0);
         } else {
             uint32_t rest = chunk->length - at, length = rest < s->left ? rest : s->left;
             keep_body(s, chunk->bytes + at, length);
+            keep_sealed(r, chunk->bytes + at, length);
             take(r, chunk->seq + at, length);
             at += length;
         }
     }
-    hand_on(r, chunk->seq + at - (s->header_have < TLS_HEADER_BYTES ? s->header_have : 0));
+    hand_on(r, chunk->seq + at - (r->s->header_have < TLS_HEADER_BYTES ? r->s->header_have : 0));
     if (at < chunk->length) {
         struct tcp_chunk rest = *chunk;
         rest.seq += at;
@@ -464,8 +576,8 @@ static void input_bytes(struct records *r)
 
 static void input(struct conversation *talk, struct conversation_memory *memory, unsigned from, const struct tcp_chunk *chunk)
 {
-    struct records r = { .talk = talk, .memory = memory, .s = &talk->stream[from].tls, .peer = &talk->stream[!from].tls,
-                         .chunk = chunk, .from = from };
+    struct records r = { .talk = talk, .memory = memory, .chunk = chunk, .from = from };
+    find_streams(&r);
     if (r.s->adrift && recovers(r.s, chunk)) {
         r.s->adrift = false;
         r.s->header_have = r.s->body_have = 0;
@@ -481,7 +593,7 @@ static void input(struct conversation *talk, struct conversation_memory *memory,
 static void drop(struct conversation *talk, struct conversation_memory *memory)
 {
     for (int i = 0; i < 2; i++)
-        give_hello(&talk->stream[i].tls, memory);
+        tls_give_hello(&talk->stream[i].tls, memory);
 }
 
 /* ---- the handshake --------------------------------------------------------------------------------- */
@@ -519,7 +631,7 @@ bool tls_is_cut(const struct tls_stream *s)
 struct tls_outcome tls_outcome(const struct tls_stream *client, const struct tls_stream *server, bool missing)
 {
     struct tls_outcome o = { .handshake = tls_handshake(client, server), .alert_by = -1, .version = server->said.version,
-                             .record_cut = tls_is_cut(server), .alpn_offered = client->said.alpn, .alpn = server->said.alpn };
+                             .record_cut = tls_is_cut(server), .record_ahead = server->ahead, .alpn_offered = client->said.alpn, .alpn = server->said.alpn };
     if (missing && o.handshake == TLS_HANDSHAKE_INCOMPLETE)
         o.handshake = TLS_HANDSHAKE_UNKNOWN;
     o.answer = server->foreign                      ? TLS_ANSWER_OTHER

@@ -47,6 +47,7 @@ struct tls_stream {
     uint16_t foreign : 1;     /* what it sends is not TLS */
     uint16_t lost : 1;        /* a gap in the capture hid where records begin */
     uint16_t adrift : 1;      /* and none was recognised since */
+    uint16_t ahead : 1;       /* one of its records had the number of a later one, though none was missing */
     uint16_t is_data : 1;     /* the current record carries data of the application */
     uint16_t is_doubtful : 1; /* and perhaps not: it may be a session ticket */
 };
@@ -65,6 +66,7 @@ struct tls_outcome {
     bool alert_encrypted;
     uint8_t version;      /* minor number of the version that the server chose: 3 is TLS 1.2, 4 is TLS 1.3; 0: not known */
     bool record_cut;      /* tls_is_cut() of the server */
+    bool record_ahead;    /* with keys: the server sent a record with the number of a later one, though none is missing */
     uint8_t alpn_offered, alpn; /* sets of enum alpn: what the client offers; what the server chose in the clear */
 };
 

@@ -4,7 +4,7 @@
 
 enum handshake_message { CLIENT_HELLO = 1, SERVER_HELLO = 2 };
 
-enum extension { SERVER_NAME = 0, ALPN = 16, RECORD_SIZE_LIMIT = 28, EARLY_DATA = 42, SUPPORTED_VERSIONS = 43 };
+enum extension { SERVER_NAME = 0, ALPN = 16, ENCRYPT_THEN_MAC = 22, RECORD_SIZE_LIMIT = 28, EARLY_DATA = 42, SUPPORTED_VERSIONS = 43 };
 
 #define TLS_AES_256_GCM_SHA384 0x1302 /* RFC 8446 appendix B.4; the other suites of TLS 1.3 hash with SHA-256 */
 
@@ -86,7 +86,8 @@ static uint8_t read_versions(struct reader *r, bool client)
     return highest & 7;
 }
 
-static void read_extensions(struct reader *r, bool client, struct tls_hello *hello, char name[TLS_NAME_BYTES])
+static void read_extensions(struct reader *r, bool client, struct tls_hello *hello, struct tls_hello_keys *keys,
+                            char name[TLS_NAME_BYTES])
 {
     struct reader list = take_part(r, 2);
     while (list.at < list.end) {
@@ -100,11 +101,14 @@ static void read_extensions(struct reader *r, bool client, struct tls_hello *hel
         case ALPN:
             hello->alpn = read_alpn(&body) & 7;
             break;
+        case ENCRYPT_THEN_MAC:
+            keys->encrypt_then_mac = true;
+            break;
         case RECORD_SIZE_LIMIT:
             hello->limits = true;
             break;
         case EARLY_DATA:
-            hello->early_data = client;
+            hello->early_data = true;
             break;
         case SUPPORTED_VERSIONS:
             hello->version = read_versions(&body, client) & 7;
@@ -113,9 +117,19 @@ static void read_extensions(struct reader *r, bool client, struct tls_hello *hel
     }
 }
 
-bool tls_hello_read(const uint8_t *bytes, size_t length, struct tls_hello *hello, char name[TLS_NAME_BYTES])
+void tls_hello_read_encrypted(const uint8_t *bytes, size_t length, struct tls_hello *hello)
+{
+    char name[TLS_NAME_BYTES];
+    struct tls_hello_keys keys;
+    struct reader r = { bytes, bytes + length, false };
+    *hello = (struct tls_hello){ 0 };
+    read_extensions(&r, false, hello, &keys, name);
+}
+
+bool tls_hello_read(const uint8_t *bytes, size_t length, struct tls_hello *hello, struct tls_hello_keys *keys, char name[TLS_NAME_BYTES])
 {
     *hello = (struct tls_hello){ 0 };
+    *keys = (struct tls_hello_keys){ 0 };
     name[0] = '\0';
     struct reader r = { bytes, bytes + length, false };
     uint32_t message = take(&r, 1);
@@ -127,18 +141,23 @@ bool tls_hello_read(const uint8_t *bytes, size_t length, struct tls_hello *hello
     r.short_of = false;
     hello->version = take(&r, 2) & 7;
     hello->retry = !client && r.end - r.at >= 32 && memcmp(r.at, retry_random, 32) == 0;
+    struct reader random = { r.at, r.end, false };
     for (int i = 0; i < 4; i++)
-        take(&r, 8); /* random */
+        take(&r, 8);
+    if (!r.short_of)
+        memcpy(keys->random, random.at, sizeof keys->random);
     take_part(&r, 1); /* session id */
     if (client) {
         take_part(&r, 2); /* cipher suites */
         take_part(&r, 1); /* compression methods */
     } else {
-        hello->sha384 = take(&r, 2) == TLS_AES_256_GCM_SHA384;
+        keys->suite = (uint16_t)take(&r, 2);
+        hello->sha384 = keys->suite == TLS_AES_256_GCM_SHA384;
         take(&r, 1); /* compression */
     }
+    keys->known = !r.short_of;
     hello->whole = !r.short_of && !is_cut;
     if (!r.short_of)
-        read_extensions(&r, client, hello, name);
+        read_extensions(&r, client, hello, keys, name);
     return true;
 }

@@ -9,17 +9,27 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "tls/record_keys.h"
+
 /* Protocols of ALPN, as a set: what a client offers, or the one that a server chose. */
 enum alpn { ALPN_HTTP1 = 1 << 0, ALPN_H2 = 1 << 1, ALPN_OTHER = 1 << 2 };
 
 struct tls_hello {
     uint8_t version : 3;  /* its minor number: 3 is TLS 1.2, 4 is TLS 1.3; of a client the highest that it offers; 0: not known */
     uint8_t alpn : 3;     /* set of enum alpn */
-    bool early_data : 1;  /* a client sends data before the server's hello */
+    bool early_data : 1;  /* a client sends data before the server's hello; a server takes it */
     bool retry : 1;       /* a server asks for another ClientHello (HelloRetryRequest) */
     bool sha384 : 1;      /* the suite that a server chose hashes with SHA-384, else with SHA-256 (of TLS 1.3 alone it is said) */
     bool limits : 1;      /* a client asks for shorter records (RFC 8449): a server says so among its EncryptedExtensions */
     bool whole : 1;       /* all of it was there; where not, the facts above may be missing */
+};
+
+/* What its keys are found by. */
+struct tls_hello_keys {
+    uint8_t random[TLS_RANDOM_BYTES];
+    uint16_t suite;          /* that a server chose */
+    bool encrypt_then_mac;   /* offered, or chosen (RFC 7366) */
+    bool known;              /* they were there, but for the last where the hello is not whole */
 };
 
 /* Longer names are no names (RFC 1035 section 2.3.4). */
@@ -40,6 +50,9 @@ struct tls_hello_bytes {
 
 /* Reads a hello, or its beginning (whole is false then). name: the server's name that the client asks for, "" if there is none. Returns false where the
  * bytes are no hello. */
-bool tls_hello_read(const uint8_t *bytes, size_t length, struct tls_hello *hello, char name[TLS_NAME_BYTES]);
+bool tls_hello_read(const uint8_t *bytes, size_t length, struct tls_hello *hello, struct tls_hello_keys *keys, char name[TLS_NAME_BYTES]);
+
+/* What a list of extensions says, with its length before it: EncryptedExtensions of TLS 1.3 (RFC 8446 section 4.3.1). */
+void tls_hello_read_encrypted(const uint8_t *bytes, size_t length, struct tls_hello *hello);
 
 #endif

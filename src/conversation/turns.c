@@ -64,13 +64,13 @@ static void client_sends(struct conversation *talk, struct conversation_memory *
     } else {
         talk->one_way |= !x->response_seen && x->request.last_frame != 0 && data->ts_ns - x->request.last_ns > TURN_REST_NS;
     }
-    span_extend(&x->request, data, data->seq + data->length);
+    span_extend(&x->request, data, tcp_chunk_seq(data, data->length));
     x->answered_whole = false;
 }
 
 static void server_sends(struct conversation *talk, const struct tcp_chunk *data, bool doubtful)
 {
-    const uint32_t end_seq = data->seq + data->length;
+    const uint32_t end_seq = tcp_chunk_seq(data, data->length);
     struct exchange *x = talk->first;
     bool answers = x != NULL && (x->response_seen || !x->request_seen || data->ack == 0 || seq_lt(x->request.seq, data->ack));
     if (!answers) {
@@ -104,7 +104,7 @@ bool turns_go_on(struct conversation *talk, const struct tcp_chunk *data)
     struct exchange *x = talk->last != NULL ? talk->last : talk->done;
     if (x == NULL)
         return false;
-    span_extend(&x->request, data, data->seq + data->length);
+    span_extend(&x->request, data, tcp_chunk_seq(data, data->length));
     return true;
 }
 

@@ -124,6 +124,8 @@ struct record {
     bool tls_alert_encrypted;
     bool one_way;                /* a client that offers no HTTP went on after a rest although nothing had answered it */
     bool tls_record_cut;         /* the server's stream ended within a record */
+    bool tls_record_ahead;       /* a record of the server had the number of a later one, though none was missing */
+    uint8_t tls_keys;            /* enum tls_keys */
     bool tls_answered_http;      /* a server's answer to HTTP in the clear was a record of TLS */
     uint8_t tls_version;         /* minor number: 3 is TLS 1.2; 0: not known */
     uint8_t tls_alpn_offered, tls_alpn; /* sets of enum alpn */

@@ -162,7 +162,8 @@ static void count_for_server(struct engine *engine, const struct record *record)
 {
     bool answered = record->exchanges > 0;
     unsigned counts = (unsigned)answered << SERVER_ANSWERED | (unsigned)record->one_way << SERVER_ONE_WAY |
-                      (unsigned)(answered && (record->protocol == PROTOCOL_HTTP1 || record->protocol == PROTOCOL_HTTP2)) << SERVER_HTTP |
+                      (unsigned)(answered && record->tls_handshake == TLS_HANDSHAKE_NONE &&
+                                 (record->protocol == PROTOCOL_HTTP1 || record->protocol == PROTOCOL_HTTP2)) << SERVER_HTTP |
                       (unsigned)(record->tls_answer == TLS_ANSWER_TLS) << SERVER_TLS;
     groups_count_server(&engine->groups, record, counts);
 }

@@ -124,7 +124,7 @@ static struct value tls_failure(const struct record *r)
     bool by_server = r->tls_alert_by == ROLE_SERVER;
     if (r->tls_handshake == TLS_HANDSHAKE_UNKNOWN)
         return value_unknown(tls_missing);
-    if (r->protocol == PROTOCOL_HTTP1)
+    if (r->protocol == PROTOCOL_HTTP1 && r->tls_handshake == TLS_HANDSHAKE_NONE)
         return value_text("http-to-tls");
     if (r->tls_handshake != TLS_HANDSHAKE_INCOMPLETE)
         return value_absent();
@@ -352,6 +352,8 @@ ON_RECORD(streams_peak, r->protocol != PROTOCOL_HTTP2 ? value_absent() : value_n
 ON_RECORD(client_pings, r->protocol != PROTOCOL_HTTP2 ? value_absent() : value_number(r->pings))
 ON_RECORD(client_ping_interval, duration(r->ping_interval, bytes_missing))
 ON_RECORD(tls_record_cut, value_bool(r->tls_record_cut))
+ON_RECORD(tls_record_ahead, value_bool(r->tls_record_ahead))
+ON_RECORD(tls_keys, r->tls_handshake == TLS_HANDSHAKE_NONE ? value_absent() : value_choice(tls_keys_names, r->tls_keys))
 ON_RECORD(tls_answered_http, value_bool(r->tls_answered_http))
 ON_RECORD(tls_failure, tls_failure(r))
 ON_RECORD(tls_alert_by, r->tls_alert_by < 0 ? value_absent()

@@ -101,6 +101,10 @@ static json_t *summary_value(const struct analysis *analysis)
                                   json_pack("{s:s, s:I}", "kind",
                                             decoded_name((enum decoded)kind), "packets",
                                             (json_int_t)analysis->run->intake.decoder.kinds[kind]));
+    json_t *keys = json_object();
+    for (int i = 0; tls_keys_names[i] != NULL; i++)
+        if (counts->tls_keys[i] > 0)
+            json_object_set_new(keys, tls_keys_names[i], json_integer((json_int_t)counts->tls_keys[i]));
     json_t *value = json_object();
     json_object_set_new(value, "packets", json_integer((json_int_t)analysis->run->intake.decoder.packets));
     json_object_set_new(value, "tcp_packets", json_integer((json_int_t)analysis->run->intake.decoder.kinds[DECODED_TCP]));
@@ -113,6 +117,7 @@ static json_t *summary_value(const struct analysis *analysis)
     json_object_set_new(value, "http_requests", json_integer((json_int_t)counts->requests));
     json_object_set_new(value, "http_exchanges", json_integer((json_int_t)counts->exchanges));
     json_object_set_new(value, "protocols", protocols);
+    json_object_set_new(value, "tls_keys", keys);
     json_object_set_new(value, "not_understood", passed_over);
     json_object_set_new(value, "evicted_connections", json_integer((json_int_t)counts->evicted));
     json_object_set_new(value, "late_packets", json_integer((json_int_t)counts->late_packets));

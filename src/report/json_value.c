@@ -68,12 +68,13 @@ static json_t *alpn_value(uint8_t set)
 
 static json_t *tls_value(const struct record *r)
 {
-    if (r->protocol != PROTOCOL_TLS)
+    if (r->tls_handshake == TLS_HANDSHAKE_NONE)
         return json_null();
     json_t *value = json_object();
     json_object_set_new(value, "server_name", r->server_name[0] != '\0' ? json_untrusted(r->server_name) : json_null());
     json_object_set_new(value, "version", json_string_or_null(tls_version_name(r->tls_version)));
     json_object_set_new(value, "alpn_offered", alpn_value(r->tls_alpn_offered));
+    json_object_set_new(value, "keys", json_string(tls_keys_names[r->tls_keys]));
     return value;
 }
 

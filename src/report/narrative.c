@@ -378,6 +378,29 @@ static void write_undecided(struct document *doc, const struct analysis *analysi
     }
 }
 
+/* What became of keys, if there were any. */
+static void add_tls_keys(struct strbuf *text, const struct tracker_counts *counts, uint64_t keys)
+{
+    static const char *const told[] = {
+        [TLS_KEYS_USED] = "read with keys",
+        [TLS_KEYS_MISSING] = "for which no keys were given",
+        [TLS_KEYS_WRONG] = "whose keys did not open it",
+        [TLS_KEYS_UNSUPPORTED] = "of a version or cipher suite that cannot be read",
+        [TLS_KEYS_CROWDED] = "too many at once to be read with keys",
+    };
+    const char *separator = " Over TLS: ";
+    for (int i = TLS_KEYS_USED; i >= 0 && keys > 0; i--) {
+        if (counts->tls_keys[i] == 0)
+            continue;
+        strbuf_adds(text, separator);
+        text_count(text, counts->tls_keys[i]);
+        strbuf_addf(text, " %s", told[i]);
+        separator = ", ";
+    }
+    if (separator[0] == ',')
+        strbuf_adds(text, ".");
+}
+
 static void write_looked_at(struct document *doc, const struct analysis *analysis, const char *first)
 {
     const struct tracker_counts *counts = tracker_counts(analysis->run->tracker);
@@ -403,6 +426,7 @@ static void write_looked_at(struct document *doc, const struct analysis *analysi
         text_count(&text, counts->unanswered);
         strbuf_addf(&text, " of them nothing came back: the SYN was never answered.");
     }
+    add_tls_keys(&text, counts, analysis->keys);
     uint64_t closed_books = counts->protocols[PROTOCOL_TLS] + counts->protocols[PROTOCOL_OPAQUE];
     if (closed_books > 0)
         strbuf_adds(&text, " Where HTTP is not in the clear, who sent when tells requests and responses.");

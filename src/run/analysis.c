@@ -46,6 +46,8 @@ static bool read_packets(struct analysis *analysis, const struct analysis_option
     while (more && (event = capture_set_read(analysis->captures, &batch, err)) != CAPTURE_END) {
         if (event == CAPTURE_FAILED)
             return false;
+        if (options->secrets != NULL && !secrets_poll(options->secrets))
+            return err_no_memory(err);
         more = event == CAPTURE_IDLE
                    ? run_tick(analysis->run, batch.now_ns)
                    : run_feed(analysis->run, packets, batch.count, capture_set_block(analysis->captures));
@@ -84,6 +86,22 @@ static enum run_result analyse(struct analysis *analysis, const struct analysis_
     return run_finish(analysis->run, err);
 }
 
+static enum run_result analyse_all(struct analysis *analysis, const struct analysis_options *options,
+                                   const struct analysis_progress *progress, struct err *err)
+{
+    enum run_result result = analyse(analysis, options, threads_for(analysis, options), progress, err);
+    if (result == RUN_CROWDED)
+        result = capture_set_rewind(analysis->captures, err) ? analyse(analysis, options, 1, progress, err) : RUN_FAILED;
+    return result;
+}
+
+/* Do keys stand behind the packets that they open, in files that can be read again? */
+static bool keys_came_late(const struct analysis *analysis, const struct analysis_options *options)
+{
+    uint64_t bytes;
+    return options->secrets != NULL && key_log_came_late(options->secrets->log) && capture_set_is_files(analysis->captures, &bytes);
+}
+
 struct analysis *analysis_run(struct capture_set *captures, const struct rules *rules,
                               const struct analysis_options *options,
                               const struct analysis_progress *progress, struct err *err)
@@ -96,9 +114,12 @@ struct analysis *analysis_run(struct capture_set *captures, const struct rules *
     }
     analysis->rules = rules;
     analysis->captures = captures;
-    enum run_result result = analyse(analysis, options, threads_for(analysis, options), progress, err);
-    if (result == RUN_CROWDED)
-        result = capture_set_rewind(captures, err) ? analyse(analysis, options, 1, progress, err) : RUN_FAILED;
+    enum run_result result = analyse_all(analysis, options, progress, err);
+    if (result == RUN_OK && keys_came_late(analysis, options)) {
+        key_log_begin_anew(options->secrets->log);
+        result = capture_set_rewind(captures, err) ? analyse_all(analysis, options, progress, err) : RUN_FAILED;
+    }
+    analysis->keys = options->secrets != NULL ? key_log_count(options->secrets->log) : 0;
     if (result == RUN_OK)
         return analysis;
     analysis_free(analysis);

@@ -6,15 +6,18 @@
 
 #include "capture/capture_set.h"
 #include "run/run.h"
+#include "run/secrets.h"
 
 struct analysis {
     const struct rules *rules;
     struct capture_set *captures; /* owned by the analysis */
     struct run *run;              /* likewise */
+    uint64_t keys;                /* secrets of TLS that were given */
 };
 
 struct analysis_options {
     struct tracker_options tracker;
+    struct secrets *secrets; /* keys of TLS, which the captures were opened with; NULL: none */
     size_t threads;      /* see run_new; the report is the same */
     bool threads_always; /* for small files too */
     bool (*stopped)(void *context); /* the user wants no more to be read, and the report of what was; NULL: never */

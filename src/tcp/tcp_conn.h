@@ -94,11 +94,33 @@ struct tcp_chunk {
     uint32_t length;
     uint32_t seq;         /* of the first byte */
     uint32_t ack;         /* of the segment that carried them; 0 in a gap, unless it is cut */
+    uint16_t front, behind; /* where they are the text of a record: other bytes on the wire before and behind them, else 0 */
     int64_t ts_ns;        /* of that segment; of the one that showed the gap */
     uint32_t frame;
     uint16_t capture;
     bool cut;             /* not captured because the capture kept only the beginning of that segment (its snap length) */
 };
+
+/* The sequence number before the chunk's n-th byte; that before the first is where its record begins, that behind the last, where
+ * it ends. */
+static inline uint32_t tcp_chunk_seq(const struct tcp_chunk *chunk, uint32_t n)
+{
+    return n == 0 ? chunk->seq : chunk->seq + chunk->front + n + (n == chunk->length ? chunk->behind : 0);
+}
+
+/* What is left of a chunk without its first n bytes. */
+static inline struct tcp_chunk tcp_chunk_rest(const struct tcp_chunk *chunk, uint32_t n)
+{
+    struct tcp_chunk rest = *chunk;
+    if (n == 0)
+        return rest;
+    rest.seq += chunk->front + n;
+    rest.length -= n;
+    rest.front = 0;
+    if (rest.bytes != NULL)
+        rest.bytes += n;
+    return rest;
+}
 
 struct tcp_sink {
     void (*data)(void *context, struct tcp_conn *conn, unsigned from,

@@ -7,9 +7,9 @@
 
 /* ---- shared memory ------------------------------------------------------------------------- */
 
-void connection_shared_init(struct connection_shared *shared, bool show_query, size_t parts)
+void connection_shared_init(struct connection_shared *shared, const struct conversation_options *talks, size_t parts)
 {
-    conversation_memory_init(&shared->talks, show_query, parts);
+    conversation_memory_init(&shared->talks, talks, parts);
     shared->budget.max_bytes = TCP_MAX_PENDING_BYTES / parts;
     shared->budget.max_conn_bytes = TCP_MAX_CONN_PENDING_BYTES;
     slab_init(&shared->closings, sizeof(struct connection_closing));
@@ -190,6 +190,8 @@ static void history_note(struct connection *c, unsigned from, const struct segme
 static enum timeline_kind payload_kind(const struct connection *c, unsigned from)
 {
     const struct conversation *talk = &c->talk;
+    if (talk->notes & NOTE_CONTROL && !(talk->notes & NOTE_TEXT))
+        return TIMELINE_DATA;
     if (talk->notes & (NOTE_GOAWAY | NOTE_RST_STREAM))
         return talk->notes & NOTE_GOAWAY ? TIMELINE_GOAWAY : TIMELINE_RST_STREAM;
     if (talk->protocol == PROTOCOL_HTTP2 && conversation_reads(talk, from) && !(talk->notes & NOTE_STREAM))

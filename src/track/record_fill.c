@@ -295,6 +295,8 @@ static void fill_tls(const struct connection *c, unsigned client, struct record 
     r->tls_alert_encrypted = tls.alert_encrypted;
     fill_http2(c, client, r);
     r->tls_record_cut = tls.record_cut;
+    r->tls_record_ahead = tls.record_ahead;
+    r->tls_keys = c->talk.tls_keys;
     r->tls_answered_http = c->talk.tls_answer;
     r->tls_version = tls.version;
     r->tls_alpn_offered = tls.alpn_offered;

@@ -106,7 +106,7 @@ struct tracker *tracker_new(const struct tracker_options *options,
     t->options = *options;
     t->max_open = (options->max_open > 0 ? options->max_open : TRACKER_MAX_OPEN) / parts;
     t->sink = *sink;
-    connection_shared_init(&t->shared, options->show_query, parts);
+    connection_shared_init(&t->shared, &options->talks, parts);
     t->shared.talks.complete = on_exchange;
     t->shared.talks.settled = on_settled;
     t->shared.talks.context = t;
@@ -190,6 +190,8 @@ static void count_connection(struct tracker *t, const struct connection *c, cons
     t->counts.connections++;
     t->counts.protocols[r->protocol]++;
     t->counts.requests += r->requests;
+    if (r->tls_handshake != TLS_HANDSHAKE_NONE)
+        t->counts.tls_keys[r->tls_keys]++;
     t->counts.unanswered += r->open_seen && r->mark[MARK_SYN_ACK].frame == 0 && !r->established &&
                             r->resets[0] + r->resets[1] == 0;
     t->counts.retransmissions += c->tcp.end[0].retransmitted + c->tcp.end[1].retransmitted;
@@ -507,6 +509,8 @@ bool tracker_merge(struct tracker *t, const struct tracker *other, struct err *e
     sum->retransmissions += more->retransmissions;
     for (size_t i = 0; i < sizeof sum->protocols / sizeof *sum->protocols; i++)
         sum->protocols[i] += more->protocols[i];
+    for (size_t i = 0; i < sizeof sum->tls_keys / sizeof *sum->tls_keys; i++)
+        sum->tls_keys[i] += more->tls_keys[i];
     for (size_t i = 0; i < other->captures.count; i++) {
         struct capture_counts *into = capture_of(t, i);
         const struct capture_counts *from = &other->captures.items[i];

@@ -19,7 +19,7 @@
 #include "track/series.h"
 
 struct tracker_options {
-    bool show_query;
+    struct conversation_options talks;
     const struct server_hint *servers;
     size_t server_count;
     size_t max_open; /* connections followed at once; 0: default */
@@ -61,6 +61,7 @@ struct tracker_counts {
     uint64_t late_packets;      /* of connections that were judged already */
     uint64_t limited_segments;  /* out-of-order bytes given up */
     uint64_t protocols[PROTOCOL_OPAQUE + 1]; /* connections */
+    uint64_t tls_keys[TLS_KEYS_USED + 1]; /* connections over TLS, by what became of their keys */
     uint64_t duplicates;        /* packets captured twice */
     uint64_t retransmissions;
 };

@@ -27,7 +27,8 @@ for target in capture rule; do
         $(variable NGHTTP2_LIBS) $(variable CAPNG_LIBS) $(variable LIBARCHIVE_LIBS) $(variable LLHTTP_LIBS) -lm
     mkdir -p "$work/corpus_$target"
 done
-cp "$here"/samples/*.pcap "$here"/tests/lab/recorded/*h2*-client.pcap "$here"/tests/lab/recorded/grpc*-client.pcap "$work/corpus_capture/"
+cp "$here"/samples/*.pcap "$here"/tests/lab/recorded/*h2*-client.pcap "$here"/tests/lab/recorded/grpc*-client.pcap \
+    "$here"/tests/keys/recorded/*.pcapng "$work/corpus_capture/"
 for case in "$here"/tests/cases/*/*.conv; do # two features may have a case of one name
     cp "$case" "$work/corpus_capture/$(basename "$(dirname "$case")")-$(basename "$case")"
 done

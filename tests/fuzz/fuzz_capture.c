@@ -1,6 +1,7 @@
 /*
  * fuzz_capture - any bytes as a capture file, through the whole program up to both reports. Three threads must
- * report what one does.
+ * report what one does. What begins as a text does is a conversation: so texts of records are reached, too, which nobody
+ * can change within a capture unless he seals them anew.
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -12,14 +13,23 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+static void no_matter(void)
+{
+}
+
 /* Both reports, one behind the other; NULL: the file was refused. */
 static char *reports(const char *path, const struct rules *rules, size_t threads)
 {
-    const struct analysis_options options = { .threads = threads, .threads_always = true };
     const struct report_options report = { .max_connections = -1 };
     struct err err = { "" };
-    struct capture_set *set = capture_set_open(&path, 1, &err);
+    struct secrets secrets;
+    if (!secrets_open(&secrets, NULL, false, 1, no_matter, &err))
+        abort();
+    const struct analysis_options options = { .threads = threads, .threads_always = true, .secrets = &secrets,
+                                              .tracker.talks.key_log = secrets.log };
+    struct capture_set *set = capture_set_open(&path, 1, &secrets.captures, &err);
     struct analysis *analysis = set != NULL ? analysis_run(set, rules, &options, NULL, &err) : NULL;
+    secrets_close(&secrets);
     if (analysis == NULL)
         return NULL;
     char *text = NULL;
@@ -36,8 +46,12 @@ static char *reports(const char *path, const struct rules *rules, size_t threads
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    char path[] = "/dev/shm/hangup-fuzz-XXXXXX";
-    int fd = mkstemp(path);
+    static const char suffix[] = ".conv";
+    char path[] = "/dev/shm/hangup-fuzz-XXXXXX.conv";
+    bool text = size > 0 && data[0] != 0 && strchr("#\nacekmr", data[0]) != NULL;
+    if (!text)
+        path[sizeof path - sizeof suffix] = '\0';
+    int fd = mkstemps(path, text ? (int)strlen(suffix) : 0);
     if (fd < 0 || write(fd, data, size) != (ssize_t)size)
         abort();
     close(fd);

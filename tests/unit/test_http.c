@@ -73,7 +73,7 @@ static void on_exchange(void *context, struct conversation *http, struct exchang
 static void talk_begin(struct talk *talk, size_t piece)
 {
     *talk = (struct talk){ .piece = piece, .seq = { 1000, 5000 } };
-    conversation_memory_init(&talk->memory, false, 1);
+    conversation_memory_init(&talk->memory, &(struct conversation_options){ false, NULL, false }, 1);
     talk->memory.complete = on_exchange;
     talk->memory.context = talk;
     conversation_init(&talk->http, CLIENT, CLIENT, false);

@@ -1,0 +1,736 @@
+#include "conversation/tls_clear.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/wipe.h"
+#include "conversation/exchanges.h"
+#include "conversation/protocol.h"
+#include "conversation/tls_records.h"
+#include "tls/key_schedule.h"
+
+enum { FINISHED = 20, ENCRYPTED_EXTENSIONS = 8, CLIENT_HELLO = 1, SERVER_HELLO = 2, NEW_SESSION_TICKET = 4, KEY_UPDATE = 24 };
+
+/* Which keys an end uses. */
+enum epoch {
+    EPOCH_CLEAR,     /* none yet */
+    EPOCH_EARLY,     /* 0-RTT */
+    EPOCH_HANDSHAKE, /* TLS 1.3, up to its Finished */
+    EPOCH_TRAFFIC,
+};
+
+/* Where a record lies. */
+struct record_place {
+    struct tcp_chunk begin; /* that its first byte came with; seq: of that byte */
+    uint32_t have;          /* bytes of its body, missing ones counted */
+    uint32_t first_body;    /* of these, how many came with its first byte */
+    uint32_t hole, hole_end; /* what is missing lies within; equal: nothing is */
+    bool cut;               /* because of the snap length */
+};
+
+/* The body of a record that comes in several segments, or is kept. */
+struct tls_piece {
+    struct tls_piece *next;
+    struct record_place place;
+    struct tcp_chunk last; /* that its last byte came with */
+    uint8_t type;
+    uint16_t length;
+    uint8_t bytes[TLS_MOST_RECORD_BYTES];
+};
+
+/* One direction. */
+struct clear_end {
+    struct tls_record_keys keys; /* if has_keys */
+    struct tls_secret secret;    /* they were made of; TLS 1.3 */
+    uint64_t number;             /* of the next record under these keys */
+    uint32_t missed;             /* so many more may have gone by that nobody counted */
+    uint32_t skip;               /* bytes of a handshake message that go on in its next record */
+    uint32_t data_end_seq;       /* behind its last record of data; if has_data */
+    uint32_t gap_bytes;          /* lost, with any number of records; from gap on */
+    uint32_t gap_records;        /* as the number of the next one told that opened */
+    struct tcp_chunk gap;
+    struct record_place place;
+    struct tls_piece *piece;     /* what came of the current record; NULL: nothing, or all at once */
+    const uint8_t *whole;        /* all at once */
+    uint8_t epoch;               /* enum epoch */
+    uint8_t failures;            /* records in a row that were whole, and did not open */
+    bool has_keys, has_data;
+    bool updates;                /* a KeyUpdate was read: the next record has new keys */
+};
+
+enum early { EARLY_NONE, EARLY_UNDECIDED, EARLY_TAKEN };
+
+struct tls_clear {
+    struct tls_stream stream[2]; /* once the text is read */
+    struct clear_end end[2];
+    struct tls_hello_keys client_hello, server_hello;
+    const struct tls_suite *suite; /* NULL: before the ServerHello */
+    struct tls_piece *early_records; /* kept, the oldest first */
+    struct tls_text text;        /* of the last record */
+    uint16_t text_front;
+    uint8_t client, early;       /* enum early */
+    uint8_t early_count;
+    bool is_13, is_read;
+};
+
+/* Who has failed so often has other keys. */
+#define MOST_FAILURES 16
+
+/* After a gap so many numbers are tried; each costs a record's authentication. */
+#define MOST_TRIES 512
+
+size_t tls_clear_bytes(void)
+{
+    return sizeof(struct tls_clear);
+}
+
+size_t tls_piece_bytes(void)
+{
+    return sizeof(struct tls_piece);
+}
+
+bool tls_clear_is_read(const struct conversation *talk)
+{
+    return talk->clear != NULL && talk->clear->is_read;
+}
+
+struct tls_stream *tls_stream_of(struct conversation *talk, unsigned end)
+{
+    return tls_clear_is_read(talk) ? &talk->clear->stream[end] : &talk->stream[end].tls;
+}
+
+const struct tls_stream *tls_stream_read(const struct conversation *talk, unsigned end)
+{
+    return tls_clear_is_read(talk) ? &talk->clear->stream[end] : &talk->stream[end].tls;
+}
+
+bool tls_clear_data_end(const struct conversation *talk, unsigned end, uint32_t *seq)
+{
+    *seq = talk->clear->end[end].data_end_seq;
+    return talk->clear->end[end].has_data;
+}
+
+static struct key_place place_of(const struct tcp_chunk *chunk)
+{
+    return (struct key_place){ chunk->capture, chunk->frame };
+}
+
+/* ---- memory --------------------------------------------------------------------------------------- */
+
+static void give_piece(struct conversation_memory *memory, struct tls_piece *piece)
+{
+    if (piece == NULL)
+        return;
+    slab_give(&memory->pieces, piece);
+    memory->pieces_left++;
+}
+
+static void drop_early(struct tls_clear *c, struct conversation_memory *memory)
+{
+    for (struct tls_piece *piece = c->early_records, *next; piece != NULL; piece = next) {
+        next = piece->next;
+        give_piece(memory, piece);
+    }
+    c->early_records = NULL;
+    c->early = EARLY_NONE;
+}
+
+void tls_clear_free(struct conversation *talk, struct conversation_memory *memory)
+{
+    struct tls_clear *c = talk->clear;
+    if (c == NULL)
+        return;
+    drop_early(c, memory);
+    for (int i = 0; i < 2; i++) {
+        give_piece(memory, c->end[i].piece);
+        tls_give_hello(&c->stream[i], memory);
+    }
+    wipe(c, sizeof *c);
+    slab_give(&memory->clears, c);
+    memory->clears_left++;
+    talk->clear = NULL;
+}
+
+void tls_clear_give_up(struct conversation *talk, struct conversation_memory *memory)
+{
+    struct tls_clear *c = talk->clear;
+    if (c == NULL || c->is_read)
+        return;
+    const struct tcp_chunk *chunk = &c->end[c->client].place.begin;
+    bool known = key_log_has(memory->key_log, c->client_hello.random, place_of(chunk));
+    if (!known)
+        key_log_miss(memory->key_log, c->client_hello.random);
+    talk->tls_keys = c->suite == NULL ? TLS_KEYS_UNSUPPORTED : known ? TLS_KEYS_WRONG : TLS_KEYS_MISSING;
+    tls_clear_free(talk, memory);
+}
+
+/* ---- hellos --------------------------------------------------------------------------------------- */
+
+void tls_clear_begin(struct conversation *talk, struct conversation_memory *memory, unsigned from, const struct tls_hello_keys *client,
+                     const struct tls_hello *hello, const struct tcp_chunk *chunk)
+{
+    if (memory->key_log == NULL || !client->known || talk->clear != NULL)
+        return;
+    if (!memory->keys_may_come && !key_log_has(memory->key_log, client->random, place_of(chunk))) {
+        key_log_miss(memory->key_log, client->random);
+        return;
+    }
+    struct tls_clear *c = memory->clears_left > 0 ? slab_take(&memory->clears) : NULL;
+    if (memory->clear_text == NULL)
+        memory->clear_text = calloc(1, TLS_MOST_RECORD_BYTES);
+    talk->tls_keys = TLS_KEYS_CROWDED;
+    memory->failed |= memory->clear_text == NULL || (c == NULL && memory->clears_left > 0);
+    if (c == NULL)
+        return;
+    memory->clears_left--;
+    talk->tls_keys = TLS_KEYS_MISSING;
+    talk->clear = c;
+    c->client = (uint8_t)from;
+    c->client_hello = *client;
+    struct tls_secret secret;
+    if (hello->early_data && key_log_find(memory->key_log, client->random, TLS_CLIENT_EARLY, 0, place_of(chunk), &secret))
+        c->early = EARLY_UNDECIDED;
+    wipe(&secret, sizeof secret);
+}
+
+void tls_clear_answer(struct conversation *talk, struct conversation_memory *memory, const struct tls_hello_keys *server,
+                      const struct tls_hello *hello)
+{
+    struct tls_clear *c = talk->clear;
+    c->suite = server->known && hello->version >= 3 && hello->version <= 4 ? tls_suite_find(server->suite) : NULL;
+    c->server_hello = *server;
+    c->is_13 = hello->version == 4;
+    if (c->suite == NULL) {
+        tls_clear_give_up(talk, memory);
+        return;
+    }
+    if (!c->is_13 || hello->retry)
+        drop_early(c, memory);
+}
+
+/* ---- a record comes in ---------------------------------------------------------------------------- */
+
+void tls_clear_header(struct tls_clear *c, unsigned from, const struct tcp_chunk *chunk, uint32_t seq)
+{
+    struct clear_end *e = &c->end[from];
+    e->place = (struct record_place){ .begin = *chunk };
+    e->place.begin.bytes = NULL;
+    e->place.begin.seq = seq;
+    e->whole = NULL;
+}
+
+/* Is it protected, or would it be? */
+static bool is_sealed(const struct tls_clear *c, unsigned from, uint8_t type)
+{
+    if (c->suite == NULL || c->is_13)
+        return type == TLS_DATA && (c->suite != NULL || from == c->client);
+    return c->end[from].epoch == EPOCH_TRAFFIC;
+}
+
+static struct tls_piece *new_piece(struct conversation_memory *memory)
+{
+    if (memory->pieces_left == 0)
+        return NULL;
+    struct tls_piece *piece = slab_take(&memory->pieces);
+    memory->failed |= piece == NULL;
+    memory->pieces_left -= piece != NULL;
+    return piece;
+}
+
+void tls_clear_body(struct tls_clear *c, struct conversation_memory *memory, unsigned from, const struct tls_stream *stream,
+                    const struct tcp_chunk *chunk, const uint8_t *bytes, uint32_t length)
+{
+    struct clear_end *e = &c->end[from];
+    struct record_place *place = &e->place;
+    const uint32_t at = place->have, end = at + length;
+    if (length == 0 || !is_sealed(c, from, stream->type) || end > TLS_MOST_RECORD_BYTES)
+        return;
+    place->have = end;
+    if (chunk->frame == place->begin.frame && chunk->capture == place->begin.capture)
+        place->first_body = end;
+    if (bytes != NULL && at == 0 && length == stream->length) {
+        e->whole = bytes;
+        return;
+    }
+    if (bytes != NULL && e->piece == NULL)
+        e->piece = new_piece(memory);
+    if (bytes != NULL && e->piece != NULL) {
+        memcpy(e->piece->bytes + at, bytes, length);
+        e->piece->last = *chunk;
+        return;
+    }
+    if (place->hole == place->hole_end)
+        place->hole = at;
+    place->hole_end = end;
+    place->cut |= chunk->cut;
+}
+
+void tls_clear_lost(struct conversation *talk, unsigned from, const struct tcp_chunk *chunk)
+{
+    struct clear_end *e = &talk->clear->end[from];
+    /* A record takes a header, a tag, and a type at least. */
+    enum { LEAST_RECORD = TLS_HEADER_BYTES + 16 + 1 };
+    uint32_t records = chunk->length / LEAST_RECORD + 1;
+    e->missed = e->missed + records < MOST_TRIES ? e->missed + records : MOST_TRIES;
+    if (e->gap_bytes == 0)
+        e->gap = *chunk;
+    e->gap.bytes = NULL;
+    e->gap_bytes += chunk->length;
+}
+
+/* ---- handing it on -------------------------------------------------------------------------------- */
+
+/* The first text: all that was thought of the records so far is forgotten, and the conversation begins. */
+static void begin_text(struct conversation *talk, struct conversation_memory *memory)
+{
+    struct tls_clear *c = talk->clear;
+    exchanges_forget(talk, memory);
+    for (int i = 0; i < 2; i++) {
+        c->stream[i] = talk->stream[i].tls;
+        talk->stream[i] = (struct conversation_stream){ .lost_bytes = talk->stream[i].lost_bytes };
+    }
+    c->is_read = true;
+    talk->protocol = PROTOCOL_NONE;
+    talk->client = (int8_t)c->client;
+    talk->inferred = talk->unsure = talk->one_way = talk->multiplexed = false;
+}
+
+/* Of a record that did not open, how long its text is: without padding, and of CBC nearly. */
+static uint32_t text_bytes(const struct tls_clear *c, uint32_t body)
+{
+    const struct tls_cipher *cipher = &c->suite->cipher;
+    uint32_t other = cipher->tag_bytes + (c->is_13 ? 1u : cipher->explicit_bytes) + cipher->block_bytes;
+    return body > other ? body - other : 0;
+}
+
+/* A part of the text, with the packet that carried it. */
+struct part {
+    struct tcp_chunk chunk; /* bytes: of the whole text, NULL: it is missing */
+    uint32_t record_seq, text_seq, end_seq; /* of the record, its text, behind the record */
+    uint32_t length;        /* of the whole text */
+};
+
+static void hand_part(struct conversation *talk, struct conversation_memory *memory, unsigned from, const struct part *part, uint32_t begin,
+                      uint32_t end, bool missing)
+{
+    if (begin >= end)
+        return;
+    struct tcp_chunk chunk = part->chunk;
+    chunk.bytes = missing || chunk.bytes == NULL ? NULL : chunk.bytes + begin;
+    chunk.length = end - begin;
+    chunk.seq = begin == 0 ? part->record_seq : part->text_seq + begin;
+    chunk.front = (uint16_t)(begin == 0 ? part->text_seq - part->record_seq : 0);
+    chunk.behind = (uint16_t)(end == part->length ? part->end_seq - part->text_seq - part->length : 0);
+    talk->notes |= NOTE_TEXT;
+    conversation_read(talk, memory, from, &chunk);
+}
+
+/* A part, with the bytes that are missing in it. */
+static void hand_range(struct conversation *talk, struct conversation_memory *memory, unsigned from, const struct part *part, uint32_t begin,
+                       uint32_t end, uint32_t hole, uint32_t hole_end)
+{
+    uint32_t a = hole < begin ? begin : hole < end ? hole : end, b = hole_end < a ? a : hole_end < end ? hole_end : end;
+    hand_part(talk, memory, from, part, begin, a, false);
+    hand_part(talk, memory, from, part, a, b, true);
+    hand_part(talk, memory, from, part, b, end, false);
+}
+
+/* Bytes that were lost, with records in them. How many these were is told by the number of the first record that opens. */
+static void hand_gap(struct conversation *talk, struct conversation_memory *memory, unsigned from, uint64_t records)
+{
+    struct clear_end *e = &talk->clear->end[from];
+    uint32_t bytes = e->gap_bytes, text = bytes;
+    if (bytes == 0)
+        return;
+    e->gap_bytes = 0;
+    if (records > 0) {
+        uint64_t other = records * (TLS_MOST_RECORD_BYTES - text_bytes(talk->clear, TLS_MOST_RECORD_BYTES) + TLS_HEADER_BYTES);
+        text = other < bytes ? bytes - (uint32_t)other : 1;
+    }
+    struct tcp_chunk chunk = e->gap;
+    chunk.length = text;
+    chunk.behind = (uint16_t)(bytes - text < UINT16_MAX ? bytes - text : UINT16_MAX);
+    conversation_read(talk, memory, from, &chunk);
+}
+
+void tls_clear_hand_on(struct conversation *talk, struct conversation_memory *memory, unsigned from, enum tls_opening opening,
+                       const struct tcp_chunk *chunk)
+{
+    struct tls_clear *c = talk->clear;
+    struct clear_end *e = &c->end[from];
+    const struct record_place *place = &e->place;
+    bool opened = opening == TLS_OPENED;
+    if (!c->is_read && !opened)
+        return;
+    if (!c->is_read)
+        begin_text(talk, memory);
+    hand_gap(talk, memory, from, e->gap_records);
+    const uint32_t body = place->have, front = opened ? c->text_front : 0, first = place->first_body;
+    struct part part = { .chunk = *chunk, .record_seq = place->begin.seq, .text_seq = place->begin.seq + TLS_HEADER_BYTES + front,
+                         .end_seq = place->begin.seq + TLS_HEADER_BYTES + body, .length = opened ? c->text.length : text_bytes(c, body) };
+    part.chunk.bytes = opened ? c->text.bytes : NULL;
+    part.chunk.cut = place->cut;
+    e->has_data = true;
+    e->data_end_seq = part.end_seq;
+    uint32_t with_first = first < body && first > front ? first - front : 0;
+    if (with_first > part.length)
+        with_first = part.length;
+    uint32_t hole = place->hole > front ? place->hole - front : 0, hole_end = place->hole_end > front ? place->hole_end - front : 0;
+    struct part begin = part;
+    begin.chunk.ack = place->begin.ack;
+    begin.chunk.ts_ns = place->begin.ts_ns;
+    begin.chunk.frame = place->begin.frame;
+    begin.chunk.capture = place->begin.capture;
+    hand_range(talk, memory, from, &begin, 0, with_first, hole, hole_end);
+    hand_range(talk, memory, from, &part, with_first, part.length, hole, hole_end);
+}
+
+/* ---- opening it ----------------------------------------------------------------------------------- */
+
+/* What one attempt works on. */
+struct attempt {
+    struct conversation *talk;
+    struct tls_clear *c;
+    struct conversation_memory *memory;
+    struct clear_end *e;
+    struct tls_sealed sealed;
+    struct tls_opened opened;
+    struct key_place place;
+    unsigned from;
+};
+
+/* With these keys, from the number on that the next record has. */
+static bool opens(struct attempt *a, const struct tls_record_keys *keys, uint64_t number)
+{
+    struct clear_end *e = a->e;
+    for (uint32_t k = 0; k <= e->missed; k++) {
+        a->sealed.number = number + k;
+        if (tls_open(keys, &a->sealed, a->memory->clear_text, &a->opened)) {
+            e->number = number + k + 1;
+            e->missed = 0;
+            e->gap_records = k;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Adopts the first secret of that label that opens the record. */
+static bool opens_with(struct attempt *a, enum tls_label label, enum epoch epoch)
+{
+    struct tls_clear *c = a->c;
+    struct tls_secret secret;
+    bool opened = false;
+    for (unsigned n = 0; !opened && key_log_find(a->memory->key_log, c->client_hello.random, label, n, a->place, &secret); n++) {
+        struct tls_record_keys keys[2];
+        if (c->is_13)
+            tls_keys_13(c->suite, &secret, &keys[a->from != c->client]);
+        else
+            tls_keys_12(c->suite, &secret, c->client_hello.random, c->server_hello.random,
+                        c->client_hello.encrypt_then_mac && c->server_hello.encrypt_then_mac, keys);
+        const struct tls_record_keys *mine = &keys[a->from != c->client];
+        opened = opens(a, mine, c->is_13 ? 0 : a->e->number);
+        if (opened) {
+            a->e->keys = *mine;
+            a->e->secret = secret;
+            a->e->has_keys = true;
+            a->e->epoch = (uint8_t)epoch;
+        }
+        wipe(keys, sizeof keys);
+    }
+    wipe(&secret, sizeof secret);
+    return opened;
+}
+
+/* After a KeyUpdate that was not seen. */
+static bool opens_updated(struct attempt *a)
+{
+    struct tls_secret secret = a->e->secret;
+    struct tls_record_keys keys;
+    tls_secret_update(a->c->suite, &secret);
+    tls_keys_13(a->c->suite, &secret, &keys);
+    bool opened = opens(a, &keys, 0);
+    if (opened) {
+        a->e->keys = keys;
+        a->e->secret = secret;
+    }
+    wipe(&keys, sizeof keys);
+    wipe(&secret, sizeof secret);
+    return opened;
+}
+
+static void update_keys(struct tls_clear *c, struct clear_end *e)
+{
+    e->updates = false;
+    tls_secret_update(c->suite, &e->secret);
+    tls_keys_13(c->suite, &e->secret, &e->keys);
+    e->number = 0;
+}
+
+static bool try_keys(struct attempt *a)
+{
+    struct clear_end *e = a->e;
+    if (e->failures >= MOST_FAILURES)
+        return false;
+    if (e->has_keys && opens(a, &e->keys, e->number))
+        return true;
+    if (!a->c->is_13)
+        return !e->has_keys && opens_with(a, TLS_MASTER_SECRET, EPOCH_TRAFFIC);
+    bool client = a->from == a->c->client;
+    if (e->epoch < EPOCH_HANDSHAKE && opens_with(a, client ? TLS_CLIENT_HANDSHAKE : TLS_SERVER_HANDSHAKE, EPOCH_HANDSHAKE))
+        return true;
+    if (e->epoch < EPOCH_TRAFFIC)
+        return opens_with(a, client ? TLS_CLIENT_TRAFFIC : TLS_SERVER_TRAFFIC, EPOCH_TRAFFIC);
+    return e->missed > 0 && opens_updated(a);
+}
+
+/* Where nothing is missing: does it have the number of a later record? Its end sealed others, and did not send them. */
+static bool opens_ahead(struct attempt *a)
+{
+    enum { FURTHEST = 4 };
+    struct clear_end *e = a->e;
+    if (!e->has_keys || e->epoch != EPOCH_TRAFFIC || e->missed > 0 || e->failures > 0 || e->gap_bytes > 0)
+        return false;
+    e->missed = FURTHEST;
+    bool opened = opens(a, &e->keys, e->number);
+    e->missed = 0;
+    e->gap_records = 0;
+    return opened;
+}
+
+/* It went by unopened. Which keys it had is only known where no others may have come since. */
+static void count_unopened(struct tls_clear *c, struct clear_end *e)
+{
+    bool counted = !c->is_13 || e->epoch == EPOCH_TRAFFIC;
+    e->number += counted || e->has_keys;
+    e->missed += !counted && e->missed < MOST_TRIES;
+}
+
+/* In TLS 1.3 the type stands at the end, which is missing. What follows upon a handshake, a session ticket or a KeyUpdate, begins
+ * with its type and its length, and has a record of its own; an alert is too short to be torn. */
+static uint8_t type_by_text(const uint8_t *text, uint32_t length)
+{
+    uint32_t announced = (uint32_t)text[1] << 16 | (uint32_t)text[2] << 8 | text[3];
+    return (text[0] == NEW_SESSION_TICKET || text[0] == KEY_UPDATE) && announced + 4 == length ? TLS_HANDSHAKE : TLS_DATA;
+}
+
+/* A record that is not whole, of which the first bytes up to `have` are there, and the last one if has_end: with keys that opened
+ * others, what there is of it can be read. */
+static bool opens_torn(struct attempt *a, uint32_t have, bool has_end)
+{
+    enum { ENOUGH = 4 };
+    const struct tls_clear *c = a->c;
+    struct clear_end *e = a->e;
+    a->sealed.number = e->number;
+    bool readable = e->has_keys && e->epoch == EPOCH_TRAFFIC && e->missed == 0 && a->sealed.bytes != NULL &&
+                    tls_open_torn(&e->keys, &a->sealed, a->memory->clear_text, &a->opened);
+    if (!readable || !c->is_13 || has_end)
+        return readable;
+    a->opened.length = (uint16_t)text_bytes(c, a->sealed.length);
+    a->opened.type = have >= ENOUGH ? type_by_text(a->memory->clear_text, a->opened.length) : TLS_DATA;
+    return have >= ENOUGH;
+}
+
+static void read_message(struct tls_clear *c, unsigned from, const uint8_t *bytes, size_t length, struct tls_text *text)
+{
+    enum { HEADER = 4 };
+    struct tls_hello hello;
+    char name[TLS_NAME_BYTES];
+    bool renegotiates = !c->is_13 && c->end[from].has_keys;
+    switch (bytes[0]) {
+    case FINISHED:
+        text->finished = true;
+        break;
+    case ENCRYPTED_EXTENSIONS:
+        text->has_choice = true;
+        tls_hello_read_encrypted(bytes + HEADER, length - HEADER, &text->choice);
+        break;
+    case KEY_UPDATE:
+        c->end[from].updates = c->is_13 && c->end[from].epoch == EPOCH_TRAFFIC;
+        break;
+    case CLIENT_HELLO:
+        if (renegotiates)
+            tls_hello_read(bytes, length, &hello, &c->client_hello, name);
+        break;
+    case SERVER_HELLO:
+        if (renegotiates && tls_hello_read(bytes, length, &hello, &c->server_hello, name)) {
+            const struct tls_suite *suite = tls_suite_find(c->server_hello.suite);
+            c->suite = suite != NULL ? suite : c->suite;
+        }
+        break;
+    }
+}
+
+static void read_messages(struct tls_clear *c, unsigned from, struct tls_text *text)
+{
+    enum { HEADER = 4 };
+    struct clear_end *e = &c->end[from];
+    size_t at = e->skip < text->length ? e->skip : text->length;
+    e->skip -= (uint32_t)at;
+    while (at + HEADER <= text->length) {
+        const uint8_t *message = text->bytes + at;
+        size_t length = HEADER + ((size_t)message[1] << 16 | (size_t)message[2] << 8 | message[3]), there = text->length - at;
+        read_message(c, from, message, length < there ? length : there, text);
+        at += length;
+    }
+    if (at > text->length)
+        e->skip = (uint32_t)(at - text->length);
+}
+
+/* Early data is taken: it is read now, in its order before all else. */
+static void read_early(struct conversation *talk, struct conversation_memory *memory)
+{
+    struct tls_clear *c = talk->clear;
+    struct clear_end *e = &c->end[c->client];
+    struct record_place now = e->place;
+    struct tls_text text = c->text;
+    c->early = EARLY_TAKEN;
+    for (struct tls_piece *piece = c->early_records, *next; piece != NULL; piece = next) {
+        next = piece->next;
+        struct attempt a = { .talk = talk, .c = c, .memory = memory, .e = e, .from = c->client, .place = place_of(&piece->last),
+                             .sealed = { 0, piece->type, piece->length, piece->bytes } };
+        e->place = piece->place;
+        bool opened = e->has_keys ? opens(&a, &e->keys, e->number) : opens_with(&a, TLS_CLIENT_EARLY, EPOCH_EARLY);
+        c->text = (struct tls_text){ a.opened.type, memory->clear_text, a.opened.length, false, false, false, { 0 } };
+        c->text_front = a.opened.front;
+        if (opened && a.opened.type == TLS_DATA)
+            tls_clear_hand_on(talk, memory, c->client, TLS_OPENED, &piece->last);
+        give_piece(memory, piece);
+    }
+    c->early_records = NULL;
+    c->text = text;
+    e->place = now;
+}
+
+/* What the server says of early data. */
+static void decide_early(struct conversation *talk, struct conversation_memory *memory, const struct tls_text *text)
+{
+    struct tls_clear *c = talk->clear;
+    if (c->early != EARLY_UNDECIDED)
+        return;
+    if (text->has_choice && text->choice.early_data)
+        read_early(talk, memory);
+    else if (text->has_choice || text->type == TLS_DATA)
+        drop_early(c, memory);
+}
+
+static enum tls_opening keep_early(struct tls_clear *c, struct conversation_memory *memory, struct attempt *a, const struct tcp_chunk *chunk)
+{
+    struct clear_end *e = a->e;
+    struct tls_piece *piece = e->piece != NULL ? e->piece : new_piece(memory), **at = &c->early_records;
+    bool torn = e->place.hole != e->place.hole_end || a->sealed.bytes == NULL;
+    if (piece == NULL || torn || c->early_count++ >= TLS_MOST_EARLY) {
+        if (piece != e->piece)
+            give_piece(memory, piece);
+        drop_early(c, memory);
+        count_unopened(c, e);
+        return TLS_NOT_OPENED;
+    }
+    if (e->piece == NULL)
+        memcpy(piece->bytes, a->sealed.bytes, a->sealed.length);
+    e->piece = NULL;
+    piece->next = NULL;
+    piece->place = e->place;
+    piece->last = *chunk;
+    piece->last.bytes = NULL;
+    piece->type = a->sealed.type;
+    piece->length = a->sealed.length;
+    while (*at != NULL)
+        at = &(*at)->next;
+    *at = piece;
+    return TLS_TAKEN_LATER;
+}
+
+/* TLS 1.2: what follows has new keys. */
+static void change_cipher(struct tls_clear *c, unsigned from)
+{
+    struct clear_end *e = &c->end[from];
+    wipe(&e->keys, sizeof e->keys);
+    e->has_keys = false;
+    e->epoch = EPOCH_TRAFFIC;
+    e->number = 0;
+    e->missed = 0;
+}
+
+static enum tls_opening open_record(struct attempt *a, struct tls_text *text)
+{
+    struct tls_clear *c = a->c;
+    struct clear_end *e = a->e;
+    bool torn = e->place.hole != e->place.hole_end || a->sealed.bytes == NULL;
+    bool opened = torn ? opens_torn(a, e->place.hole, e->place.hole_end < a->sealed.length) : try_keys(a), ahead = !opened && !torn && opens_ahead(a);
+    opened |= ahead;
+    if (!opened || torn)
+        count_unopened(c, e);
+    if (!torn)
+        e->failures = opened ? 0 : (uint8_t)(e->failures + (e->failures < MOST_FAILURES));
+    if (!opened)
+        return TLS_NOT_OPENED;
+    a->talk->tls_keys = TLS_KEYS_USED;
+    *text = (struct tls_text){ .type = a->opened.type, .bytes = a->memory->clear_text, .length = a->opened.length, .ahead = ahead };
+    c->text_front = a->opened.front;
+    if (text->type == TLS_HANDSHAKE && !torn)
+        read_messages(c, a->from, text);
+    if (e->updates)
+        update_keys(c, e);
+    return TLS_OPENED;
+}
+
+enum tls_opening tls_clear_open(struct conversation *talk, struct conversation_memory *memory, unsigned from,
+                                const struct tls_stream *stream, const struct tcp_chunk *chunk, struct tls_text *text)
+{
+    struct tls_clear *c = talk->clear;
+    struct clear_end *e = &c->end[from];
+    enum tls_opening opening = TLS_NOT_TRIED;
+    *text = (struct tls_text){ 0 };
+    if (is_sealed(c, from, stream->type)) {
+        struct attempt a = { .talk = talk, .c = c, .memory = memory, .e = e, .from = from, .place = place_of(chunk) };
+        const uint8_t *body = e->whole != NULL ? e->whole : e->piece != NULL ? e->piece->bytes : NULL;
+        a.sealed = (struct tls_sealed){ 0, stream->type, stream->length, body };
+        if (from == c->client && c->early == EARLY_UNDECIDED)
+            opening = keep_early(c, memory, &a, chunk);
+        else if (c->suite != NULL)
+            opening = open_record(&a, text);
+        c->text = *text;
+    }
+    if (stream->type == TLS_CHANGE_CIPHER_SPEC && c->suite != NULL && !c->is_13)
+        change_cipher(c, from);
+    give_piece(memory, e->piece);
+    e->piece = NULL;
+    if (opening == TLS_OPENED && from != c->client)
+        decide_early(talk, memory, text);
+    if (opening == TLS_OPENED && c->is_read)
+        hand_gap(talk, memory, from, e->gap_records);
+    else if (opening == TLS_OPENED && (text->type != TLS_DATA || e->gap_records == 0))
+        e->gap_bytes = 0; /* of the handshake */
+    return opening;
+}
+
+/* ---- the end --------------------------------------------------------------------------------------- */
+
+void tls_clear_finish(struct conversation *talk, struct conversation_memory *memory, unsigned from)
+{
+    struct tls_clear *c = talk->clear;
+    if (c == NULL || !c->is_read)
+        return;
+    struct clear_end *e = &c->end[from];
+    const struct tls_stream *stream = &c->stream[from];
+    hand_gap(talk, memory, from, 0);
+    struct tls_piece *piece = e->piece;
+    e->piece = NULL;
+    bool within = stream->header_have == TLS_HEADER_BYTES && stream->type == TLS_DATA && piece != NULL && !stream->adrift;
+    struct attempt attempt = { .talk = talk, .c = c, .memory = memory, .e = e, .from = from };
+    if (within) {
+        attempt.sealed = (struct tls_sealed){ 0, stream->type, stream->length, piece->bytes };
+        const uint32_t have = e->place.hole != e->place.hole_end ? e->place.hole : e->place.have;
+        within = opens_torn(&attempt, have, false) && attempt.opened.type == TLS_DATA && have > attempt.opened.front;
+        if (within) {
+            uint32_t there = have - attempt.opened.front;
+            c->text = (struct tls_text){ .type = TLS_DATA, .bytes = memory->clear_text,
+                                         .length = (uint16_t)(there < attempt.opened.length ? there : attempt.opened.length) };
+            c->text_front = attempt.opened.front;
+            struct tcp_chunk last = piece->last;
+            tls_clear_hand_on(talk, memory, from, TLS_OPENED, &last);
+        }
+    }
+    give_piece(memory, piece);
+}

@@ -541,7 +541,8 @@ static void input_gap(struct records *r)
     }
     s->header_have = s->body_have = 0;
     s->adrift = s->lost = true;
-    r->talk->stream[r->from].lost_bytes |= !chunk.cut;
+    if (!tls_clear_is_read(r->talk)) /* else it is known which bytes of the text are */
+        r->talk->stream[r->from].lost_bytes |= !chunk.cut;
     take_unknown(r, &chunk);
 }
 

@@ -76,8 +76,10 @@ struct tls_clear {
 /* Who has failed so often has other keys. */
 #define MOST_FAILURES 16
 
-/* After a gap so many numbers are tried; each costs a record's authentication. */
+/* After a gap so many numbers are tried, of long records fewer: each costs a record's authentication, and what a capture makes us
+ * work for its bytes must stay within bounds. */
 #define MOST_TRIES 512
+#define MOST_TRIED_BYTES (256u * 1024)
 
 size_t tls_clear_bytes(void)
 {
@@ -219,12 +221,12 @@ void tls_clear_header(struct tls_clear *c, unsigned from, const struct tcp_chunk
     e->whole = NULL;
 }
 
-/* Is it protected, or would it be? */
+/* Is it protected, or would it be? Data always is. */
 static bool is_sealed(const struct tls_clear *c, unsigned from, uint8_t type)
 {
-    if (c->suite == NULL || c->is_13)
-        return type == TLS_DATA && (c->suite != NULL || from == c->client);
-    return c->end[from].epoch == EPOCH_TRAFFIC;
+    if (type == TLS_DATA)
+        return c->suite != NULL || from == c->client;
+    return c->suite != NULL && !c->is_13 && c->end[from].epoch == EPOCH_TRAFFIC;
 }
 
 static struct tls_piece *new_piece(struct conversation_memory *memory)
@@ -364,7 +366,7 @@ void tls_clear_hand_on(struct conversation *talk, struct conversation_memory *me
         return;
     if (!c->is_read)
         begin_text(talk, memory);
-    hand_gap(talk, memory, from, e->gap_records);
+    hand_gap(talk, memory, from, opened ? e->gap_records : 0);
     const uint32_t body = place->have, front = opened ? c->text_front : 0, first = place->first_body;
     struct part part = { .chunk = *chunk, .record_seq = place->begin.seq, .text_seq = place->begin.seq + TLS_HEADER_BYTES + front,
                          .end_seq = place->begin.seq + TLS_HEADER_BYTES + body, .length = opened ? c->text.length : text_bytes(c, body) };
@@ -403,7 +405,7 @@ struct attempt {
 static bool opens(struct attempt *a, const struct tls_record_keys *keys, uint64_t number)
 {
     struct clear_end *e = a->e;
-    for (uint32_t k = 0; k <= e->missed; k++) {
+    for (uint32_t k = 0; k <= e->missed && k * a->sealed.length <= MOST_TRIED_BYTES; k++) {
         a->sealed.number = number + k;
         if (tls_open(keys, &a->sealed, a->memory->clear_text, &a->opened)) {
             e->number = number + k + 1;
@@ -577,6 +579,21 @@ static void read_messages(struct tls_clear *c, unsigned from, struct tls_text *t
         e->skip = (uint32_t)(at - text->length);
 }
 
+/* It was sent, and perhaps taken, and nobody will know what it says. */
+static void lose_early(struct conversation *talk, const struct tls_piece *piece)
+{
+    struct tcp_chunk chunk = piece->place.begin;
+    chunk.length = TLS_HEADER_BYTES + piece->length;
+    tls_clear_lost(talk, talk->clear->client, &chunk);
+}
+
+static void lose_all_early(struct conversation *talk, struct conversation_memory *memory)
+{
+    for (const struct tls_piece *piece = talk->clear->early_records; piece != NULL; piece = piece->next)
+        lose_early(talk, piece);
+    drop_early(talk->clear, memory);
+}
+
 /* Early data is taken: it is read now, in its order before all else. */
 static void read_early(struct conversation *talk, struct conversation_memory *memory)
 {
@@ -595,6 +612,8 @@ static void read_early(struct conversation *talk, struct conversation_memory *me
         c->text_front = a.opened.front;
         if (opened && a.opened.type == TLS_DATA)
             tls_clear_hand_on(talk, memory, c->client, TLS_OPENED, &piece->last);
+        else if (!opened)
+            lose_early(talk, piece);
         give_piece(memory, piece);
     }
     c->early_records = NULL;
@@ -610,8 +629,10 @@ static void decide_early(struct conversation *talk, struct conversation_memory *
         return;
     if (text->has_choice && text->choice.early_data)
         read_early(talk, memory);
-    else if (text->has_choice || text->type == TLS_DATA)
+    else if (text->has_choice)
         drop_early(c, memory);
+    else if (text->type == TLS_DATA)
+        lose_all_early(talk, memory); /* what the server said is missing */
 }
 
 static enum tls_opening keep_early(struct tls_clear *c, struct conversation_memory *memory, struct attempt *a, const struct tcp_chunk *chunk)
@@ -622,8 +643,7 @@ static enum tls_opening keep_early(struct tls_clear *c, struct conversation_memo
     if (piece == NULL || torn || c->early_count++ >= TLS_MOST_EARLY) {
         if (piece != e->piece)
             give_piece(memory, piece);
-        drop_early(c, memory);
-        count_unopened(c, e);
+        lose_all_early(a->talk, memory);
         return TLS_NOT_OPENED;
     }
     if (e->piece == NULL)
@@ -657,12 +677,17 @@ static enum tls_opening open_record(struct attempt *a, struct tls_text *text)
     struct tls_clear *c = a->c;
     struct clear_end *e = a->e;
     bool torn = e->place.hole != e->place.hole_end || a->sealed.bytes == NULL;
+    if (!c->is_13 && e->epoch == EPOCH_CLEAR) { /* the ChangeCipherSpec was not seen, and perhaps others behind it */
+        enum { FEW = 4 };
+        e->epoch = EPOCH_TRAFFIC;
+        e->missed = FEW;
+    }
     bool opened = torn ? opens_torn(a, e->place.hole, e->place.hole_end < a->sealed.length) : try_keys(a), ahead = !opened && !torn && opens_ahead(a);
     opened |= ahead;
     if (!opened || torn)
         count_unopened(c, e);
     if (!torn)
-        e->failures = opened ? 0 : (uint8_t)(e->failures + (e->failures < MOST_FAILURES));
+        e->failures = opened ? 0 : (uint8_t)(e->failures + (e->missed == 0 && e->failures < MOST_FAILURES));
     if (!opened)
         return TLS_NOT_OPENED;
     a->talk->tls_keys = TLS_KEYS_USED;
@@ -707,30 +732,35 @@ enum tls_opening tls_clear_open(struct conversation *talk, struct conversation_m
 
 /* ---- the end --------------------------------------------------------------------------------------- */
 
+/* What there is of the record that is cut. false: nothing that can be read. */
+static bool open_cut(struct attempt *a)
+{
+    struct tls_clear *c = a->c;
+    const struct tls_stream *stream = &c->stream[a->from];
+    const struct record_place *place = &a->e->place;
+    if (stream->header_have < TLS_HEADER_BYTES || stream->type != TLS_DATA || stream->adrift)
+        return false;
+    a->sealed = (struct tls_sealed){ 0, stream->type, stream->length, a->e->piece->bytes };
+    const uint32_t have = place->hole != place->hole_end ? place->hole : place->have;
+    if (!opens_torn(a, have, false) || a->opened.type != TLS_DATA || have <= a->opened.front)
+        return false;
+    uint32_t there = have - a->opened.front;
+    c->text = (struct tls_text){ .type = TLS_DATA, .bytes = a->memory->clear_text,
+                                 .length = (uint16_t)(there < a->opened.length ? there : a->opened.length) };
+    c->text_front = a->opened.front;
+    return true;
+}
+
 void tls_clear_finish(struct conversation *talk, struct conversation_memory *memory, unsigned from)
 {
     struct tls_clear *c = talk->clear;
     if (c == NULL || !c->is_read)
         return;
     struct clear_end *e = &c->end[from];
-    const struct tls_stream *stream = &c->stream[from];
+    struct attempt a = { .talk = talk, .c = c, .memory = memory, .e = e, .from = from };
     hand_gap(talk, memory, from, 0);
-    struct tls_piece *piece = e->piece;
+    if (e->piece != NULL && open_cut(&a))
+        tls_clear_hand_on(talk, memory, from, TLS_OPENED, &e->piece->last);
+    give_piece(memory, e->piece);
     e->piece = NULL;
-    bool within = stream->header_have == TLS_HEADER_BYTES && stream->type == TLS_DATA && piece != NULL && !stream->adrift;
-    struct attempt attempt = { .talk = talk, .c = c, .memory = memory, .e = e, .from = from };
-    if (within) {
-        attempt.sealed = (struct tls_sealed){ 0, stream->type, stream->length, piece->bytes };
-        const uint32_t have = e->place.hole != e->place.hole_end ? e->place.hole : e->place.have;
-        within = opens_torn(&attempt, have, false) && attempt.opened.type == TLS_DATA && have > attempt.opened.front;
-        if (within) {
-            uint32_t there = have - attempt.opened.front;
-            c->text = (struct tls_text){ .type = TLS_DATA, .bytes = memory->clear_text,
-                                         .length = (uint16_t)(there < attempt.opened.length ? there : attempt.opened.length) };
-            c->text_front = attempt.opened.front;
-            struct tcp_chunk last = piece->last;
-            tls_clear_hand_on(talk, memory, from, TLS_OPENED, &last);
-        }
-    }
-    give_piece(memory, piece);
 }

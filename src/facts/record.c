@@ -71,6 +71,11 @@ bool record_offers_http(const struct record *r)
     return r->protocol == PROTOCOL_HTTP1 || r->protocol == PROTOCOL_HTTP2 || (r->protocol == PROTOCOL_TLS && r->tls_alpn_offered & (ALPN_HTTP1 | ALPN_H2));
 }
 
+enum protocol record_carrier(const struct record *r)
+{
+    return r->tls_handshake != TLS_HANDSHAKE_NONE ? PROTOCOL_TLS : (enum protocol)r->protocol;
+}
+
 int64_t record_closed_ns(const struct record *r)
 {
     static const enum mark_id by_end[2][2] = { { MARK_CLIENT_FIN, MARK_CLIENT_RST },

@@ -204,6 +204,9 @@ uint16_t record_port(const struct record *record, enum end_role role);
 /* Is HTTP/1 spoken in the clear, or does the client offer HTTP within TLS (ALPN)? */
 bool record_offers_http(const struct record *record);
 
+/* Whose bytes the sequence numbers of its messages count: those of TLS, where that carries it, else of what is spoken. */
+enum protocol record_carrier(const struct record *record);
+
 /* When it was closed, as the capture's clock tells; NS_ABSENT: it was not. */
 int64_t record_closed_ns(const struct record *record);
 

@@ -439,7 +439,7 @@ ON_EXCHANGE(request_is_new, !x->inferred || x->after_rest ? value_bool(true) : v
 ON_EXCHANGE(request_is_apart, !x->inferred || x->after_rest || (!x->after_upload && x->request.end_seq - x->request.seq <= HTTP_HEAD_BYTES)
                                   ? value_bool(true)
                                   : value_unknown(perhaps_part))
-ON_EXCHANGE(request_is_short, value_bool(exchange_is_short(x, s->record->protocol)))
+ON_EXCHANGE(request_is_short, value_bool(exchange_is_short(x, record_carrier(s->record))))
 ON_EXCHANGE(request_idle_before, duration(f->idle_before, bytes_missing))
 ON_EXCHANGE(request_fin_known_for, duration(f->fin_known_for, no_round_trip))
 ON_EXCHANGE(request_fin_surely_known_for, duration(f->fin_surely_known_for, no_round_trip))

@@ -111,7 +111,7 @@ static bool client_said_goodbye(const struct connection *c, const struct record 
 enum close_phase phase_inferred(const struct connection *c, const struct view *v, const struct record *r, enum close_phase phase)
 {
     const struct exchange *newest = conversation_newest(&c->talk);
-    bool goodbye = newest != NULL && exchange_is_short(newest, (enum protocol)r->protocol);
+    bool goodbye = newest != NULL && exchange_is_short(newest, record_carrier(r));
     bool waits = phase == PHASE_WAITING || phase == PHASE_RESPONSE, by_server = r->close_by != BY_CLIENT;
     if (r->requests == 0 && (!conversation_is_unasked(&c->talk) ||
                              (r->protocol == PROTOCOL_TLS && r->tls_handshake != TLS_HANDSHAKE_COMPLETE)))

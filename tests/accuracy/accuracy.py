@@ -113,8 +113,11 @@ def seconds(text):
 class Verdicts:
     """What hangup told about each connection of the truth, at one capture point."""
 
-    def __init__(self, hangup, path, truth, point):
-        run = subprocess.run([hangup, "-o", "json", "--max-connections", "0", path], stdout=subprocess.PIPE, check=True)
+    def __init__(self, hangup, path, truth, point, seal=None):
+        options = []
+        if seal and subprocess.run([seal, path, path + ".tls", path + ".keys"], stderr=subprocess.DEVNULL, check=False).returncode == 0:
+            options, path = ["--keylog", path + ".keys"], path + ".tls"
+        run = subprocess.run([hangup, *options, "-o", "json", "--max-connections", "0", path], stdout=subprocess.PIPE, check=True)
         self.truth, self.point = truth, point
         self.listed = collections.defaultdict(set)  # in a finding of the rule
         self.told = collections.defaultdict(set)    # or explained by another one
@@ -221,7 +224,7 @@ class Run:
         if self.args.keep:
             with open(os.path.join(folder, "truth.json"), "w") as file:
                 json.dump(truth, file, indent=1, default=sorted)
-        return truth, [Verdicts(self.args.hangup, os.path.join(folder, point + ".pcap"), truth, number)
+        return truth, [Verdicts(self.args.hangup, os.path.join(folder, point + ".pcap"), truth, number, self.args.seal)
                        for number, point in enumerate(POINTS)]
 
     def show(self, noise, what, verdicts, number):
@@ -325,6 +328,7 @@ def main():
     options.add_argument("--healthy-noise", default="none,all")
     options.add_argument("--seed", type=int, default=1)
     options.add_argument("--only", help="these scenarios")
+    options.add_argument("--seal", metavar="PROGRAM", help="tests/seal: what is HTTP goes over TLS, and the keys are there")
     options.add_argument("--keep", metavar="FOLDER", help="leave captures and truth there")
     options.add_argument("--markdown", metavar="FILE", help="write the tables there, too")
     options.add_argument("--check", action="store_true", help="exit status 1 below the bar")

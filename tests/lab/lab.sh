@@ -4,7 +4,9 @@
 #
 #     lab.sh [RUN...]           without RUN, all of them
 #
-# OUT is the folder for what is recorded (default: a scratch folder). HANGUP is the program to test.
+# OUT is the folder for what is recorded (default: a scratch folder). HANGUP is the program to test. With LAB_TLS=1.2 or 1.3 the
+# clients ask over TLS; what was recorded is RUN-tlsVERSION-HOP-END.pcap and RUN-tlsVERSION.keys, and with the keys hangup must find
+# what it finds in the clear.
 
 set -u
 
@@ -48,6 +50,7 @@ while IFS='	' read -r run _ delay server proxy client <&3; do
     case $run in '#'* | '') continue ;; esac
     case " ${LAB_ONLY:-$run} " in *" $run "*) ;; *) continue ;; esac
     echo "# $run"
+    run=$run${LAB_TLS:+-tls$LAB_TLS}
     rm -f "$LAB_RECORDED/$run".log "$LAB_RECORDED/$run"-{direct,front,back}-{client,server}.pcap
     "$here/run.sh" "$LAB_RECORDED" "$run" "$delay" "$server" "$proxy" "$client" || echo "# $run did not run"
 done 3<"$here/scenarios.tsv"

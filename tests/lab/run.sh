@@ -6,7 +6,8 @@
 #
 # OUT is the folder for NAME-HOP-END.pcap and NAME.log. DELAY is what each hop takes, one way, in
 # milliseconds. SERVER, PROXY and CLIENT are shell commands; "-" stands for none. LAB_BUILT is the
-# folder of the program that lab.sh has compiled.
+# folder of the program that lab.sh has compiled. LAB_TLS is the version of TLS that the client speaks to
+# whom it asks (1.2, 1.3), and NAME.keys its secrets; empty: it asks in the clear.
 #
 #     client 192.0.2.10 --- direct --- 192.0.2.20:8080 server
 #     client 192.0.2.10 --- front --- 192.0.2.20:8080 proxy 198.51.100.20 --- back --- 198.51.100.30:8080 server
@@ -27,7 +28,16 @@ LAB_WORK=$(mktemp -d)
 trap 'rm -rf "$LAB_WORK"' EXIT
 export LAB_WORK
 PATH=$here/programs:$LAB_BUILT:$PATH:/usr/sbin
-export URL=http://192.0.2.20:8080
+export URL=http${LAB_TLS:+s}://192.0.2.20:8080
+secure=                             # the environment of whom the client asks
+if [ -n "${LAB_TLS:-}" ]; then
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=lab -days 2 \
+        -keyout "$LAB_WORK/key.pem" -out "$LAB_WORK/cert.pem" 2>/dev/null
+    secure="LAB_CERT=$LAB_WORK/cert.pem LAB_KEY=$LAB_WORK/key.pem"
+    chmod a+r "$LAB_WORK"/*.pem
+    export LAB_TLS SSLKEYLOGFILE=$out/$name.keys
+    : >"$SSLKEYLOGFILE"
+fi
 programs=()                         # pids, in the order in which they were started
 captures=()
 
@@ -63,9 +73,10 @@ hop_end() {     # DEVICE NAMESPACE ADDRESS MAC
     until_true grep -q "listening on" "$LAB_WORK/tcpdump-$1"
 }
 
-# start NAMESPACE COMMAND: a server; returns when it listens
+# start NAMESPACE COMMAND ENVIRONMENT: a server; returns when it listens
 start() {
-    ip netns exec "$1" bash -c "exec $2" >>"$LAB_WORK/$1.log" 2>&1 &
+    # shellcheck disable=SC2086 # a word for each variable
+    ip netns exec "$1" env -u SSLKEYLOGFILE $3 bash -c "exec $2" >>"$LAB_WORK/$1.log" 2>&1 &
     programs+=($!)
     until_true listens "$1"
 }
@@ -85,9 +96,11 @@ else
     hop front client 192.0.2.10 proxy 192.0.2.20
     hop back proxy 198.51.100.20 server 198.51.100.30
 fi
-[ "$server" = - ] || start server "$server"
+behind=                             # a proxy asks in the clear
+[ "$proxy" = - ] && behind=$secure
+[ "$server" = - ] || start server "$server" "$behind"
 export SERVER=${programs[0]:-}      # for clients that end it
-[ "$proxy" = - ] || start proxy "$proxy"
+[ "$proxy" = - ] || start proxy "$proxy" "$secure"
 
 # That a client fails is what many runs are about.
 ip netns exec client timeout 60 bash -c "$client" >>"$LAB_WORK/client.log" 2>&1 || true

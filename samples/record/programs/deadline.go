@@ -32,6 +32,7 @@ func deadline(args []string) {
 			requests = 0
 			return connection, err
 		},
+		TLSClientConfig: clientTLS(),
 	}
 	client := &http.Client{Transport: transport, Timeout: *timeout}
 	for end := time.Now().Add(*total); time.Now().Before(end) && failed < *failures; {

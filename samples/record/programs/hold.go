@@ -22,7 +22,7 @@ func hold(args []string) {
 		all.Add(1)
 		go func(i int) {
 			defer all.Done()
-			transport := &http.Transport{}
+			transport := &http.Transport{TLSClientConfig: clientTLS()}
 			for request := 1; request <= i; request++ {
 				if request > 1 {
 					time.Sleep(150 * time.Millisecond)

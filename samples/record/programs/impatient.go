@@ -18,7 +18,7 @@ func impatient(args []string) {
 	timeout := options.Duration("timeout", 0, "http.Client.Timeout")
 	options.Parse(args)
 
-	transport := &http.Transport{MaxIdleConnsPerHost: *requests}
+	transport := &http.Transport{MaxIdleConnsPerHost: *requests, TLSClientConfig: clientTLS()}
 	client := &http.Client{Transport: transport, Timeout: *timeout}
 	var all sync.WaitGroup
 	for i := 1; i <= *requests; i++ {

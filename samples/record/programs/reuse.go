@@ -19,11 +19,13 @@ func reuse(args []string) {
 	pairs := options.Int("pairs", 1, "how many")
 	options.Parse(args)
 
+	http.DefaultTransport.(*http.Transport).TLSClientConfig = clientTLS()
+	http.DefaultTransport.(*http.Transport).ForceAttemptHTTP2 = false
 	for i := 1; i <= *pairs; i++ {
-		response, err := http.Get("http://" + *server + "/now")
+		response, err := http.Get(scheme() + *server + "/now")
 		finish(fmt.Sprintf("pair %d, GET /now", i), response, err)
 		time.Sleep(*gap)
-		request, err := http.NewRequest(*method, "http://"+*server+*path, nil)
+		request, err := http.NewRequest(*method, scheme()+*server+*path, nil)
 		if err != nil {
 			log.Fatal(err)
 		}

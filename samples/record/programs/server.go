@@ -44,13 +44,13 @@ func server(args []string) {
 		time.Sleep(*handler)
 		io.WriteString(w, "second half\n")
 	})
-	log.Fatal((&http.Server{
+	log.Fatal(serve(&http.Server{
 		Addr:              *listen,
 		ReadTimeout:       *read,
 		ReadHeaderTimeout: *readHeader,
 		WriteTimeout:      *write,
 		IdleTimeout:       *idle,
-	}).ListenAndServe())
+	}))
 }
 
 func firstHalf(w http.ResponseWriter) {

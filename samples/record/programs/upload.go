@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"flag"
 	"fmt"
 	"log"
@@ -36,21 +37,30 @@ func upload(args []string) {
 	all.Wait()
 }
 
+// dial connects; over TLS the handshake is done, too.
+func dial(address string) (net.Conn, error) {
+	if secure() {
+		return tls.Dial("tcp", address, clientTLS())
+	}
+	return net.Dial("tcp", address)
+}
+
 func uploadOn(name, address string, wait time.Duration, requests int, period time.Duration) {
-	dialled, err := net.Dial("tcp", address)
+	dialled, err := dial(address)
 	if err != nil {
 		log.Fatal(err)
 	}
 	next := time.Now().Add(wait)
 	transport := &http.Transport{
-		DialContext: func(context.Context, string, string) (net.Conn, error) { return dialled, nil },
+		DialContext:    func(context.Context, string, string) (net.Conn, error) { return dialled, nil },
+		DialTLSContext: func(context.Context, string, string) (net.Conn, error) { return dialled, nil },
 	}
 	profile := bytes.Repeat([]byte("p"), 300)
 	for i := 0; i < requests; i++ {
 		time.Sleep(time.Until(next))
 		next = next.Add(period)
 		response, err := (&http.Client{Transport: transport}).Post(
-			"http://"+address+"/ingest", "application/octet-stream", bytes.NewReader(profile))
+			scheme()+address+"/ingest", "application/octet-stream", bytes.NewReader(profile))
 		finish(name, response, err)
 	}
 	transport.CloseIdleConnections()

@@ -86,7 +86,7 @@ static void find_connection(struct packet_view *v, const uint8_t source[16], con
                 continue;
             v->c = c;
             v->from = from;
-            anew = opens && c->stream[from].known && !is_its;
+            anew = opens && !is_its;
             c->begun |= is_its;
         }
     if (v->c != NULL && !anew)

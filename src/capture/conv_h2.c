@@ -74,6 +74,11 @@ static void response(const struct arguments *a, struct strbuf *payload)
 {
     struct strbuf block = { 0 };
     add_literal(&block, STATUS, a->text[2], a->length[2]);
+    if (a->count > 3 && !is_word(a, 3, "end")) { /* content-length, number 28 of the table, whose first 4 bits are full */
+        strbuf_addc(&block, 0x0f);
+        strbuf_addc(&block, 28 - 0x0f);
+        add_string(&block, a->text[3], a->length[3]);
+    }
     add_frame(payload, HEADERS, END_HEADERS | (is_word(a, 3, "end") ? END_STREAM : 0), number(a, 1), &block);
     strbuf_free(&block);
 }

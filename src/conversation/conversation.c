@@ -8,6 +8,7 @@
 #include "base/wipe.h"
 #include "conversation/exchanges.h"
 #include "conversation/http2.h"
+#include "conversation/http2_windows.h"
 #include "conversation/parse.h"
 #include "conversation/protocol.h"
 #include "conversation/proxy_header.h"
@@ -358,7 +359,7 @@ struct tls_outcome conversation_tls(const struct conversation *talk, unsigned cl
 
 struct http2_outcome conversation_http2(const struct conversation *talk, unsigned client)
 {
-    struct http2_outcome o = { .most_streams = UINT32_MAX, .shortest_ping_ns = INT64_MAX };
+    struct http2_outcome o = { .most_streams = UINT32_MAX, .shortest_ping_ns = INT64_MAX, .waits_since_ns = INT64_MAX };
     const struct http2 *h2 = talk->protocol == PROTOCOL_HTTP2 ? talk->stream[0].http2 : NULL;
     if (h2 == NULL)
         return o;
@@ -370,6 +371,10 @@ struct http2_outcome conversation_http2(const struct conversation *talk, unsigne
     o.peak_streams = h2->peak_streams;
     o.pings = c->pings;
     o.shortest_ping_ns = c->shortest_ping_ns;
+    o.longest_wait_ns[0] = s->longest_wait_ns;
+    o.longest_wait_ns[1] = c->longest_wait_ns;
+    o.windows_known = http2_windows_are_known(talk, h2);
+    o.waits_since_ns = http2_windows_waits_since(talk, h2, !client);
     return o;
 }
 

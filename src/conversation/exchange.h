@@ -92,7 +92,13 @@ struct exchange {
     /* Bytes of it are missing in the capture, and where it ends is not known any more. (A gap
      * within a body of known length is bridged and does no harm.) */
     bool request_lost : 1, response_lost : 1;
-    struct exchange_before before;      /* valid if response_complete; else see exchange_before() */
+    union {
+        struct exchange_before before;  /* valid if response_complete; else see exchange_before() */
+        struct {                        /* HTTP/2, until then: room for DATA, by the end that sends it (http2_windows.h) */
+            int32_t window[2];
+            uint32_t emptied[2];
+        } flow;
+    };
     const char *target;             /* query and userinfo removed unless shown; "" if not known */
     const char *host;               /* "" if not known; kept as long as the memory */
     const char *own_method;         /* HTTP_METHOD_OWN: its name as sent; kept like host */

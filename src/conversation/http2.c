@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "conversation/http2_streams.h"
+#include "conversation/http2_windows.h"
 #include "conversation/protocol.h"
 #include "conversation/turns.h"
 
@@ -233,6 +234,7 @@ static struct http2 *http2_of(struct conversation *talk, struct conversation_mem
         (*h2)->end[i].most_streams = UINT32_MAX;
         (*h2)->end[i].shortest_ping_ns = INT64_MAX;
         (*h2)->end[i].headers.stranger = talk->mid_stream;
+        (*h2)->end[i].window = (*h2)->end[i].initial_window = HTTP2_FIRST_WINDOW;
     }
     return *h2;
 }
@@ -243,6 +245,8 @@ static void input(struct conversation *talk, struct conversation_memory *memory,
     if (h2 == NULL)
         return;
     const struct http2_reading r = { talk, memory, h2, &h2->end[from], chunk, from };
+    if (h2->begun_ns == 0)
+        h2->begun_ns = chunk->ts_ns;
     if ((!r.end->begun || r.end->adrift) && !finds_thread(&r)) {
         go_adrift(&r);
         return;

@@ -67,10 +67,17 @@ struct http2_end {
     uint32_t pings;          /* that it sent by itself, with nothing else since its last one */
     int64_t last_ping_ns, shortest_ping_ns; /* between two of those; INT64_MAX: there are no two */
     bool data_since_ping;    /* HEADERS or DATA, of either end */
+    /* As a sender of DATA (http2_windows.h). */
+    uint32_t initial_window; /* of a stream, as the other end says */
+    int64_t window;          /* room on the connection */
+    int64_t emptied_ns;      /* since when there is none; 0: there is */
+    int64_t refilled_ns;     /* when there last was some again, there or on a stream */
+    int64_t longest_wait_ns; /* for room, with more to send */
 };
 
 struct http2 {
     struct http2_end end[2]; /* by end of the TCP connection */
+    int64_t begun_ns;        /* its first frame */
     int64_t stream_ns;       /* when a stream was last heard of; 0: never */
     int64_t taken_back_ns;   /* when one was last ended by RST_STREAM; 0: never */
     uint32_t peak_streams;   /* outstanding at a time */

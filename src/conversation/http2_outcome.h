@@ -39,6 +39,9 @@ struct http2_outcome {
     uint32_t most_streams;         /* that the server allows at a time; UINT32_MAX: it does not say */
     uint32_t peak_streams;         /* outstanding at a time */
     uint32_t pings;                /* of the client, with neither HEADERS nor DATA since the one before */
+    int64_t longest_wait_ns[2];    /* of DATA for room in the windows of the client, of the server */
+    bool windows_known;            /* all that moved them is there */
+    int64_t waits_since_ns;        /* that of the server for the client's, if it has no end yet; INT64_MAX: it has */
     int64_t shortest_ping_ns;      /* between two of those; INT64_MAX: there were no two */
 };
 

@@ -6,17 +6,18 @@
 #include "base/text.h"
 #include "conversation/exchanges.h"
 #include "conversation/head.h"
+#include "conversation/http2_windows.h"
 #include "conversation/turns.h"
 
 enum { ACK = 1, END_STREAM = 1, END_HEADERS = 4, PADDED = 8 };
-enum { SETTINGS_HEADER_TABLE_SIZE = 1, SETTINGS_MAX_CONCURRENT_STREAMS = 3, SETTING_BYTES = 6 };
+enum { SETTINGS_HEADER_TABLE_SIZE = 1, SETTINGS_MAX_CONCURRENT_STREAMS = 3, SETTINGS_INITIAL_WINDOW_SIZE = 4, SETTING_BYTES = 6 };
 
 static uint32_t be32(const uint8_t *bytes)
 {
     return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
 }
 
-static bool is_client(const struct http2_reading *r)
+bool is_http2_client(const struct http2_reading *r)
 {
     return r->from == turns_client(r->talk);
 }
@@ -83,7 +84,7 @@ static void take_pseudo(const struct field_context *c, const char *name, size_t 
 {
     struct conversation_memory *memory = c->r->memory;
     struct exchange *x = c->x;
-    if (is_client(c->r)) {
+    if (is_http2_client(c->r)) {
         if (is_name(name, name_length, ":method")) {
             take_method(x, value, length, memory);
         } else if (is_name(name, name_length, ":path")) {
@@ -124,7 +125,7 @@ static void on_field(void *context, const char *name, size_t name_length, const 
         return;
     }
     const struct head_field field = { head_name_of(name, name_length), value, length };
-    bool request = is_client(c->r);
+    bool request = is_http2_client(c->r);
     if (field.name == HEAD_CONTENT_LENGTH)
         *(request ? &c->x->request_body : &c->x->response_body) = number_of(value, length);
     else if (field.name != HEAD_OTHER && field.name < HEAD_FRAMING && field.name != HEAD_CONNECTION && field.name != HEAD_KEEP_ALIVE)
@@ -144,6 +145,7 @@ static void open_stream(const struct http2_reading *r)
     if (x == NULL)
         return;
     x->stream_id = f->stream;
+    http2_windows_open(r, x);
     x->method = HTTP_METHOD_OWN; /* until its head tells */
     x->own_method = "?";
     x->request_seen = true;
@@ -165,8 +167,10 @@ static struct exchange *stream_from_before(const struct http2_reading *r)
         return NULL;
     r->h2->end[!r->from].newest_stream = f->stream;
     struct exchange *x = exchange_new(r->talk, r->memory);
-    if (x != NULL)
-        x->stream_id = f->stream;
+    if (x == NULL)
+        return NULL;
+    x->stream_id = f->stream;
+    http2_windows_open(r, x);
     return x;
 }
 
@@ -181,16 +185,16 @@ static void answer(const struct http2_reading *r, struct exchange *x)
 
 static void extend(const struct http2_reading *r, struct exchange *x, uint32_t end_seq)
 {
-    if (is_client(r) && x->request_seen && !x->request_complete)
+    if (is_http2_client(r) && x->request_seen && !x->request_complete)
         span_extend(&x->request, r->chunk, end_seq);
-    else if (!is_client(r) && x->response_seen)
+    else if (!is_http2_client(r) && x->response_seen)
         span_extend(&x->response, r->chunk, end_seq);
 }
 
 /* END_STREAM: its sender has nothing more to say. */
 static void end_side(const struct http2_reading *r, struct exchange *x)
 {
-    if (is_client(r)) {
+    if (is_http2_client(r)) {
         x->request_complete = x->request_seen;
         return;
     }
@@ -206,7 +210,7 @@ static void end_block(const struct http2_reading *r)
     e->in_block = false;
     if (x == NULL)
         return;
-    if (is_client(r)) {
+    if (is_http2_client(r)) {
         x->request_head = true;
     } else if (e->block_is_interim) {
         x->interim++;
@@ -218,7 +222,7 @@ static void end_block(const struct http2_reading *r)
         x->response_head = true;
     }
     /* A tunnel (section 8.5, RFC 8441) ends when its ends like. */
-    bool tunnel = !is_client(r) && x->method == HTTP_CONNECT && x->status >= 200 && x->status < 300;
+    bool tunnel = !is_http2_client(r) && x->method == HTTP_CONNECT && x->status >= 200 && x->status < 300;
     x->upgraded |= tunnel;
     if (e->block_ends_stream || tunnel)
         end_side(r, x);
@@ -263,15 +267,15 @@ static void begin_head(const struct http2_reading *r)
     struct http2_end *e = r->end;
     if (r->talk->client < 0 || e->block_stream == 0)
         return;
-    if (is_client(r))
+    if (is_http2_client(r))
         open_stream(r);
     struct exchange *x = exchange_of(r, e->block_stream);
-    if (!is_client(r) && x == NULL)
+    if (!is_http2_client(r) && x == NULL)
         x = stream_from_before(r);
     if (x == NULL)
         return;
-    e->block_is_trailers = is_client(r) ? x->request_head : x->response_head;
-    if (!is_client(r))
+    e->block_is_trailers = is_http2_client(r) ? x->request_head : x->response_head;
+    if (!is_http2_client(r))
         answer(r, x);
 }
 
@@ -315,6 +319,8 @@ static void take_setting(const struct http2_reading *r, const uint8_t *bytes)
         r->end->most_streams = value;
     else if (id == SETTINGS_HEADER_TABLE_SIZE)
         r->h2->end[!r->from].headers.wanted_bytes = value;
+    else if (id == SETTINGS_INITIAL_WINDOW_SIZE)
+        http2_windows_initial(r, value);
 }
 
 /* Keeps the first bytes, or one setting after the other. Returns how many of the bytes went there. */
@@ -361,7 +367,7 @@ void http2_frame_goes_on(const struct http2_reading *r, const uint8_t *bytes, ui
         return;
     if (block || f->type == HTTP2_DATA)
         extend(r, x, f->end_seq);
-    if (f->type == HTTP2_DATA && !is_client(r))
+    if (f->type == HTTP2_DATA && !is_http2_client(r))
         x->response_body_seen += data;
 }
 
@@ -383,8 +389,17 @@ static void end_headers(const struct http2_reading *r)
 static void end_data(const struct http2_reading *r)
 {
     struct exchange *x = exchange_of(r, r->end->frame.stream);
+    http2_windows_data(r, x, r->end->frame.length);
     if (x != NULL && r->end->frame.flags & END_STREAM)
         end_side(r, x);
+}
+
+static void end_window_update(const struct http2_reading *r)
+{
+    const struct http2_frame *f = &r->end->frame;
+    struct exchange *x = exchange_of(r, f->stream);
+    if (!f->torn && (f->stream == 0 || x != NULL))
+        http2_windows_update(r, f->stream == 0 ? NULL : x, be32(f->kept) & INT32_MAX);
 }
 
 static void end_rst_stream(const struct http2_reading *r)
@@ -396,8 +411,8 @@ static void end_rst_stream(const struct http2_reading *r)
     if (x == NULL)
         return;
     r->h2->taken_back_ns = r->chunk->ts_ns;
-    x->reset_by_client = is_client(r);
-    x->reset_by_server = !is_client(r);
+    x->reset_by_client = is_http2_client(r);
+    x->reset_by_server = !is_http2_client(r);
     uint32_t code = f->torn ? STREAM_RESET_OTHER : be32(f->kept);
     x->reset_code = (uint8_t)(http2_error_name(code) != NULL ? code : STREAM_RESET_OTHER);
     x->reset_ns = r->chunk->ts_ns;
@@ -446,7 +461,7 @@ void http2_frame_ends(const struct http2_reading *r)
     static void (*const ends[])(const struct http2_reading *r) = {
         [HTTP2_DATA] = end_data,           [HTTP2_HEADERS] = end_headers, [HTTP2_RST_STREAM] = end_rst_stream,
         [HTTP2_PUSH_PROMISE] = end_headers, [HTTP2_PING] = end_ping,       [HTTP2_GOAWAY] = end_goaway,
-        [HTTP2_CONTINUATION] = end_headers,
+        [HTTP2_CONTINUATION] = end_headers, [HTTP2_WINDOW_UPDATE] = end_window_update,
     };
     uint8_t type = r->end->frame.type;
     if (type < sizeof ends / sizeof *ends && ends[type] != NULL)
@@ -456,7 +471,7 @@ void http2_frame_ends(const struct http2_reading *r)
 void http2_streams_lost(const struct http2_reading *r)
 {
     for (struct exchange *x = r->talk->first; x != NULL; x = x->next) {
-        if (is_client(r))
+        if (is_http2_client(r))
             x->request_lost |= !x->request_complete;
         else
             x->response_lost = true;

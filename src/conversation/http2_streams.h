@@ -17,6 +17,9 @@ struct http2_reading {
     unsigned from;
 };
 
+/* Was it sent by the end that asks? */
+bool is_http2_client(const struct http2_reading *r);
+
 /* A frame's head was read: what comes belongs to its stream. */
 void http2_frame_begins(const struct http2_reading *r);
 

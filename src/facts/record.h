@@ -161,6 +161,7 @@ struct record {
     uint64_t bytes[2];           /* payload, by role */
     uint64_t lost_bytes;         /* not in the capture */
     uint32_t exchanges, requests;
+    int64_t client_window_wait, server_window_wait; /* HTTP/2: of DATA for room in that end's windows; 0: none */
     uint32_t retransmitted[2], out_of_order[2], keep_alive_probes[2], zero_windows[2];
     uint32_t unsolicited;        /* responses with no request outstanding */
     uint16_t unsolicited_status; /* of the last of them that is at hand; 0: not a message, or not known */

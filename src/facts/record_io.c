@@ -39,7 +39,7 @@ static const struct member of_record[] = {
     S(R, first_ns), S(R, last_ns), S(R, since_open), S(R, since_request), S(R, since_response), S(R, since_activity), S(R, since_fin),
     S(R, overdue), FLAG(R, overdue_body), S(R, fin_wait_2_ns), S(R, fin_wait_2_end_ns), S(R, longest_reuse_idle),
     S(R, client_rtt), S(R, rtt), U2(R, bytes), U(R, lost_bytes), U(R, exchanges), U(R, requests), U2(R, retransmitted),
-    U2(R, out_of_order), U2(R, keep_alive_probes), U2(R, zero_windows), U(R, unsolicited), U(R, unsolicited_status),
+    U2(R, out_of_order), U2(R, keep_alive_probes), U2(R, zero_windows), S(R, client_window_wait), S(R, server_window_wait), U(R, unsolicited), U(R, unsolicited_status),
     U2(R, resets), ROLE(R, silent_by), ROLE(R, foreign_reset_by), FLAG(R, acked_unseen), FLAG(R, foreign_reset_believed),
     U(R, silence_ms), U(R, survived_ms), S(R, resets_apart_ns), S(R, last_response_ns), U(R, promised_s),
 #undef R

@@ -30,6 +30,7 @@ static const char perhaps_ticket[] = "the server's first bytes may be a session 
 static const char ended_early[] = "the capture ended before an answer could come";
 
 static const char no_earlier[] = "the connection before it on the same ports is not in the capture";
+static const char windows_missing[] = "the windows of HTTP/2 that the connection had before the capture are not known";
 static const char tls_missing[] = "bytes of the TLS handshake are missing in the capture";
 
 /* Names of enumerations begin with the first value that has one. */
@@ -407,6 +408,8 @@ ON_BOTH(fin_unanswered_repeats, r->waits[unanswered_fin(r)].fin_repeats == 0,
             milliseconds(r->waits[ROLE].stalled_ms))                                              \
     ON_BOTH(role##_held_back, r->requests < 2, value_number(r->waits[ROLE].small_waits))          \
     ON_RECORD(role##_rst_hops, hops(r->waits[ROLE].rst_hops))
+ON_RECORD(client_window_wait, duration(r->client_window_wait, r->open_seen ? bytes_missing : windows_missing))
+ON_RECORD(server_window_wait, duration(r->server_window_wait, r->open_seen ? bytes_missing : windows_missing))
 ON_EACH(client, ROLE_CLIENT)
 ON_EACH(server, ROLE_SERVER)
 ON_RECORD(foreign_reset_by, r->foreign_reset_by < 0 ? value_absent()

@@ -285,6 +285,27 @@ static void fill_http2(const struct connection *c, unsigned client, struct recor
     r->ping_interval = h2.shortest_ping_ns == INT64_MAX ? NS_ABSENT : h2.shortest_ping_ns;
 }
 
+/* Who still waits for room in a window does so up to the close, or the end of the capture. */
+static void fill_windows(const struct connection *c, unsigned client, int64_t end_ns, struct record *r)
+{
+    static const enum mark_id closes[] = { MARK_CLIENT_FIN, MARK_CLIENT_RST, MARK_SERVER_FIN, MARK_SERVER_RST };
+    const struct http2_outcome h2 = conversation_http2(&c->talk, client);
+    r->client_window_wait = h2.longest_wait_ns[ROLE_CLIENT];
+    r->server_window_wait = h2.longest_wait_ns[ROLE_SERVER];
+    if (c->talk.protocol == PROTOCOL_HTTP2 && !h2.windows_known) {
+        r->client_window_wait = r->server_window_wait = NS_UNKNOWN;
+        return;
+    }
+    if (h2.waits_since_ns == INT64_MAX)
+        return;
+    int64_t until_ns = end_ns;
+    for (size_t i = 0; i < sizeof closes / sizeof *closes; i++)
+        if (r->mark[closes[i]].frame != 0 && r->mark[closes[i]].ns < until_ns)
+            until_ns = r->mark[closes[i]].ns;
+    if (until_ns - h2.waits_since_ns > r->client_window_wait)
+        r->client_window_wait = until_ns - h2.waits_since_ns;
+}
+
 static void fill_tls(const struct connection *c, unsigned client, struct record *r)
 {
     struct tls_outcome tls = conversation_tls(&c->talk, client, !c->open_seen || r->one_sided);
@@ -414,6 +435,7 @@ void connection_record(const struct connection *c, int client_end, bool role_gue
     fill_close(c, client, r);
     fill_overdue(c, client, end_ns, r);
     fill_fin_wait_2(c, client, end_ns, r);
+    fill_windows(c, client, end_ns, r);
     r->reset_on_data_by = -1;
     if (c->closing != NULL && c->closing->reset_on_data_by >= 0 &&
         !conversation_is_control_from(&c->talk, (unsigned)!c->closing->reset_on_data_by, c->closing->reset_on_data_seq)) {

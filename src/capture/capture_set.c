@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 
 #define MEMBER_BATCH 256
@@ -239,6 +240,16 @@ void capture_set_break(struct capture_set *set, const char *why)
         else if (!member->finished) /* its turn had not come */
             snprintf(member->info.error, sizeof member->info.error, "%s", why);
     }
+}
+
+bool capture_set_may_carry_secrets(const struct capture_set *set)
+{
+    static const char *const formats[] = { "pcapng", "conv" };
+    for (size_t i = 0; i < set->count; i++)
+        for (size_t f = 0; f < sizeof formats / sizeof *formats; f++)
+            if (strcmp(capture_set_info(set, i)->format, formats[f]) == 0)
+                return true;
+    return false;
 }
 
 size_t capture_set_count(const struct capture_set *set)

@@ -30,6 +30,9 @@ struct block *capture_set_block(const struct capture_set *set);
 /* Do all of them read into blocks? */
 bool capture_set_keeps_bytes(const struct capture_set *set);
 
+/* May any of them carry secrets of TLS? */
+bool capture_set_may_carry_secrets(const struct capture_set *set);
+
 /* Are all of them regular files, which can be read again? *bytes: their sizes together. */
 bool capture_set_is_files(const struct capture_set *set, uint64_t *bytes);
 

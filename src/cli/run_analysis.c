@@ -166,7 +166,7 @@ static int analyse(const struct options *options, const struct rules *rules, str
         .tracker = {
             .talks = {
                 .show_query = options->show_query,
-                .key_log = secrets->log,
+                .key_log = options->key_log != NULL || capture_set_may_carry_secrets(captures) ? secrets->log : NULL,
                 .keys_may_come = !capture_set_is_files(captures, &bytes),
             },
             .servers = options->servers,

@@ -110,13 +110,19 @@ void conversation_become(struct conversation *talk, struct conversation_memory *
     talk->protocol = (uint8_t)protocol;
 }
 
+/* The question that every chunk asks, without a call where there are no keys. */
+static inline bool is_read(const struct conversation *talk)
+{
+    return talk->clear != NULL && tls_clear_is_read(talk);
+}
+
 static void hand_to_protocol(struct conversation *talk, struct conversation_memory *memory, unsigned from,
                              const struct tcp_chunk *chunk)
 {
     const uint8_t before = talk->protocol;
-    const bool was_read = tls_clear_is_read(talk);
+    const bool was_read = is_read(talk);
     protocols[before]->input(talk, memory, from, chunk);
-    if (tls_clear_is_read(talk) != was_read) /* its text was, and not the chunk */
+    if (is_read(talk) != was_read) /* its text was, and not the chunk */
         return;
     if (talk->protocol != before && protocols[talk->protocol]->input != protocols[before]->input)
         protocols[talk->protocol]->input(talk, memory, from, chunk);
@@ -224,7 +230,7 @@ static bool may_be_proxied(const struct conversation *talk, unsigned from, const
 void conversation_input(struct conversation *talk, struct conversation_memory *memory, unsigned from,
                         const struct tcp_chunk *chunk)
 {
-    if (tls_clear_is_read(talk)) {
+    if (is_read(talk)) {
         tls_ops.input(talk, memory, from, chunk);
         return;
     }

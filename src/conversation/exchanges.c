@@ -44,11 +44,14 @@ void exchanges_forget(struct conversation *talk, struct conversation_memory *mem
         next = x->next;
         exchange_give(memory, x);
     }
-    if (talk->done != NULL)
+    if (talk->done != NULL && talk->done->inferred) {
         exchange_give(memory, talk->done);
-    talk->first = talk->last = talk->done = NULL;
+        talk->done = NULL;
+    }
+    talk->first = talk->last = NULL;
     talk->outstanding = 0;
-    talk->exchanges = talk->requests = talk->unsolicited = talk->errors = 0;
+    talk->exchanges = talk->requests = talk->done != NULL;
+    talk->unsolicited = talk->errors = 0;
 }
 
 static struct exchange_before before_next(const struct conversation *talk)

@@ -11,7 +11,7 @@ struct exchange *exchange_new(struct conversation *talk, struct conversation_mem
 
 void exchange_give(struct conversation_memory *memory, struct exchange *exchange);
 
-/* All of the conversation's are gone, as if nothing had been said. */
+/* All that are inferred are gone, as if nothing had been said since, perhaps, a CONNECT. */
 void exchanges_forget(struct conversation *talk, struct conversation_memory *memory);
 
 /* A message that begins at seq, with bytes of this chunk. */

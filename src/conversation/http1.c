@@ -418,6 +418,17 @@ static bool begins_http2(const struct conversation *talk, const struct tcp_chunk
     return switched && chunk->bytes != NULL && protocol_recognise(chunk->bytes, chunk->length) == PROTOCOL_HTTP2;
 }
 
+static void drop(struct conversation *talk, struct conversation_memory *memory);
+
+/* Through a proxy: behind its answer to CONNECT the client begins a handshake with whom it asked for. */
+static bool begins_tls(const struct conversation *talk, unsigned from, const struct tcp_chunk *chunk)
+{
+    enum { HANDSHAKE = 22, CLIENT_HELLO = 1, TYPE_AT = 5 };
+    return talk->client == (int)from && talk->done != NULL && talk->done->upgraded && chunk->bytes != NULL && chunk->length > 0 &&
+           chunk->bytes[0] == HANDSHAKE && (chunk->length <= TYPE_AT || chunk->bytes[TYPE_AT] == CLIENT_HELLO) &&
+           protocol_recognise(chunk->bytes, chunk->length) == PROTOCOL_TLS;
+}
+
 static void input(struct conversation *talk, struct conversation_memory *memory, unsigned from,
                   const struct tcp_chunk *chunk)
 {
@@ -426,6 +437,11 @@ static void input(struct conversation *talk, struct conversation_memory *memory,
     if (stream->mode == MODE_TUNNEL) {
         if (begins_http2(talk, chunk))
             conversation_become(talk, memory, PROTOCOL_HTTP2);
+        if (begins_tls(talk, from, chunk)) {
+            drop(talk, memory);
+            talk->stream[0] = talk->stream[1] = (struct conversation_stream){ 0 };
+            conversation_become(talk, memory, PROTOCOL_TLS);
+        }
         return;
     }
     if (talk->inferred) {

@@ -159,7 +159,7 @@ static bool is_servers_data_13(struct records *r, uint16_t length)
         is_finished_13(s, s, length);
         return false;
     }
-    if (r->talk->exchanges > 0)
+    if (r->talk->done != NULL && r->talk->done->inferred) /* not the CONNECT that it may have begun with */
         return true;
     bool asked = first != NULL && (r->chunk->ack == 0 || first->response_seen || seq_lt(first->request.seq, r->chunk->ack));
     bool answered = first != NULL && first->response_seen && !first->response_doubtful;
@@ -443,6 +443,21 @@ static void take_header(struct records *r, uint8_t byte)
     }
 }
 
+/* The next bytes of it: all at once where they are there. Returns how many. */
+static uint32_t take_headers(struct records *r, const uint8_t *bytes, uint32_t length)
+{
+    struct tls_stream *s = r->s;
+    if (s->header_have > 0 || length < TLS_HEADER_BYTES || bytes[1] != 3) {
+        take_header(r, *bytes);
+        return 1;
+    }
+    s->type = bytes[0];
+    s->length = (uint16_t)(bytes[3] << 8 | bytes[4]);
+    s->header_have = TLS_HEADER_BYTES;
+    begin_record(r);
+    return TLS_HEADER_BYTES;
+}
+
 /* Data up to here in this chunk is handed on. */
 static void hand_on(struct records *r, uint32_t seq)
 {
@@ -555,7 +570,7 @@ static void input_bytes(struct records *r)
         if (s->header_have < TLS_HEADER_BYTES) {
             if (s->header_have == 0 && r->talk->clear != NULL)
                 tls_clear_header(r->talk->clear, r->from, chunk, chunk->seq + at);
-            take_header(r, chunk->bytes[at++]);
+            at += take_headers(r, chunk->bytes + at, chunk->length - at);
             if (s->header_have == TLS_HEADER_BYTES && !s->adrift)
                 take(r, chunk->seq + at - TLS_HEADER_BYTES, 0);
         } else {

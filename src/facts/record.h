@@ -126,6 +126,7 @@ struct record {
     bool tls_record_cut;         /* the server's stream ended within a record */
     bool tls_record_ahead;       /* a record of the server had the number of a later one, though none was missing */
     uint8_t tls_keys;            /* enum tls_keys */
+    int8_t server_notify;        /* an alert of TLS is the last before the server's FIN; 1, 0; -1: not known, or there is none */
     bool tls_answered_http;      /* a server's answer to HTTP in the clear was a record of TLS */
     uint8_t tls_version;         /* minor number: 3 is TLS 1.2; 0: not known */
     uint8_t tls_alpn_offered, tls_alpn; /* sets of enum alpn */

@@ -306,6 +306,18 @@ static void fill_windows(const struct connection *c, unsigned client, int64_t en
         r->client_window_wait = until_ns - h2.waits_since_ns;
 }
 
+/* Did the server say goodbye before its FIN? 1, 0; -1: not known, or it is no matter. */
+static int8_t server_notify(const struct connection *c, unsigned client, const struct record *r)
+{
+    const struct tcp_end *server = &c->tcp.end[!client];
+    const struct goodbye *goodbye = c->closing != NULL ? &c->closing->goodbye[!client] : NULL;
+    if (r->tls_handshake != TLS_HANDSHAKE_COMPLETE || !server->fin_seen || server->fin_inferred || c->closing == NULL)
+        return -1;
+    if (goodbye->mark.frame != 0 && goodbye->end_seq == server->fin_seq)
+        return 1;
+    return server->lost_bytes > 0 || conversation_is_lost(&c->talk, !client) ? -1 : 0;
+}
+
 static void fill_tls(const struct connection *c, unsigned client, struct record *r)
 {
     struct tls_outcome tls = conversation_tls(&c->talk, client, !c->open_seen || r->one_sided);
@@ -318,6 +330,7 @@ static void fill_tls(const struct connection *c, unsigned client, struct record 
     r->tls_record_cut = tls.record_cut;
     r->tls_record_ahead = tls.record_ahead;
     r->tls_keys = c->talk.tls_keys;
+    r->server_notify = server_notify(c, client, r);
     r->tls_answered_http = c->talk.tls_answer;
     r->tls_version = tls.version;
     r->tls_alpn_offered = tls.alpn_offered;

@@ -382,5 +382,6 @@ int main(int argc, char **argv)
     conv_seal_key_log(&keys);
     if (file == NULL || fputs(strbuf_text(&keys), file) < 0 || fclose(file) != 0)
         fail(2, strerror(errno));
+    strbuf_free(&keys);
     return 0;
 }

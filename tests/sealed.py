@@ -18,6 +18,10 @@ NOTHING_TO_SEAL = 3
 # What lengths or far numbers are the evidence of is another thing once every segment is 22 bytes longer.
 EXCEPTIONS = {
     "handshake-ack-overtaken.conv": "the first packet behind the handshake is another one",
+    "gap-before-idle.conv": "behind the last record that opens a goodbye may be missing, too",
+    "gap-dated-by-its-ack.conv": "the same",
+    "lost-body-shown-by-reset.conv": "the same",
+    "reset-behind-lost-megabyte.conv": "the same",
     "lost-response-shown-by-reset.conv": "the reset's number, 40 behind all that was captured, is no length of a record",
     "reused-port-end-only.conv": "ports are used twice, and the second connection begins in its middle",
     "reused-port-midstream.conv": "the same",

@@ -143,6 +143,15 @@ static void raise_open_files(void)
     (void)setrlimit(RLIMIT_NOFILE, &limit); /* without, as many as it was */
 }
 
+static bool reads_pipes(const struct options *options)
+{
+    struct stat st;
+    for (size_t i = 0; i < options->argument_count; i++)
+        if (strcmp(options->arguments[i], "-") == 0 || (stat(options->arguments[i], &st) == 0 && !S_ISREG(st.st_mode)))
+            return true;
+    return false;
+}
+
 static int analyse(const struct options *options, const struct rules *rules, struct secrets *secrets,
                    struct outputs *outputs, const struct cli_signals *signals,
                    struct err *err)
@@ -150,7 +159,7 @@ static int analyse(const struct options *options, const struct rules *rules, str
     uint64_t bytes;
     bool live = options->interface != NULL;
     raise_open_files();
-    if (!secrets_open(secrets, options->key_log, live, options->argument_count, privileges_forbid_dumps, err))
+    if (!secrets_open(secrets, options->key_log, live || reads_pipes(options), options->argument_count, privileges_forbid_dumps, err))
         return EXIT_USAGE;
     struct capture_set *captures = live ? open_live(options, signals, err)
                                         : capture_set_open(options->arguments, options->argument_count, &secrets->captures, err);

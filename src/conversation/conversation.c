@@ -137,6 +137,19 @@ void conversation_read(struct conversation *talk, struct conversation_memory *me
     }
 }
 
+void conversation_lose(struct conversation *talk, struct conversation_memory *memory, unsigned from)
+{
+    talk->stream[from].lost_bytes = true;
+    if (ops_of(talk)->lose != NULL)
+        ops_of(talk)->lose(talk, memory, from);
+}
+
+void conversation_drop(struct conversation *talk, struct conversation_memory *memory)
+{
+    if (ops_of(talk)->drop != NULL)
+        ops_of(talk)->drop(talk, memory);
+}
+
 /* ---- what a proxy says of its client, before that one's first byte -------------------------------- */
 
 static struct http_start *proxy_start(const struct conversation *talk, unsigned from)
@@ -277,9 +290,7 @@ void conversation_free(struct conversation *talk, struct conversation_memory *me
     if (talk->done != NULL)
         exchange_give(memory, talk->done);
     text_pool_give(&memory->texts, talk->proxied_client);
-    const struct protocol_ops *ops = ops_of(talk);
-    if (ops->drop != NULL)
-        ops->drop(talk, memory);
+    conversation_drop(talk, memory);
     tls_clear_free(talk, memory);
 }
 

@@ -96,7 +96,7 @@ struct exchange {
         struct exchange_before before;  /* valid if response_complete; else see exchange_before() */
         struct {                        /* HTTP/2, until then: room for DATA, by the end that sends it (http2_windows.h) */
             int32_t window[2];
-            uint32_t emptied[2];
+            uint32_t emptied[2], refilled[2]; /* when, in ms since the first frame, and 1 more; 0: not */
         } flow;
     };
     const char *target;             /* query and userinfo removed unless shown; "" if not known */

@@ -497,12 +497,23 @@ static void drop(struct conversation *talk, struct conversation_memory *memory)
     }
 }
 
+static void lose(struct conversation *talk, struct conversation_memory *memory, unsigned from)
+{
+    struct conversation_stream *stream = &talk->stream[from];
+    static const struct tcp_chunk none = { 0 };
+    const struct feeding feeding = { talk, memory, stream, &none, from };
+    if (stream->mode == MODE_START)
+        start_drop(stream, memory);
+    if (!talk->inferred && stream->mode != MODE_TUNNEL)
+        lose_thread(&feeding);
+}
+
 static bool recognises(const uint8_t *bytes, size_t length)
 {
     return detect_request(bytes, length) || detect_response(bytes, length);
 }
 
-const struct protocol_ops http1_ops = { .recognises = recognises, .input = input, .finish = finish, .drop = drop, .framed = true };
+const struct protocol_ops http1_ops = { .recognises = recognises, .input = input, .finish = finish, .drop = drop, .lose = lose, .framed = true };
 
 /* HTTP/1 is looked for first: it tells who is the client, and may have to wait for the rest of a line. */
-const struct protocol_ops http1_undecided_ops = { .input = input, .drop = drop };
+const struct protocol_ops http1_undecided_ops = { .input = input, .drop = drop, .lose = lose };

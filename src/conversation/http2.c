@@ -233,7 +233,8 @@ static struct http2 *http2_of(struct conversation *talk, struct conversation_mem
     for (int i = 0; i < 2; i++) {
         (*h2)->end[i].most_streams = UINT32_MAX;
         (*h2)->end[i].shortest_ping_ns = INT64_MAX;
-        (*h2)->end[i].headers.stranger = talk->mid_stream;
+        (*h2)->end[i].lost = talk->stream[i].lost_bytes; /* before it was known to be this protocol */
+        (*h2)->end[i].headers.stranger = talk->mid_stream || talk->stream[i].lost_bytes;
         (*h2)->end[i].window = (*h2)->end[i].initial_window = HTTP2_FIRST_WINDOW;
     }
     return *h2;
@@ -265,7 +266,18 @@ static void drop(struct conversation *talk, struct conversation_memory *memory)
     talk->stream[0].http2 = NULL;
 }
 
-const struct protocol_ops http2_ops = { .recognises = recognises, .input = input, .drop = drop, .framed = true };
+static void lose(struct conversation *talk, struct conversation_memory *memory, unsigned from)
+{
+    static const struct tcp_chunk none = { 0 };
+    struct http2 *h2 = http2_of(talk, memory);
+    if (h2 == NULL)
+        return;
+    const struct http2_reading r = { talk, memory, h2, &h2->end[from], &none, from };
+    r.end->begun = true;
+    go_adrift(&r);
+}
+
+const struct protocol_ops http2_ops = { .recognises = recognises, .input = input, .drop = drop, .lose = lose, .framed = true };
 
 const char *http2_error_name(uint32_t code)
 {

@@ -81,6 +81,7 @@ struct http2 {
     int64_t stream_ns;       /* when a stream was last heard of; 0: never */
     int64_t taken_back_ns;   /* when one was last ended by RST_STREAM; 0: never */
     uint32_t peak_streams;   /* outstanding at a time */
+    bool windows_torn;       /* a frame that moved a window is cut */
 };
 
 #endif

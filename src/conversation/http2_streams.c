@@ -272,8 +272,12 @@ static void begin_head(const struct http2_reading *r)
     struct exchange *x = exchange_of(r, e->block_stream);
     if (!is_http2_client(r) && x == NULL)
         x = stream_from_before(r);
-    if (x == NULL)
+    if (x == NULL) { /* an answer to what was not seen: the request may be handed on behind a gap, later */
+        bool upgrade = e->block_stream == 1 && r->talk->done != NULL && r->talk->done->upgraded; /* its request was one of HTTP/1 */
+        r->talk->unsure |= !is_http2_client(r) && !upgrade && e->block_stream % 2 == 1 &&
+                           e->block_stream > r->h2->end[!r->from].newest_stream;
         return;
+    }
     e->block_is_trailers = is_http2_client(r) ? x->request_head : x->response_head;
     if (!is_http2_client(r))
         answer(r, x);
@@ -333,6 +337,7 @@ static uint32_t keep(const struct http2_reading *r, const uint8_t *bytes, uint32
     while (taken < length && f->kept_bytes < room) {
         f->kept[f->kept_bytes++] = bytes != NULL ? bytes[taken] : 0;
         taken++;
+        r->h2->windows_torn |= settings && f->torn;
         if (settings && f->kept_bytes == SETTING_BYTES) {
             if (!f->torn)
                 take_setting(r, f->kept);
@@ -398,6 +403,7 @@ static void end_window_update(const struct http2_reading *r)
 {
     const struct http2_frame *f = &r->end->frame;
     struct exchange *x = exchange_of(r, f->stream);
+    r->h2->windows_torn |= f->torn;
     if (!f->torn && (f->stream == 0 || x != NULL))
         http2_windows_update(r, f->stream == 0 ? NULL : x, be32(f->kept) & INT32_MAX);
 }
@@ -410,6 +416,7 @@ static void end_rst_stream(const struct http2_reading *r)
     r->talk->notes |= NOTE_RST_STREAM;
     if (x == NULL)
         return;
+    http2_windows_reset(r, x);
     r->h2->taken_back_ns = r->chunk->ts_ns;
     x->reset_by_client = is_http2_client(r);
     x->reset_by_server = !is_http2_client(r);

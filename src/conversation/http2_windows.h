@@ -25,6 +25,9 @@ void http2_windows_update(const struct http2_reading *r, struct exchange *exchan
 /* SETTINGS_INITIAL_WINDOW_SIZE: for streams to come, and for those that are there. */
 void http2_windows_initial(const struct http2_reading *r, uint32_t size);
 
+/* A RST_STREAM ends it: if it waited for room, it did so up to now. */
+void http2_windows_reset(const struct http2_reading *r, const struct exchange *exchange);
+
 /* Is all there that moved them? */
 bool http2_windows_are_known(const struct conversation *talk, const struct http2 *h2);
 

@@ -17,6 +17,8 @@ struct protocol_ops {
     void (*finish)(struct conversation *talk, struct conversation_memory *memory, unsigned from);
     /* Gives back what its streams hold. NULL: nothing. */
     void (*drop)(struct conversation *talk, struct conversation_memory *memory);
+    /* Bytes of that end are missing, and nobody knows how many. NULL: its thread cannot be lost. */
+    void (*lose)(struct conversation *talk, struct conversation_memory *memory, unsigned from);
     bool framed;   /* exchanges are read */
     bool inferred; /* exchanges come from turns (turns.h) */
 };
@@ -31,6 +33,10 @@ enum protocol protocol_recognise(const uint8_t *bytes, size_t length);
 
 /* What TLS carries, where it is opened: as conversation_input of text in the clear. */
 void conversation_read(struct conversation *talk, struct conversation_memory *memory, unsigned from, const struct tcp_chunk *chunk);
+
+/* See struct protocol_ops. */
+void conversation_lose(struct conversation *talk, struct conversation_memory *memory, unsigned from);
+void conversation_drop(struct conversation *talk, struct conversation_memory *memory);
 
 /* From now on it is this one. */
 void conversation_become(struct conversation *talk, struct conversation_memory *memory, enum protocol protocol);

@@ -79,7 +79,7 @@ static bool is_alert_length(const struct tls_stream *s, uint16_t length)
  * may. */
 static bool is_finished_13(struct tls_stream *s, const struct tls_stream *server, uint16_t length)
 {
-    uint16_t plain = (uint16_t)(4 + (server->said.sha384 ? 48 : 32) + TLS_13_OVERHEAD);
+    uint16_t plain = (uint16_t)(4 + (server->said.sha384 ? 48 : 32) + TLS_13_OVERHEAD - (server->said.short_tag ? 8 : 0));
     s->plain |= length == plain;
     return length == plain || length == plain + TLS_13_PADDING;
 }
@@ -316,18 +316,45 @@ static void end_opened(struct records *r, const struct tls_text *text)
     }
 }
 
-/* Nor is it known what it says. As short as an alert, it is one: nothing else that is spoken over TLS is. */
+/* Nothing of that end opens: on without keys, with this record as the first. */
+static void revert(struct records *r)
+{
+    const struct tcp_chunk record = tls_clear_record(r->talk->clear, r->from);
+    tls_clear_revert(r->talk, r->memory);
+    find_streams(r);
+    r->s->goodbye = false;
+    if (is_application_data(r, r->s->length))
+        turns_input(r->talk, r->memory, r->from, &record, r->s->is_doubtful);
+}
+
+/* Of text that is read otherwise. What is whole and as short as an alert most likely is one: what else takes two bytes is a piece of a
+ * message, the end of a chunk for example. */
 static void end_unopened(struct records *r)
 {
     bool is_13 = version_of(r) == VERSION_13;
-    if (r->s->type == TLS_ALERT || (is_13 && is_alert_length(r->s, r->s->length))) {
+    if (r->s->type == TLS_ALERT || (is_13 && is_alert_length(r->s, r->s->length) && !tls_clear_is_torn(r->talk->clear, r->from))) {
         r->s->has_encrypted_alert = true;
+        r->talk->unsure |= r->s->type != TLS_ALERT;
         r->talk->notes |= NOTE_CONTROL;
         note_goodbye(r);
+    } else if (r->s->type == TLS_DATA && tls_clear_never_opened(r->talk, r->from)) {
+        revert(r);
     } else if (r->s->type == TLS_DATA) {
         r->s->goodbye = false;
         tls_clear_hand_on(r->talk, r->memory, r->from, TLS_NOT_OPENED, r->chunk);
     }
+}
+
+/* Before any text was read. Whose data does not open, though all of it is there, has other keys. */
+static void end_unread(struct records *r, enum tls_opening opening, bool is_data)
+{
+    bool over = r->s->finished_13 || r->peer->finished_13 || version_of(r) == VERSION_12;
+    if (r->s->type != TLS_DATA || (!is_data && is_alert_length(r->s, r->s->length)))
+        return;
+    if (opening == TLS_NOT_OPENED && is_data && !tls_clear_is_torn(r->talk->clear, r->from))
+        tls_clear_give_up(r->talk, r->memory);
+    else if (opening == TLS_BEFORE_KEYS || (opening == TLS_NOT_OPENED && (is_data || over)))
+        tls_clear_lose_record(r->talk, r->from);
 }
 
 /* With keys. true: nothing more is to be known of the record. */
@@ -337,16 +364,16 @@ static bool end_sealed(struct records *r)
     bool was_read = tls_clear_is_read(r->talk), is_data = r->s->is_data && !r->s->is_doubtful;
     enum tls_opening opening = tls_clear_open(r->talk, r->memory, r->from, r->s, r->chunk, &text);
     find_streams(r);
-    if (opening == TLS_OPENED) {
+    if (opening == TLS_OPENED)
         end_opened(r, &text);
-    } else if (opening == TLS_NOT_OPENED && was_read) {
+    else if (opening == TLS_NOT_OPENED && was_read)
         end_unopened(r);
-    } else if (opening == TLS_NOT_OPENED && is_data) {
-        tls_clear_give_up(r->talk, r->memory);
-    }
-    if (tls_clear_is_read(r->talk))
+    else if (!was_read)
+        end_unread(r, opening, is_data);
+    bool is_read = tls_clear_is_read(r->talk);
+    if (is_read)
         r->has_data = false; /* what was thought to be data is no matter any more */
-    return tls_clear_is_read(r->talk) && opening != TLS_NOT_TRIED;
+    return (is_read || was_read) && opening != TLS_NOT_TRIED;
 }
 
 /* A record is over, and the next one begins. */

@@ -7,6 +7,7 @@
 #include "conversation/exchanges.h"
 #include "conversation/protocol.h"
 #include "conversation/tls_records.h"
+#include "conversation/turns.h"
 #include "tls/key_schedule.h"
 
 enum { FINISHED = 20, ENCRYPTED_EXTENSIONS = 8, CLIENT_HELLO = 1, SERVER_HELLO = 2, NEW_SESSION_TICKET = 4, KEY_UPDATE = 24 };
@@ -54,7 +55,11 @@ struct clear_end {
     const uint8_t *whole;        /* all at once */
     uint8_t epoch;               /* enum epoch */
     uint8_t failures;            /* records in a row that were whole, and did not open */
+    uint32_t tried_bytes;        /* in vain, under numbers behind gaps */
     bool has_keys, has_data;
+    bool opened;                 /* a record under its traffic keys did */
+    bool padded;                 /* one had padding: lengths of texts cannot be told from those of records */
+    bool unopened;               /* the last one did not: a KeyUpdate may have been in it */
     bool updates;                /* a KeyUpdate was read: the next record has new keys */
 };
 
@@ -80,6 +85,8 @@ struct tls_clear {
  * work for its bytes must stay within bounds. */
 #define MOST_TRIES 512
 #define MOST_TRIED_BYTES (256u * 1024)
+#define MOST_TRIED_BYTES_IN_ALL (64u * 1024 * 1024) /* of a direction; 40 ms at 1.8 GB/s */
+#define COST_OF_TRY 1024 /* that keys are set up for, in bytes */
 
 size_t tls_clear_bytes(void)
 {
@@ -267,6 +274,26 @@ void tls_clear_body(struct tls_clear *c, struct conversation_memory *memory, uns
     place->cut |= chunk->cut;
 }
 
+bool tls_clear_is_torn(const struct tls_clear *c, unsigned from)
+{
+    return c->end[from].place.hole != c->end[from].place.hole_end;
+}
+
+struct tcp_chunk tls_clear_record(const struct tls_clear *c, unsigned from)
+{
+    struct tcp_chunk chunk = c->end[from].place.begin;
+    chunk.length = TLS_HEADER_BYTES + c->end[from].place.have;
+    return chunk;
+}
+
+void tls_clear_lose_record(struct conversation *talk, unsigned from)
+{
+    const struct tcp_chunk chunk = tls_clear_record(talk->clear, from);
+    tls_clear_lost(talk, from, &chunk);
+    if (!talk->clear->is_read)
+        talk->tls_keys = TLS_KEYS_LOST;
+}
+
 void tls_clear_lost(struct conversation *talk, unsigned from, const struct tcp_chunk *chunk)
 {
     struct clear_end *e = &talk->clear->end[from];
@@ -278,6 +305,7 @@ void tls_clear_lost(struct conversation *talk, unsigned from, const struct tcp_c
         e->gap = *chunk;
     e->gap.bytes = NULL;
     e->gap_bytes += chunk->length;
+    e->skip = 0;
 }
 
 /* ---- handing it on -------------------------------------------------------------------------------- */
@@ -292,6 +320,7 @@ static void begin_text(struct conversation *talk, struct conversation_memory *me
         talk->stream[i] = (struct conversation_stream){ .lost_bytes = talk->stream[i].lost_bytes };
     }
     c->is_read = true;
+    talk->tls_keys = TLS_KEYS_USED;
     talk->protocol = PROTOCOL_NONE;
     talk->client = (int8_t)c->client;
     talk->inferred = talk->unsure = talk->one_way = talk->multiplexed = false;
@@ -337,18 +366,26 @@ static void hand_range(struct conversation *talk, struct conversation_memory *me
     hand_part(talk, memory, from, part, b, end, false);
 }
 
+/* How long a text that was not read is can be told from its record: not where it was filled up to whole blocks, or padded. */
+static bool tells_length(const struct tls_clear *c, const struct clear_end *e)
+{
+    return c->suite->cipher.mode != TLS_CBC && !e->padded;
+}
+
 /* Bytes that were lost, with records in them. How many these were is told by the number of the first record that opens. */
 static void hand_gap(struct conversation *talk, struct conversation_memory *memory, unsigned from, uint64_t records)
 {
     struct clear_end *e = &talk->clear->end[from];
-    uint32_t bytes = e->gap_bytes, text = bytes;
+    uint32_t bytes = e->gap_bytes;
     if (bytes == 0)
         return;
     e->gap_bytes = 0;
-    if (records > 0) {
-        uint64_t other = records * (TLS_MOST_RECORD_BYTES - text_bytes(talk->clear, TLS_MOST_RECORD_BYTES) + TLS_HEADER_BYTES);
-        text = other < bytes ? bytes - (uint32_t)other : 1;
+    if (records == 0 || !tells_length(talk->clear, e)) {
+        conversation_lose(talk, memory, from);
+        return;
     }
+    uint64_t other = records * (TLS_MOST_RECORD_BYTES - text_bytes(talk->clear, TLS_MOST_RECORD_BYTES) + TLS_HEADER_BYTES);
+    uint32_t text = other < bytes ? bytes - (uint32_t)other : 1;
     struct tcp_chunk chunk = e->gap;
     chunk.length = text;
     chunk.behind = (uint16_t)(bytes - text < UINT16_MAX ? bytes - text : UINT16_MAX);
@@ -372,6 +409,10 @@ void tls_clear_hand_on(struct conversation *talk, struct conversation_memory *me
                          .end_seq = place->begin.seq + TLS_HEADER_BYTES + body, .length = opened ? c->text.length : text_bytes(c, body) };
     part.chunk.bytes = opened ? c->text.bytes : NULL;
     part.chunk.cut = place->cut;
+    if (!opened && !tells_length(c, e)) {
+        conversation_lose(talk, memory, from);
+        return;
+    }
     e->has_data = true;
     e->data_end_seq = part.end_seq;
     uint32_t with_first = first < body && first > front ? first - front : 0;
@@ -405,12 +446,14 @@ struct attempt {
 static bool opens(struct attempt *a, const struct tls_record_keys *keys, uint64_t number)
 {
     struct clear_end *e = a->e;
-    for (uint32_t k = 0; k <= e->missed && k * a->sealed.length <= MOST_TRIED_BYTES; k++) {
+    for (uint32_t k = 0; k <= e->missed && k * a->sealed.length <= MOST_TRIED_BYTES && e->tried_bytes <= MOST_TRIED_BYTES_IN_ALL; k++) {
         a->sealed.number = number + k;
+        e->tried_bytes += k > 0 ? a->sealed.length + COST_OF_TRY : 0;
         if (tls_open(keys, &a->sealed, a->memory->clear_text, &a->opened)) {
             e->number = number + k + 1;
             e->missed = 0;
             e->gap_records = k;
+            e->unopened = false;
             return true;
         }
     }
@@ -483,7 +526,7 @@ static bool try_keys(struct attempt *a)
         return true;
     if (e->epoch < EPOCH_TRAFFIC)
         return opens_with(a, client ? TLS_CLIENT_TRAFFIC : TLS_SERVER_TRAFFIC, EPOCH_TRAFFIC);
-    return e->missed > 0 && opens_updated(a);
+    return (e->missed > 0 || e->unopened) && opens_updated(a);
 }
 
 /* Where nothing is missing: does it have the number of a later record? Its end sealed others, and did not send them. */
@@ -504,6 +547,8 @@ static bool opens_ahead(struct attempt *a)
 static void count_unopened(struct tls_clear *c, struct clear_end *e)
 {
     bool counted = !c->is_13 || e->epoch == EPOCH_TRAFFIC;
+    e->unopened = true;
+    e->skip = 0;
     e->number += counted || e->has_keys;
     e->missed += !counted && e->missed < MOST_TRIES;
 }
@@ -516,21 +561,22 @@ static uint8_t type_by_text(const uint8_t *text, uint32_t length)
     return (text[0] == NEW_SESSION_TICKET || text[0] == KEY_UPDATE) && announced + 4 == length ? TLS_HANDSHAKE : TLS_DATA;
 }
 
-/* A record that is not whole, of which the first bytes up to `have` are there, and the last one if has_end: with keys that opened
- * others, what there is of it can be read. */
-static bool opens_torn(struct attempt *a, uint32_t have, bool has_end)
+/* A record that is not whole: its body is missing from `hole` to `hole_end`. With keys that opened others, what there is of it can be
+ * read; its type and its length, too, if they are there, or nobody pads. */
+static bool opens_torn(struct attempt *a, uint32_t hole, uint32_t hole_end)
 {
     enum { ENOUGH = 4 };
     const struct tls_clear *c = a->c;
     struct clear_end *e = a->e;
+    const uint32_t front = c->is_13 ? 0 : c->suite->cipher.explicit_bytes;
     a->sealed.number = e->number;
-    bool readable = e->has_keys && e->epoch == EPOCH_TRAFFIC && e->missed == 0 && a->sealed.bytes != NULL &&
+    bool readable = e->has_keys && e->opened && e->missed == 0 && !e->unopened && hole >= front + ENOUGH && a->sealed.bytes != NULL &&
                     tls_open_torn(&e->keys, &a->sealed, a->memory->clear_text, &a->opened);
-    if (!readable || !c->is_13 || has_end)
-        return readable;
+    if (!readable || !c->is_13 || a->opened.length >= hole_end)
+        return readable; /* the type was found behind what is missing */
     a->opened.length = (uint16_t)text_bytes(c, a->sealed.length);
-    a->opened.type = have >= ENOUGH ? type_by_text(a->memory->clear_text, a->opened.length) : TLS_DATA;
-    return have >= ENOUGH;
+    a->opened.type = type_by_text(a->memory->clear_text, a->opened.length);
+    return !e->padded;
 }
 
 static void read_message(struct tls_clear *c, unsigned from, const uint8_t *bytes, size_t length, struct tls_text *text)
@@ -682,7 +728,7 @@ static enum tls_opening open_record(struct attempt *a, struct tls_text *text)
         e->epoch = EPOCH_TRAFFIC;
         e->missed = FEW;
     }
-    bool opened = torn ? opens_torn(a, e->place.hole, e->place.hole_end < a->sealed.length) : try_keys(a), ahead = !opened && !torn && opens_ahead(a);
+    bool opened = torn ? opens_torn(a, e->place.hole, e->place.hole_end) : try_keys(a), ahead = !opened && !torn && opens_ahead(a);
     opened |= ahead;
     if (!opened || torn)
         count_unopened(c, e);
@@ -690,7 +736,12 @@ static enum tls_opening open_record(struct attempt *a, struct tls_text *text)
         e->failures = opened ? 0 : (uint8_t)(e->failures + (e->missed == 0 && e->failures < MOST_FAILURES));
     if (!opened)
         return TLS_NOT_OPENED;
-    a->talk->tls_keys = TLS_KEYS_USED;
+    if (a->talk->tls_keys == TLS_KEYS_MISSING)
+        a->talk->tls_keys = TLS_KEYS_USED;
+    if (!torn && e->epoch == EPOCH_TRAFFIC) {
+        e->opened = true;
+        e->padded |= c->is_13 && a->opened.length != text_bytes(c, a->sealed.length);
+    }
     *text = (struct tls_text){ .type = a->opened.type, .bytes = a->memory->clear_text, .length = a->opened.length, .ahead = ahead };
     c->text_front = a->opened.front;
     if (text->type == TLS_HANDSHAKE && !torn)
@@ -715,6 +766,8 @@ enum tls_opening tls_clear_open(struct conversation *talk, struct conversation_m
             opening = keep_early(c, memory, &a, chunk);
         else if (c->suite != NULL)
             opening = open_record(&a, text);
+        else
+            opening = TLS_BEFORE_KEYS;
         c->text = *text;
     }
     if (stream->type == TLS_CHANGE_CIPHER_SPEC && c->suite != NULL && !c->is_13)
@@ -730,6 +783,31 @@ enum tls_opening tls_clear_open(struct conversation *talk, struct conversation_m
     return opening;
 }
 
+/* ---- back to what is known without keys ------------------------------------------------------------ */
+
+bool tls_clear_never_opened(const struct conversation *talk, unsigned from)
+{
+    const struct clear_end *e = &talk->clear->end[from];
+    return !e->opened && e->gap_bytes == 0 && !tls_clear_is_torn(talk->clear, from);
+}
+
+void tls_clear_revert(struct conversation *talk, struct conversation_memory *memory)
+{
+    struct tls_clear *c = talk->clear;
+    conversation_drop(talk, memory);
+    for (int i = 0; i < 2; i++) {
+        bool lost = talk->stream[i].lost_bytes;
+        talk->stream[i] = (struct conversation_stream){ .mode = MODE_OPAQUE, .lost_bytes = lost };
+        talk->stream[i].tls = c->stream[i];
+        c->stream[i].hello_bytes = NULL;
+    }
+    c->is_read = false;
+    talk->protocol = PROTOCOL_TLS;
+    turns_take_over(talk);
+    talk->tls_keys = TLS_KEYS_WRONG;
+    tls_clear_free(talk, memory);
+}
+
 /* ---- the end --------------------------------------------------------------------------------------- */
 
 /* What there is of the record that is cut. false: nothing that can be read. */
@@ -742,7 +820,7 @@ static bool open_cut(struct attempt *a)
         return false;
     a->sealed = (struct tls_sealed){ 0, stream->type, stream->length, a->e->piece->bytes };
     const uint32_t have = place->hole != place->hole_end ? place->hole : place->have;
-    if (!opens_torn(a, have, false) || a->opened.type != TLS_DATA || have <= a->opened.front)
+    if (!opens_torn(a, have, stream->length) || a->opened.type != TLS_DATA || have <= a->opened.front)
         return false;
     uint32_t there = have - a->opened.front;
     c->text = (struct tls_text){ .type = TLS_DATA, .bytes = a->memory->clear_text,
@@ -758,6 +836,8 @@ void tls_clear_finish(struct conversation *talk, struct conversation_memory *mem
         return;
     struct clear_end *e = &c->end[from];
     struct attempt a = { .talk = talk, .c = c, .memory = memory, .e = e, .from = from };
+    if (e->gap_bytes > 0) /* its goodbye may have been there */
+        talk->stream[from].lost_bytes = true;
     hand_gap(talk, memory, from, 0);
     if (e->piece != NULL && open_cut(&a))
         tls_clear_hand_on(talk, memory, from, TLS_OPENED, &e->piece->last);

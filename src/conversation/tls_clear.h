@@ -34,6 +34,7 @@ enum tls_opening {
     TLS_OPENED,
     TLS_NOT_OPENED,  /* wrong keys, or bytes of it are missing */
     TLS_TAKEN_LATER, /* early data */
+    TLS_BEFORE_KEYS, /* data of a client, and the server's hello was not seen yet */
 };
 
 struct tls_text {
@@ -71,6 +72,21 @@ void tls_clear_hand_on(struct conversation *talk, struct conversation_memory *me
 
 /* Bytes of which nobody knows where records begin, or that were not captured. */
 void tls_clear_lost(struct conversation *talk, unsigned from, const struct tcp_chunk *chunk);
+
+/* Where the last record of that end lies; no bytes. */
+struct tcp_chunk tls_clear_record(const struct tls_clear *clear, unsigned from);
+
+/* It is one of data, and was not read. */
+void tls_clear_lose_record(struct conversation *talk, unsigned from);
+
+/* Are bytes of its last record missing? */
+bool tls_clear_is_torn(const struct tls_clear *clear, unsigned from);
+
+/* Has nothing of that end opened, though nothing was missing? */
+bool tls_clear_never_opened(const struct conversation *talk, unsigned from);
+
+/* The text of the other end was read, and nothing of this one will be: back to turns, which take the exchanges over. */
+void tls_clear_revert(struct conversation *talk, struct conversation_memory *memory);
 
 /* No more will come of that end: what there is of a record that is cut. */
 void tls_clear_finish(struct conversation *talk, struct conversation_memory *memory, unsigned from);

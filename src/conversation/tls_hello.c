@@ -8,6 +8,8 @@ enum extension { SERVER_NAME = 0, ALPN = 16, ENCRYPT_THEN_MAC = 22, RECORD_SIZE_
 
 #define TLS_AES_256_GCM_SHA384 0x1302 /* RFC 8446 appendix B.4; the other suites of TLS 1.3 hash with SHA-256 */
 
+#define TLS_AES_128_CCM_8_SHA256 0x1305
+
 /* The random of a ServerHello that is a HelloRetryRequest (RFC 8446 section 4.1.3). */
 static const uint8_t retry_random[32] = {
     0xcf, 0x21, 0xad, 0x74, 0xe5, 0x9a, 0x61, 0x11, 0xbe, 0x1d, 0x8c, 0x02, 0x1e, 0x65, 0xb8, 0x91,
@@ -144,7 +146,8 @@ bool tls_hello_read(const uint8_t *bytes, size_t length, struct tls_hello *hello
     struct reader random = { r.at, r.end, false };
     for (int i = 0; i < 4; i++)
         take(&r, 8);
-    if (!r.short_of)
+    const bool has_random = !r.short_of;
+    if (has_random)
         memcpy(keys->random, random.at, sizeof keys->random);
     take_part(&r, 1); /* session id */
     if (client) {
@@ -153,9 +156,10 @@ bool tls_hello_read(const uint8_t *bytes, size_t length, struct tls_hello *hello
     } else {
         keys->suite = (uint16_t)take(&r, 2);
         hello->sha384 = keys->suite == TLS_AES_256_GCM_SHA384;
+        hello->short_tag = keys->suite == TLS_AES_128_CCM_8_SHA256;
         take(&r, 1); /* compression */
     }
-    keys->known = !r.short_of;
+    keys->known = client ? has_random : !r.short_of;
     hello->whole = !r.short_of && !is_cut;
     if (!r.short_of)
         read_extensions(&r, client, hello, keys, name);

@@ -20,6 +20,7 @@ struct tls_hello {
     bool early_data : 1;  /* a client sends data before the server's hello; a server takes it */
     bool retry : 1;       /* a server asks for another ClientHello (HelloRetryRequest) */
     bool sha384 : 1;      /* the suite that a server chose hashes with SHA-384, else with SHA-256 (of TLS 1.3 alone it is said) */
+    bool short_tag : 1;   /* that suite's tags have 8 bytes and not 16 */
     bool limits : 1;      /* a client asks for shorter records (RFC 8449): a server says so among its EncryptedExtensions */
     bool whole : 1;       /* all of it was there; where not, the facts above may be missing */
 };
@@ -29,7 +30,7 @@ struct tls_hello_keys {
     uint8_t random[TLS_RANDOM_BYTES];
     uint16_t suite;          /* that a server chose */
     bool encrypt_then_mac;   /* offered, or chosen (RFC 7366) */
-    bool known;              /* they were there, but for the last where the hello is not whole */
+    bool known;              /* of a client the random is there, of a server the suite, too */
 };
 
 /* Longer names are no names (RFC 1035 section 2.3.4). */

@@ -379,17 +379,18 @@ static void write_undecided(struct document *doc, const struct analysis *analysi
 }
 
 /* What became of keys, if there were any. */
-static void add_tls_keys(struct strbuf *text, const struct tracker_counts *counts, uint64_t keys)
+static void add_tls_keys(struct strbuf *text, const struct tracker_counts *counts, const struct analysis *analysis)
 {
     static const char *const told[] = {
         [TLS_KEYS_USED] = "read with keys",
         [TLS_KEYS_MISSING] = "for which no keys were given",
         [TLS_KEYS_WRONG] = "whose keys did not open it",
+        [TLS_KEYS_LOST] = "of which too much is missing",
         [TLS_KEYS_UNSUPPORTED] = "of a version or cipher suite that cannot be read",
         [TLS_KEYS_CROWDED] = "too many at once to be read with keys",
     };
     const char *separator = " Over TLS: ";
-    for (int i = TLS_KEYS_USED; i >= 0 && keys > 0; i--) {
+    for (int i = TLS_KEYS_USED; i >= 0; i--) {
         if (counts->tls_keys[i] == 0)
             continue;
         strbuf_adds(text, separator);
@@ -399,6 +400,13 @@ static void add_tls_keys(struct strbuf *text, const struct tracker_counts *count
     }
     if (separator[0] == ',')
         strbuf_adds(text, ".");
+    if (analysis->keys == 0)
+        strbuf_adds(text, " There is no key in the key log.");
+    if (analysis->keys_refused > 0) {
+        strbuf_adds(text, " Of its keys ");
+        text_count(text, analysis->keys_refused);
+        strbuf_adds(text, " were too many, and not kept.");
+    }
 }
 
 static void write_looked_at(struct document *doc, const struct analysis *analysis, const char *first)
@@ -426,7 +434,8 @@ static void write_looked_at(struct document *doc, const struct analysis *analysi
         text_count(&text, counts->unanswered);
         strbuf_addf(&text, " of them nothing came back: the SYN was never answered.");
     }
-    add_tls_keys(&text, counts, analysis->keys);
+    if (analysis->keys_given)
+        add_tls_keys(&text, counts, analysis);
     uint64_t closed_books = counts->protocols[PROTOCOL_TLS] + counts->protocols[PROTOCOL_OPAQUE];
     if (closed_books > 0)
         strbuf_adds(&text, " Where HTTP is not in the clear, who sent when tells requests and responses.");

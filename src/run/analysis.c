@@ -119,7 +119,11 @@ struct analysis *analysis_run(struct capture_set *captures, const struct rules *
         key_log_begin_anew(options->secrets->log);
         result = capture_set_rewind(captures, err) ? analyse_all(analysis, options, progress, err) : RUN_FAILED;
     }
-    analysis->keys = options->secrets != NULL ? key_log_count(options->secrets->log) : 0;
+    if (options->secrets != NULL) {
+        analysis->keys = key_log_count(options->secrets->log);
+        analysis->keys_refused = key_log_refused(options->secrets->log);
+        analysis->keys_given = analysis->keys > 0 || options->secrets->path != NULL;
+    }
     if (result == RUN_OK)
         return analysis;
     analysis_free(analysis);

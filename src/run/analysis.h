@@ -12,7 +12,8 @@ struct analysis {
     const struct rules *rules;
     struct capture_set *captures; /* owned by the analysis */
     struct run *run;              /* likewise */
-    uint64_t keys;                /* secrets of TLS that were given */
+    bool keys_given;              /* a key log was named, or the captures carry keys */
+    uint64_t keys, keys_refused;  /* secrets of TLS that were kept, and that were too many */
 };
 
 struct analysis_options {

@@ -33,7 +33,7 @@ bool secrets_poll(struct secrets *secrets)
         return !secrets->failed;
     if (fstat(secrets->fd, &st) == 0 && S_ISREG(st.st_mode) && (uint64_t)st.st_size < secrets->offset) { /* begun anew */
         secrets->offset = 0;
-        secrets->file.have = 0;
+        key_log_text_wipe(&secrets->file);
         (void)lseek(secrets->fd, 0, SEEK_SET);
     }
     while ((count = read(secrets->fd, bytes, sizeof bytes)) > 0) {

@@ -160,14 +160,16 @@ static bool is_known_at(const struct entry *entry, struct key_place place)
 static bool add_secret(struct key_log *log, const uint8_t random[TLS_RANDOM_BYTES], uint8_t label, const struct tls_secret *secret,
                        struct key_place place)
 {
+    unsigned alike = 0;
     for (struct entry *entry = log->buckets[bucket_of(log, random)]; entry != NULL; entry = entry->next) {
         if (is_of(entry, random, NO_LABEL))
             log->late = true;
+        alike += is_of(entry, random, label);
         if (is_of(entry, random, label) && entry->length == secret->length &&
             memcmp(entry->secret, secret->bytes, secret->length) == 0)
             return true;
     }
-    if (log->secrets >= KEY_LOG_MOST) {
+    if (log->secrets >= KEY_LOG_MOST || alike >= KEY_LOG_MOST_ALIKE) {
         log->refused++;
         return true;
     }
@@ -222,6 +224,13 @@ void key_log_miss(struct key_log *log, const uint8_t random[TLS_RANDOM_BYTES])
     if (log->missed < MOST_MISSED && add_entry(log, random, NO_LABEL) != NULL)
         log->missed++;
     pthread_rwlock_unlock(&log->lock);
+}
+
+void key_log_text_wipe(struct key_log_text *text)
+{
+    wipe(text->line, sizeof text->line);
+    text->have = 0;
+    text->too_long = false;
 }
 
 bool key_log_came_late(const struct key_log *log)
@@ -320,9 +329,7 @@ static bool read_line(struct key_log *log, struct key_log_text *text, struct key
 static bool end_line(struct key_log *log, struct key_log_text *text, struct key_place place)
 {
     bool ok = read_line(log, text, place);
-    wipe(text->line, sizeof text->line);
-    text->have = 0;
-    text->too_long = false;
+    key_log_text_wipe(text);
     return ok;
 }
 

@@ -31,8 +31,9 @@ struct tls_secret {
     uint8_t bytes[TLS_MOST_SECRET_BYTES];
 };
 
-/* More are refused, and counted: 96 MB. */
+/* More are refused, and counted: 96 MB; and more of one label and random: nobody logs so many by chance. */
 #define KEY_LOG_MOST 1000000
+#define KEY_LOG_MOST_ALIKE 8
 
 /* A place in a capture. A secret that stands in the middle of one is known from there on. */
 struct key_place {
@@ -62,6 +63,9 @@ bool key_log_add(struct key_log *log, struct key_log_text *text, const void *byt
 
 /* The text ends, perhaps within a line. Wipes it. false: no memory. */
 bool key_log_end(struct key_log *log, struct key_log_text *text, struct key_place place);
+
+/* What came of a line is forgotten. */
+void key_log_text_wipe(struct key_log_text *text);
 
 /* A copy of the n-th secret of that label that was known at `place`; false: there are no more, and the length is 0. */
 bool key_log_find(struct key_log *log, const uint8_t random[TLS_RANDOM_BYTES], enum tls_label label, unsigned n,

@@ -1,5 +1,5 @@
 """What only HTTP/2 can show: GOAWAY, RST_STREAM, PING."""
-from http2 import CANCEL, ENHANCE_YOUR_CALM, H2, PING, REFUSED_STREAM, answered, frame, goaway, is_frame, requests, rst_stream
+from http2 import CANCEL, ENHANCE_YOUR_CALM, H2, PING, REFUSED_STREAM, answered, fills_windows, frame, goaway, is_frame, requests, rst_stream
 from scenario import anomaly, seconds
 
 ENDS = {"server-idle-timeout", "rst-after-close", "keep-alive-margin", "connection-lifetime-limit", "request-limit-close", "client-abort",
@@ -212,3 +212,8 @@ def close_without_goaway(e, n):
         s.close()
     for at in e.times(n):
         e.open(client, server, at=at, may=ENDS)
+
+
+@anomaly
+def window_stall(e, n):
+    fills_windows(e, n, lambda: e.rng.uniform(1.2, 6), must={"window-stall"}, may={"client-abort"})

@@ -1,7 +1,7 @@
 """HTTP/2 that ends as it should."""
 from anomalies_http2 import leave, serve, some
 from healthy import healthy
-from http2 import GRACEFUL, H2, PING, answered, frame, goaway, is_frame, requests
+from http2 import GRACEFUL, H2, PING, answered, fills_windows, frame, goaway, is_frame, requests
 from tcp import TIMEOUT
 
 
@@ -99,3 +99,9 @@ def grpc_connection_age(e, n):
         conn.ending = False
     for at in e.times(n):
         e.open(client, server, at=at, may={"connection-lifetime-limit", "server-idle-timeout"} | LATE, set_up=set_up)
+
+
+@healthy
+def http2_reads_soon(e, n):
+    """Windows that are full for a moment."""
+    fills_windows(e, n, lambda: e.rng.uniform(0.001, 0.4))

@@ -3,7 +3,8 @@ import struct
 
 from tcp import RESET, TIMEOUT
 
-DATA, HEADERS, RST_STREAM, SETTINGS, PING, GOAWAY = 0, 1, 3, 4, 6, 7
+DATA, HEADERS, RST_STREAM, SETTINGS, PING, GOAWAY, WINDOW_UPDATE = 0, 1, 3, 4, 6, 7, 8
+FIRST_WINDOW, LONGEST_FRAME = 65535, 16384  # RFC 9113 section 6.5.2
 ACK = END_STREAM = 1
 END_HEADERS = 4
 NO_ERROR, REFUSED_STREAM, CANCEL, ENHANCE_YOUR_CALM = 0, 7, 8, 11
@@ -21,6 +22,10 @@ def goaway(last, code=NO_ERROR, text=b""):
 
 def rst_stream(stream, code):
     return frame(RST_STREAM, 0, stream, struct.pack("!I", code))
+
+
+def window_update(stream, more):
+    return frame(WINDOW_UPDATE, 0, stream, struct.pack("!I", more))
 
 
 def literal(first, text):
@@ -84,6 +89,46 @@ def answered(h2, stream, timeout=None):
             return False
         if got[0] in (HEADERS, DATA) and got[1] & END_STREAM and got[2] == stream:
             return True
+
+
+def fills_windows(e, n, rest, **options):
+    """Responses that use up the client's windows, which gives room again after rest() seconds."""
+    def client(c, conn):
+        h2 = H2(c, True)
+        stream, got = h2.request(), 0
+        while got < FIRST_WINDOW:
+            read = yield from h2.next()
+            if not is_frame(read):
+                return c.close()
+            got += len(read[3]) if read[0] == DATA else 0
+        yield rest()
+        c.write(window_update(0, 100000) + window_update(stream, 100000))
+        yield from answered(h2, stream, 20)
+        yield e.rng.uniform(0.05, 0.5)
+        c.close()
+        return None
+
+    def server(s, conn):
+        h2 = H2(s, False)
+        stream = yield from requests(h2)
+        if stream is None:
+            return s.close()
+        yield e.rng.uniform(0.001, 0.05)
+        s.write(frame(HEADERS, END_HEADERS, stream, b"\x88"))
+        for left in range(FIRST_WINDOW, 0, -LONGEST_FRAME):
+            s.write(frame(DATA, 0, stream, bytes(min(left, LONGEST_FRAME))))
+        while True:
+            read = yield from h2.next(30)
+            if not is_frame(read) or (read[0] == WINDOW_UPDATE and read[2] == stream):
+                break
+        s.write(frame(DATA, END_STREAM, stream, bytes(5000)))
+        while is_frame((yield from h2.next(30))):
+            pass
+        s.close()
+        return None
+
+    for at in e.times(n):
+        e.open(client, server, at=at, set_up=lambda conn: conn.speaks_no_http(), **options)
 
 
 def requests(h2, idle=None):

@@ -6,87 +6,9 @@
 #include "base/wipe.h"
 #include "conversation/exchanges.h"
 #include "conversation/protocol.h"
+#include "conversation/tls_opening.h"
 #include "conversation/tls_records.h"
 #include "conversation/turns.h"
-#include "tls/key_schedule.h"
-
-enum { FINISHED = 20, ENCRYPTED_EXTENSIONS = 8, CLIENT_HELLO = 1, SERVER_HELLO = 2, NEW_SESSION_TICKET = 4, KEY_UPDATE = 24 };
-
-/* Which keys an end uses. */
-enum epoch {
-    EPOCH_CLEAR,     /* none yet */
-    EPOCH_EARLY,     /* 0-RTT */
-    EPOCH_HANDSHAKE, /* TLS 1.3, up to its Finished */
-    EPOCH_TRAFFIC,
-};
-
-/* Where a record lies. */
-struct record_place {
-    struct tcp_chunk begin; /* that its first byte came with; seq: of that byte */
-    uint32_t have;          /* bytes of its body, missing ones counted */
-    uint32_t first_body;    /* of these, how many came with its first byte */
-    uint32_t hole, hole_end; /* what is missing lies within; equal: nothing is */
-    bool cut;               /* because of the snap length */
-};
-
-/* The body of a record that comes in several segments, or is kept. */
-struct tls_piece {
-    struct tls_piece *next;
-    struct record_place place;
-    struct tcp_chunk last; /* that its last byte came with */
-    uint8_t type;
-    uint16_t length;
-    uint8_t bytes[TLS_MOST_RECORD_BYTES];
-};
-
-/* One direction. */
-struct clear_end {
-    struct tls_record_keys keys; /* if has_keys */
-    struct tls_secret secret;    /* they were made of; TLS 1.3 */
-    uint64_t number;             /* of the next record under these keys */
-    uint32_t missed;             /* so many more may have gone by that nobody counted */
-    uint32_t skip;               /* bytes of a handshake message that go on in its next record */
-    uint32_t data_end_seq;       /* behind its last record of data; if has_data */
-    uint32_t gap_bytes;          /* lost, with any number of records; from gap on */
-    uint32_t gap_records;        /* as the number of the next one told that opened */
-    struct tcp_chunk gap;
-    struct record_place place;
-    struct tls_piece *piece;     /* what came of the current record; NULL: nothing, or all at once */
-    const uint8_t *whole;        /* all at once */
-    uint8_t epoch;               /* enum epoch */
-    uint8_t failures;            /* records in a row that were whole, and did not open */
-    uint32_t tried_bytes;        /* in vain, under numbers behind gaps */
-    bool has_keys, has_data;
-    bool opened;                 /* a record under its traffic keys did */
-    bool padded;                 /* one had padding: lengths of texts cannot be told from those of records */
-    bool unopened;               /* the last one did not: a KeyUpdate may have been in it */
-    bool updates;                /* a KeyUpdate was read: the next record has new keys */
-};
-
-enum early { EARLY_NONE, EARLY_UNDECIDED, EARLY_TAKEN };
-
-struct tls_clear {
-    struct tls_stream stream[2]; /* once the text is read */
-    struct clear_end end[2];
-    struct tls_hello_keys client_hello, server_hello;
-    const struct tls_suite *suite; /* NULL: before the ServerHello */
-    struct tls_piece *early_records; /* kept, the oldest first */
-    struct tls_text text;        /* of the last record */
-    uint16_t text_front;
-    uint8_t client, early;       /* enum early */
-    uint8_t early_count;
-    bool is_13, is_read;
-};
-
-/* Who has failed so often has other keys. */
-#define MOST_FAILURES 16
-
-/* After a gap so many numbers are tried, of long records fewer: each costs a record's authentication, and what a capture makes us
- * work for its bytes must stay within bounds. */
-#define MOST_TRIES 512
-#define MOST_TRIED_BYTES (256u * 1024)
-#define MOST_TRIED_BYTES_IN_ALL (64u * 1024 * 1024) /* of a direction; 40 ms at 1.8 GB/s */
-#define COST_OF_TRY 1024 /* that keys are set up for, in bytes */
 
 size_t tls_clear_bytes(void)
 {
@@ -326,14 +248,6 @@ static void begin_text(struct conversation *talk, struct conversation_memory *me
     talk->inferred = talk->unsure = talk->one_way = talk->multiplexed = false;
 }
 
-/* Of a record that did not open, how long its text is: without padding, and of CBC nearly. */
-static uint32_t text_bytes(const struct tls_clear *c, uint32_t body)
-{
-    const struct tls_cipher *cipher = &c->suite->cipher;
-    uint32_t other = cipher->tag_bytes + (c->is_13 ? 1u : cipher->explicit_bytes) + cipher->block_bytes;
-    return body > other ? body - other : 0;
-}
-
 /* A part of the text, with the packet that carried it. */
 struct part {
     struct tcp_chunk chunk; /* bytes: of the whole text, NULL: it is missing */
@@ -384,7 +298,7 @@ static void hand_gap(struct conversation *talk, struct conversation_memory *memo
         conversation_lose(talk, memory, from);
         return;
     }
-    uint64_t other = records * (TLS_MOST_RECORD_BYTES - text_bytes(talk->clear, TLS_MOST_RECORD_BYTES) + TLS_HEADER_BYTES);
+    uint64_t other = records * (TLS_MOST_RECORD_BYTES - tls_text_bytes(talk->clear, TLS_MOST_RECORD_BYTES) + TLS_HEADER_BYTES);
     uint32_t text = other < bytes ? bytes - (uint32_t)other : 1;
     struct tcp_chunk chunk = e->gap;
     chunk.length = text;
@@ -406,7 +320,7 @@ void tls_clear_hand_on(struct conversation *talk, struct conversation_memory *me
     hand_gap(talk, memory, from, opened ? e->gap_records : 0);
     const uint32_t body = place->have, front = opened ? c->text_front : 0, first = place->first_body;
     struct part part = { .chunk = *chunk, .record_seq = place->begin.seq, .text_seq = place->begin.seq + TLS_HEADER_BYTES + front,
-                         .end_seq = place->begin.seq + TLS_HEADER_BYTES + body, .length = opened ? c->text.length : text_bytes(c, body) };
+                         .end_seq = place->begin.seq + TLS_HEADER_BYTES + body, .length = opened ? c->text.length : tls_text_bytes(c, body) };
     part.chunk.bytes = opened ? c->text.bytes : NULL;
     part.chunk.cut = place->cut;
     if (!opened && !tells_length(c, e)) {
@@ -429,155 +343,6 @@ void tls_clear_hand_on(struct conversation *talk, struct conversation_memory *me
 }
 
 /* ---- opening it ----------------------------------------------------------------------------------- */
-
-/* What one attempt works on. */
-struct attempt {
-    struct conversation *talk;
-    struct tls_clear *c;
-    struct conversation_memory *memory;
-    struct clear_end *e;
-    struct tls_sealed sealed;
-    struct tls_opened opened;
-    struct key_place place;
-    unsigned from;
-};
-
-/* With these keys, from the number on that the next record has. */
-static bool opens(struct attempt *a, const struct tls_record_keys *keys, uint64_t number)
-{
-    struct clear_end *e = a->e;
-    for (uint32_t k = 0; k <= e->missed && k * a->sealed.length <= MOST_TRIED_BYTES && e->tried_bytes <= MOST_TRIED_BYTES_IN_ALL; k++) {
-        a->sealed.number = number + k;
-        e->tried_bytes += k > 0 ? a->sealed.length + COST_OF_TRY : 0;
-        if (tls_open(keys, &a->sealed, a->memory->clear_text, &a->opened)) {
-            e->number = number + k + 1;
-            e->missed = 0;
-            e->gap_records = k;
-            e->unopened = false;
-            return true;
-        }
-    }
-    return false;
-}
-
-/* Adopts the first secret of that label that opens the record. */
-static bool opens_with(struct attempt *a, enum tls_label label, enum epoch epoch)
-{
-    struct tls_clear *c = a->c;
-    struct tls_secret secret;
-    bool opened = false;
-    for (unsigned n = 0; !opened && key_log_find(a->memory->key_log, c->client_hello.random, label, n, a->place, &secret); n++) {
-        struct tls_record_keys keys[2];
-        if (c->is_13)
-            tls_keys_13(c->suite, &secret, &keys[a->from != c->client]);
-        else
-            tls_keys_12(c->suite, &secret, c->client_hello.random, c->server_hello.random,
-                        c->client_hello.encrypt_then_mac && c->server_hello.encrypt_then_mac, keys);
-        const struct tls_record_keys *mine = &keys[a->from != c->client];
-        opened = opens(a, mine, c->is_13 ? 0 : a->e->number);
-        if (opened) {
-            a->e->keys = *mine;
-            a->e->secret = secret;
-            a->e->has_keys = true;
-            a->e->epoch = (uint8_t)epoch;
-        }
-        wipe(keys, sizeof keys);
-    }
-    wipe(&secret, sizeof secret);
-    return opened;
-}
-
-/* After a KeyUpdate that was not seen. */
-static bool opens_updated(struct attempt *a)
-{
-    struct tls_secret secret = a->e->secret;
-    struct tls_record_keys keys;
-    tls_secret_update(a->c->suite, &secret);
-    tls_keys_13(a->c->suite, &secret, &keys);
-    bool opened = opens(a, &keys, 0);
-    if (opened) {
-        a->e->keys = keys;
-        a->e->secret = secret;
-    }
-    wipe(&keys, sizeof keys);
-    wipe(&secret, sizeof secret);
-    return opened;
-}
-
-static void update_keys(struct tls_clear *c, struct clear_end *e)
-{
-    e->updates = false;
-    tls_secret_update(c->suite, &e->secret);
-    tls_keys_13(c->suite, &e->secret, &e->keys);
-    e->number = 0;
-}
-
-static bool try_keys(struct attempt *a)
-{
-    struct clear_end *e = a->e;
-    if (e->failures >= MOST_FAILURES)
-        return false;
-    if (e->has_keys && opens(a, &e->keys, e->number))
-        return true;
-    if (!a->c->is_13)
-        return !e->has_keys && opens_with(a, TLS_MASTER_SECRET, EPOCH_TRAFFIC);
-    bool client = a->from == a->c->client;
-    if (e->epoch < EPOCH_HANDSHAKE && opens_with(a, client ? TLS_CLIENT_HANDSHAKE : TLS_SERVER_HANDSHAKE, EPOCH_HANDSHAKE))
-        return true;
-    if (e->epoch < EPOCH_TRAFFIC)
-        return opens_with(a, client ? TLS_CLIENT_TRAFFIC : TLS_SERVER_TRAFFIC, EPOCH_TRAFFIC);
-    return (e->missed > 0 || e->unopened) && opens_updated(a);
-}
-
-/* Where nothing is missing: does it have the number of a later record? Its end sealed others, and did not send them. */
-static bool opens_ahead(struct attempt *a)
-{
-    enum { FURTHEST = 4 };
-    struct clear_end *e = a->e;
-    if (!e->has_keys || e->epoch != EPOCH_TRAFFIC || e->missed > 0 || e->failures > 0 || e->gap_bytes > 0)
-        return false;
-    e->missed = FURTHEST;
-    bool opened = opens(a, &e->keys, e->number);
-    e->missed = 0;
-    e->gap_records = 0;
-    return opened;
-}
-
-/* It went by unopened. Which keys it had is only known where no others may have come since. */
-static void count_unopened(struct tls_clear *c, struct clear_end *e)
-{
-    bool counted = !c->is_13 || e->epoch == EPOCH_TRAFFIC;
-    e->unopened = true;
-    e->skip = 0;
-    e->number += counted || e->has_keys;
-    e->missed += !counted && e->missed < MOST_TRIES;
-}
-
-/* In TLS 1.3 the type stands at the end, which is missing. What follows upon a handshake, a session ticket or a KeyUpdate, begins
- * with its type and its length, and has a record of its own; an alert is too short to be torn. */
-static uint8_t type_by_text(const uint8_t *text, uint32_t length)
-{
-    uint32_t announced = (uint32_t)text[1] << 16 | (uint32_t)text[2] << 8 | text[3];
-    return (text[0] == NEW_SESSION_TICKET || text[0] == KEY_UPDATE) && announced + 4 == length ? TLS_HANDSHAKE : TLS_DATA;
-}
-
-/* A record that is not whole: its body is missing from `hole` to `hole_end`. With keys that opened others, what there is of it can be
- * read; its type and its length, too, if they are there, or nobody pads. */
-static bool opens_torn(struct attempt *a, uint32_t hole, uint32_t hole_end)
-{
-    enum { ENOUGH = 4 };
-    const struct tls_clear *c = a->c;
-    struct clear_end *e = a->e;
-    const uint32_t front = c->is_13 ? 0 : c->suite->cipher.explicit_bytes;
-    a->sealed.number = e->number;
-    bool readable = e->has_keys && e->opened && e->missed == 0 && !e->unopened && hole >= front + ENOUGH && a->sealed.bytes != NULL &&
-                    tls_open_torn(&e->keys, &a->sealed, a->memory->clear_text, &a->opened);
-    if (!readable || !c->is_13 || a->opened.length >= hole_end)
-        return readable; /* the type was found behind what is missing */
-    a->opened.length = (uint16_t)text_bytes(c, a->sealed.length);
-    a->opened.type = type_by_text(a->memory->clear_text, a->opened.length);
-    return !e->padded;
-}
 
 static void read_message(struct tls_clear *c, unsigned from, const uint8_t *bytes, size_t length, struct tls_text *text)
 {
@@ -653,7 +418,7 @@ static void read_early(struct conversation *talk, struct conversation_memory *me
         struct attempt a = { .talk = talk, .c = c, .memory = memory, .e = e, .from = c->client, .place = place_of(&piece->last),
                              .sealed = { 0, piece->type, piece->length, piece->bytes } };
         e->place = piece->place;
-        bool opened = e->has_keys ? opens(&a, &e->keys, e->number) : opens_with(&a, TLS_CLIENT_EARLY, EPOCH_EARLY);
+        bool opened = e->has_keys ? tls_opens_as(&a, &e->keys, e->number) : tls_opens_with(&a, TLS_CLIENT_EARLY, EPOCH_EARLY);
         c->text = (struct tls_text){ a.opened.type, memory->clear_text, a.opened.length, false, false, false, { 0 } };
         c->text_front = a.opened.front;
         if (opened && a.opened.type == TLS_DATA)
@@ -707,17 +472,6 @@ static enum tls_opening keep_early(struct tls_clear *c, struct conversation_memo
     return TLS_TAKEN_LATER;
 }
 
-/* TLS 1.2: what follows has new keys. */
-static void change_cipher(struct tls_clear *c, unsigned from)
-{
-    struct clear_end *e = &c->end[from];
-    wipe(&e->keys, sizeof e->keys);
-    e->has_keys = false;
-    e->epoch = EPOCH_TRAFFIC;
-    e->number = 0;
-    e->missed = 0;
-}
-
 static enum tls_opening open_record(struct attempt *a, struct tls_text *text)
 {
     struct tls_clear *c = a->c;
@@ -728,10 +482,12 @@ static enum tls_opening open_record(struct attempt *a, struct tls_text *text)
         e->epoch = EPOCH_TRAFFIC;
         e->missed = FEW;
     }
-    bool opened = torn ? opens_torn(a, e->place.hole, e->place.hole_end) : try_keys(a), ahead = !opened && !torn && opens_ahead(a);
+    bool opened = torn ? tls_opens_torn(a, e->place.hole, e->place.hole_end) : tls_opens(a), ahead = !opened && !torn && tls_opens_ahead(a);
     opened |= ahead;
-    if (!opened || torn)
-        count_unopened(c, e);
+    if (!opened)
+        tls_count_unopened(c, e);
+    else if (torn)
+        e->number++;
     if (!torn)
         e->failures = opened ? 0 : (uint8_t)(e->failures + (e->missed == 0 && e->failures < MOST_FAILURES));
     if (!opened)
@@ -740,14 +496,14 @@ static enum tls_opening open_record(struct attempt *a, struct tls_text *text)
         a->talk->tls_keys = TLS_KEYS_USED;
     if (!torn && e->epoch == EPOCH_TRAFFIC) {
         e->opened = true;
-        e->padded |= c->is_13 && a->opened.length != text_bytes(c, a->sealed.length);
+        e->padded |= c->is_13 && a->opened.length != tls_text_bytes(c, a->sealed.length);
     }
     *text = (struct tls_text){ .type = a->opened.type, .bytes = a->memory->clear_text, .length = a->opened.length, .ahead = ahead };
     c->text_front = a->opened.front;
     if (text->type == TLS_HANDSHAKE && !torn)
         read_messages(c, a->from, text);
     if (e->updates)
-        update_keys(c, e);
+        tls_update_keys(c, e);
     return TLS_OPENED;
 }
 
@@ -771,7 +527,7 @@ enum tls_opening tls_clear_open(struct conversation *talk, struct conversation_m
         c->text = *text;
     }
     if (stream->type == TLS_CHANGE_CIPHER_SPEC && c->suite != NULL && !c->is_13)
-        change_cipher(c, from);
+        tls_change_cipher(c, from);
     give_piece(memory, e->piece);
     e->piece = NULL;
     if (opening == TLS_OPENED && from != c->client)
@@ -820,7 +576,7 @@ static bool open_cut(struct attempt *a)
         return false;
     a->sealed = (struct tls_sealed){ 0, stream->type, stream->length, a->e->piece->bytes };
     const uint32_t have = place->hole != place->hole_end ? place->hole : place->have;
-    if (!opens_torn(a, have, stream->length) || a->opened.type != TLS_DATA || have <= a->opened.front)
+    if (!tls_opens_torn(a, have, stream->length) || a->opened.type != TLS_DATA || have <= a->opened.front)
         return false;
     uint32_t there = have - a->opened.front;
     c->text = (struct tls_text){ .type = TLS_DATA, .bytes = a->memory->clear_text,

@@ -238,8 +238,10 @@ static uint32_t moved(const struct stream *s, uint32_t number)
     uint32_t at = number - s->isn - 1, next = at;
     if (at == UINT32_MAX)
         return number; /* the SYN's */
+    if (at >= s->length && at - s->length >= MOST_BYTES)
+        return number; /* of another connection between the same ports */
     if (at >= s->length)
-        return s->isn + 1 + s->begins[s->length] + (at > s->length && at - s->length < MOST_BYTES ? at - s->length : 0);
+        return s->isn + 1 + s->begins[s->length] + at - s->length;
     while (next < s->length && !(s->cut[next]))
         next++;
     return s->isn + 1 + s->begins[next] - (next - at);

@@ -455,7 +455,7 @@ static enum tls_opening keep_early(struct tls_clear *c, struct conversation_memo
         if (piece != e->piece)
             give_piece(memory, piece);
         lose_all_early(a->talk, memory);
-        return TLS_NOT_OPENED;
+        return TLS_BEFORE_KEYS;
     }
     if (e->piece == NULL)
         memcpy(piece->bytes, a->sealed.bytes, a->sealed.length);
@@ -534,7 +534,7 @@ enum tls_opening tls_clear_open(struct conversation *talk, struct conversation_m
         decide_early(talk, memory, text);
     if (opening == TLS_OPENED && c->is_read)
         hand_gap(talk, memory, from, e->gap_records);
-    else if (opening == TLS_OPENED && (text->type != TLS_DATA || e->gap_records == 0))
+    else if (opening == TLS_OPENED && (e->epoch < EPOCH_TRAFFIC || e->gap_records == 0))
         e->gap_bytes = 0; /* of the handshake */
     return opening;
 }

@@ -86,6 +86,12 @@ static void drop_unusual(struct rule_set_bits *rules, const struct guards *guard
         rules->words[word] &= ~guards->words[word].unusual;
 }
 
+static void drop(struct rule_set_bits *rules, const struct rule_set_bits *others)
+{
+    for (size_t word = 0; word < RULE_WORDS; word++)
+        rules->words[word] &= ~others->words[word];
+}
+
 /* Exchanges are judged when they are complete, by rules that ask for nothing that only their connection's
  * end tells: is one flagged? It counts when its connection is over and has a record. */
 static enum interest on_exchange(void *context, const struct record *open, const struct exchange_facts *facts)
@@ -137,8 +143,8 @@ static void judge_exchanges(struct engine *engine, struct record *record, const 
     for (const struct exchange_record *e = record->exchange_list; e != NULL; e = e->next) {
         struct rule_set_bits asked = *rules;
         bool settled = e->place == EXCHANGE_LAST && e->facts.exchange->settled;
-        for (size_t word = 0; settled && word < RULE_WORDS; word++) /* these were asked when it was */
-            asked.words[word] &= ~engine->early_rules.words[word];
+        if (settled) /* these were asked when it was */
+            drop(&asked, &engine->early_rules);
         judge_exchange(engine, record, &e->facts, e->place == EXCHANGE_EARLIER ? engine->early_rules : asked);
     }
 }
@@ -177,6 +183,8 @@ static void on_connection(void *context, struct record *record)
     strays_note(&engine->strays, record);
     if (usual_connection(record))
         drop_unusual(&rules, &engine->guards);
+    if (record->exchange_list == NULL)
+        drop(&rules, &engine->exchange_rules);
     for (size_t word = 0; word < RULE_WORDS; word++) {
         if (rules.words[word] == 0)
             continue;

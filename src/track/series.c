@@ -52,8 +52,11 @@ static void row_widen(struct series_row *row, uint64_t base)
     const unsigned odd = base % 2; /* the first place is an instant that goes */
     const int32_t first = odd ? 0 : change[0];
     unsigned to = 1;
-    for (unsigned from = 1 - odd; from + 1 < SLOTS; from += 2)
-        change[to++] = change[from] + change[from + 1];
+    for (unsigned from = 1 - odd; from + 1 < SLOTS; from += 2, to++) {
+        uint64_t two; /* in one go: rows are widened often */
+        memcpy(&two, &change[from], sizeof two);
+        change[to] = (int32_t)((uint32_t)two + (uint32_t)(two >> 32));
+    }
     change[0] = first;
     memset(&change[to], 0, (SLOTS - to) * sizeof *change);
 }

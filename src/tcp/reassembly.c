@@ -249,9 +249,11 @@ unsigned reassembly_input(struct tcp_conn *conn, unsigned from, const struct seg
     if (!end->syn_seen && end->payload_bytes == 0 && seq_lt(seq, end->deliver_nxt) && other->ack_known && seq_leq(other->ack, seq))
         end->deliver_nxt = seq;
     /* If a later byte was sent before, this may be a repetition of a segment that was not captured, and what
-     * its sender knew then is not known; but what it does not know now, it did not know then. */
+     * its sender knew then is not known; but what it does not know now, it did not know then, and what it knew
+     * before it had sent the first of these bytes, it knew then. */
     bool again = seq_lt(seq, end->max_seq) && !is_overtaken(end, other, segment) &&
-                 !(other->fin_seen && seq_leq(segment->ack, other->fin_seq));
+                 !(other->fin_seen && seq_leq(segment->ack, other->fin_seq)) &&
+                 !(end->fin_received && seq_leq(end->fin_acked_at, seq) && segment->ack == other->fin_seq + 1);
     struct tcp_chunk chunk = {
         .bytes = segment->payload,
         .length = segment->payload_len,

@@ -77,6 +77,8 @@ struct tcp_end {
     uint8_t syns;              /* SYNs or SYN-ACKs, repetitions included; sticks at UINT8_MAX */
     uint8_t syns_after_data;   /* SYN-ACKs sent again although the other end's ACK of them and its first data
                                   had been captured; likewise */
+    uint32_t fin_acked_at;     /* if fin_received: its next number when it first acknowledged the FIN, where an empty
+                                  segment tells that; else a number further ahead than a connection gets */
 };
 static_assert(sizeof(struct tcp_end) == 128, "two cache lines");
 

@@ -240,8 +240,11 @@ static unsigned take_ack(struct tcp_conn *conn, unsigned from, const struct segm
         adopt(peer);
     }
     if (peer->fin_seen && seq_lt(peer->fin_seq, s->ack)) {
-        if (!end->fin_received)
+        if (!end->fin_received) {
+            bool empty = s->payload_len == 0 && !(s->flags & (TCP_SYN | TCP_FIN)) && s->seq == end->snd_nxt;
+            end->fin_acked_at = empty ? s->seq : s->seq + TCP_SANE_DISTANCE;
             notes |= TCP_NOTE_ACK_OF_FIN;
+        }
         end->fin_received = true;
         step(end, TCP_EV_RCV_FIN);
         step(peer, TCP_EV_RCV_ACK_OF_FIN);

@@ -46,7 +46,7 @@ int8_t after_announced_close(const struct connection *c, bool answers_missing,
                              const struct exchange *x)
 {
     const struct exchange_before before = exchange_before(&c->talk, x);
-    if (before.seen && before.response_close && !before.upgraded && x->request.ack != 0)
-        return seq_leq(before.end_seq, x->request.ack);
+    if (before.seen && before.response_close && !before.upgraded)
+        return x->request.ack == 0 ? -1 : seq_leq(before.end_seq, x->request.ack);
     return answers_missing || (!before.seen && !c->open_seen) ? -1 : 0;
 }

@@ -38,19 +38,24 @@ static void free_exchange(struct conversation *talk, struct conversation_memory 
     exchange_give(memory, x);
 }
 
-void exchanges_forget(struct conversation *talk, struct conversation_memory *memory)
+void exchanges_drop_open(struct conversation *talk, struct conversation_memory *memory)
 {
     for (struct exchange *x = talk->first, *next; x != NULL; x = next) {
         next = x->next;
         exchange_give(memory, x);
     }
-    if (talk->done != NULL && talk->done->inferred) {
+    talk->first = talk->last = NULL;
+    talk->requests -= talk->outstanding;
+    talk->outstanding = 0;
+}
+
+void exchanges_forget(struct conversation *talk, struct conversation_memory *memory)
+{
+    exchanges_drop_open(talk, memory);
+    if (talk->done != NULL && talk->done->inferred && !talk->done->upgraded) {
         exchange_give(memory, talk->done);
         talk->done = NULL;
     }
-    talk->first = talk->last = NULL;
-    talk->outstanding = 0;
-    talk->exchanges = talk->requests = talk->done != NULL;
     talk->unsolicited = talk->errors = 0;
 }
 

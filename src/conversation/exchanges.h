@@ -11,7 +11,11 @@ struct exchange *exchange_new(struct conversation *talk, struct conversation_mem
 
 void exchange_give(struct conversation_memory *memory, struct exchange *exchange);
 
-/* All that are inferred are gone, as if nothing had been said since, perhaps, a CONNECT. */
+/* Those without a complete response are gone. */
+void exchanges_drop_open(struct conversation *talk, struct conversation_memory *memory);
+
+/* All that are inferred are gone, as if nothing had been said since what, perhaps, TLS began behind: a CONNECT, STARTTLS; the caller counts
+ * anew. */
 void exchanges_forget(struct conversation *talk, struct conversation_memory *memory);
 
 /* A message that begins at seq, with bytes of this chunk. */

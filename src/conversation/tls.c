@@ -159,7 +159,7 @@ static bool is_servers_data_13(struct records *r, uint16_t length)
         is_finished_13(s, s, length);
         return false;
     }
-    if (r->talk->done != NULL && r->talk->done->inferred) /* not the CONNECT that it may have begun with */
+    if (r->talk->done != NULL && !r->talk->done->upgraded) /* the CONNECT, or STARTTLS, that it may have begun with */
         return true;
     bool asked = first != NULL && (r->chunk->ack == 0 || first->response_seen || seq_lt(first->request.seq, r->chunk->ack));
     bool answered = first != NULL && first->response_seen && !first->response_doubtful;

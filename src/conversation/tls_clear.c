@@ -116,6 +116,8 @@ void tls_clear_begin(struct conversation *talk, struct conversation_memory *memo
     memory->clears_left--;
     talk->tls_keys = TLS_KEYS_MISSING;
     talk->clear = c;
+    c->exchanges_before = talk->exchanges;
+    c->requests_before = talk->requests;
     c->client = (uint8_t)from;
     c->client_hello = *client;
     struct tls_secret secret;
@@ -237,6 +239,8 @@ static void begin_text(struct conversation *talk, struct conversation_memory *me
 {
     struct tls_clear *c = talk->clear;
     exchanges_forget(talk, memory);
+    talk->exchanges = c->exchanges_before;
+    talk->requests = c->requests_before;
     for (int i = 0; i < 2; i++) {
         c->stream[i] = talk->stream[i].tls;
         talk->stream[i] = (struct conversation_stream){ .lost_bytes = talk->stream[i].lost_bytes };

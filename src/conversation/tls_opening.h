@@ -81,6 +81,7 @@ struct tls_clear {
     uint8_t client, early;       /* enum early */
     uint8_t early_count;
     bool is_13, is_read;
+    uint32_t exchanges_before, requests_before; /* the hello: in the clear (CONNECT, STARTTLS) */
 };
 
 /* What one attempt works on. */

@@ -28,8 +28,8 @@ static bool is_answered(const struct exchange *x, const struct tcp_chunk *data)
 static bool is_after_rest(const struct conversation *talk, const struct tcp_chunk *data)
 {
     const struct exchange *before = talk->done;
-    if (before == NULL)
-        return !talk->mid_stream;
+    if (before == NULL || before->upgraded) /* what TLS began behind is no request that goes on */
+        return before != NULL || !talk->mid_stream;
     return data->ts_ns - before->response.last_ns >= (talk->multiplexed ? 2 : 1) * TURN_REST_NS;
 }
 
@@ -126,6 +126,14 @@ void turns_upgrade(struct conversation *talk, struct conversation_memory *memory
     talk->notes |= NOTE_UPGRADE;
     talk->stream[0].mode = talk->stream[1].mode = MODE_TUNNEL;
     complete(talk, memory, talk->first);
+}
+
+void turns_secure(struct conversation *talk, struct conversation_memory *memory)
+{
+    turns_over(talk, memory);
+    exchanges_drop_open(talk, memory);
+    if (talk->done != NULL)
+        talk->done->upgraded = true;
 }
 
 void turns_over(struct conversation *talk, struct conversation_memory *memory)

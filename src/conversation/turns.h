@@ -36,6 +36,9 @@ void turns_take_over(struct conversation *talk);
 /* The answer that is being given ends HTTP: what follows is a tunnel's. */
 void turns_upgrade(struct conversation *talk, struct conversation_memory *memory);
 
+/* A handshake of TLS begins: what was answered before it is complete, and what was not was the command that asked for it. */
+void turns_secure(struct conversation *talk, struct conversation_memory *memory);
+
 /* Nothing more will come: what was answered is complete. */
 void turns_over(struct conversation *talk, struct conversation_memory *memory);
 

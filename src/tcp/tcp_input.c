@@ -380,7 +380,9 @@ unsigned tcp_input(struct tcp_conn *conn, unsigned from, const struct segment *s
     peer->repeats = 0;
     if (end->holes != NULL)
         reassembly_confirm_gap(end, s->seq);
-    if (conn->pending_bytes > 0)
+    /* What answers the bytes that this segment brings comes behind them, however long it has waited. */
+    bool fills = s->payload_len > 0 && seq_leq(s->seq, end->deliver_nxt) && seq_lt(end->deliver_nxt, s->seq + s->payload_len);
+    if (conn->pending_bytes > 0 && !fills)
         reassembly_tick(conn, s->ts_ns, budget, sink);
     if (s->flags & TCP_RST) {
         notes = take_reset(end, peer, s);

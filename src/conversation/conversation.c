@@ -395,6 +395,21 @@ struct http2_outcome conversation_http2(const struct conversation *talk, unsigne
     return o;
 }
 
+struct goaway_times conversation_announced(const struct conversation *talk, unsigned end, int64_t close_ns)
+{
+    struct goaway_times none = { close_ns, close_ns };
+    if (talk->protocol == PROTOCOL_TLS && end != turns_client(talk) && talk->announced_us != 0) {
+        uint32_t before_us = (uint32_t)((uint64_t)close_ns / 1000) - talk->announced_us;
+        int64_t announced_ns = before_us <= INT32_MAX ? close_ns - (int64_t)before_us * 1000 : close_ns;
+        return (struct goaway_times){ announced_ns, announced_ns };
+    }
+    const struct http2 *h2 = talk->protocol == PROTOCOL_HTTP2 ? talk->stream[0].http2 : NULL;
+    const struct http2_goaway *goaway = h2 != NULL ? &h2->end[end].goaway : NULL;
+    if (goaway == NULL || goaway->count == 0 || goaway->code != HTTP2_NO_ERROR || goaway->first_ns >= close_ns)
+        return none;
+    return (struct goaway_times){ goaway->first_ns, h2->stream_ns <= goaway->first_ns ? goaway->first_ns : close_ns };
+}
+
 bool exchange_is_short(const struct exchange *x, enum protocol protocol)
 {
     uint32_t most = TURN_SHORTEST_REQUEST + (protocol == PROTOCOL_TLS ? TLS_HEADER_BYTES + TLS_12_OVERHEAD : 0);

@@ -83,10 +83,12 @@ struct conversation {
     bool one_way : 1;               /* inferred: the client went on after a rest although nothing had answered it */
     uint16_t notes;                 /* enum note */
     uint16_t outstanding;           /* exchanges in the list */
+    uint32_t announced_us;          /* HTTP/2 within TLS: when the server last sent a record that is as long as a GOAWAY, and neither
+                                       end anything else since; modulo 2^32; 0: it did not */
     uint32_t exchanges;             /* with a complete final response */
     uint32_t requests;              /* begun */
-    uint32_t unsolicited;           /* responses with no request outstanding */
-    uint32_t errors;                /* messages that llhttp refused */
+    uint16_t unsolicited;           /* responses with no request outstanding; sticks at UINT16_MAX */
+    uint16_t errors;                /* messages that could not be read; likewise */
 };
 
 #define HTTP_RECENT_NAMES 64
@@ -186,6 +188,15 @@ struct tls_outcome conversation_tls(const struct conversation *talk, unsigned cl
 
 /* What went by of HTTP/2, and is not of one stream; client: the end that asks. */
 struct http2_outcome conversation_http2(const struct conversation *talk, unsigned client);
+
+/* When an end which closed at close_ns had announced that with HTTP/2's GOAWAY, and from when on nothing of a stream went by; the same as
+ * close_ns if it had not. Some close at once, Go's servers a second later (net/http: goAwayTimeout), gRPC's and Envoy's when the last
+ * stream is over: what ended the connection had run out at the announcement. */
+struct goaway_times {
+    int64_t announced_ns, rested_ns;
+};
+
+struct goaway_times conversation_announced(const struct conversation *talk, unsigned end, int64_t close_ns);
 
 /* Inferred: is its request too short for one of HTTP, as goodbyes of other protocols are (MQTT's DISCONNECT has 2 bytes, MySQL's COM_QUIT
  * and PostgreSQL's Terminate 5, LDAP's unbind 7, a WebSocket's close 8)? */

@@ -130,7 +130,7 @@ struct exchange *exchange_answered_by(struct conversation *talk, struct conversa
             (!x->request_seen || chunk->ack == 0 || seq_lt(x->request.seq, chunk->ack)))
             return x;
     }
-    talk->unsolicited++;
+    talk->unsolicited += talk->unsolicited < UINT16_MAX;
     return exchange_new(talk, memory);
 }
 

@@ -159,7 +159,7 @@ static void lose_thread(const struct feeding *f)
 static void refuse(const struct feeding *f)
 {
     struct conversation *talk = f->talk;
-    talk->errors++;
+    talk->errors += talk->errors < UINT16_MAX;
     bool http_seen = talk->exchanges > 0 || talk->mid_stream || f->stream->parse->head_done ||
                      (talk->first != NULL && (talk->first->request_head ||
                                               talk->first->response_head));
@@ -210,7 +210,7 @@ static void feed_messages(struct feeding *f)
             if (at == chunk->length)
                 return;
             if (f->talk->client == (int)f->from && f->talk->outstanding >= HTTP_MAX_OUTSTANDING) {
-                f->talk->errors++;
+                f->talk->errors += f->talk->errors < UINT16_MAX;
                 lose_thread(f);
                 return;
             }
@@ -327,7 +327,7 @@ static void start(struct conversation *talk, struct conversation_memory *memory,
         return;
     }
     if (!lost && talk->protocol == PROTOCOL_HTTP1) {
-        talk->errors++; /* the other end speaks HTTP, this one something else */
+        talk->errors += talk->errors < UINT16_MAX; /* the other end speaks HTTP, this one something else */
         talk->tls_answer |= protocol == PROTOCOL_TLS && talk->client == (int)!from;
     }
     stream->mode = MODE_LOST;

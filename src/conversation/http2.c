@@ -202,7 +202,7 @@ static void read_frames(const struct http2_reading *r)
             e->head[e->have++] = *bytes;
             e->frame.end_seq = tcp_chunk_seq(chunk, at + 1);
             if (e->have == HTTP2_HEAD_BYTES && !take_head(r)) {
-                r->talk->errors++;
+                r->talk->errors += r->talk->errors < UINT16_MAX;
                 r->talk->unsure |= !r->talk->mid_stream; /* a GOAWAY may be among what is not read */
                 go_adrift(r);
                 return;

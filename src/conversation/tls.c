@@ -212,6 +212,20 @@ static bool is_application_data(struct records *r, uint16_t length)
     return data && !steers;
 }
 
+/* A record of HTTP/2 that is as long as a GOAWAY without a text, or a PING, which the other end answers. */
+static void note_announcement(struct records *r, uint16_t length)
+{
+    bool is_server = r->from != turns_client(r->talk);
+    uint16_t overhead = version_of(r) == VERSION_12 ? TLS_12_OVERHEAD : TLS_13_OVERHEAD;
+    if (is_server && !r->s->is_data && r->talk->multiplexed && !is_joined(r) && length == H2_CONTROL_BYTES + overhead) {
+        uint32_t now_us = (uint32_t)((uint64_t)r->chunk->ts_ns / 1000);
+        if (r->talk->announced_us == 0)
+            r->talk->announced_us = now_us != 0 ? now_us : 1;
+    } else if (!is_alert_length(r->s, length)) {
+        r->talk->announced_us = 0;
+    }
+}
+
 /* ---- records --------------------------------------------------------------------------------------- */
 
 static void note_name(struct records *r, const char *name)
@@ -439,6 +453,8 @@ static void begin_record(struct records *r)
     /* What is spoken was agreed upon before the capture. */
     r->talk->multiplexed |= s->type == TLS_DATA && is_joined(r);
     s->is_data = s->type == TLS_DATA && is_application_data(r, s->left);
+    if (s->type == TLS_DATA)
+        note_announcement(r, s->length);
     if (s->type == TLS_HANDSHAKE && !s->hello && s->hello_bytes == NULL && r->memory->hellos_left > 0) {
         s->hello_bytes = slab_take(&r->memory->hellos);
         r->memory->failed |= s->hello_bytes == NULL;

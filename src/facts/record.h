@@ -150,7 +150,8 @@ struct record {
     int64_t server_alone;        /* from the client's last packet to the server's; negative: the other
                                     way round; NS_UNKNOWN: one of them has none */
     int64_t first_ns, last_ns;   /* of its packets */
-    int64_t since_open, since_request, since_response, since_activity; /* to the close */
+    int64_t since_open, since_request, since_response, since_activity; /* to the close, or to the GOAWAY that announced it */
+    int64_t announced_for;       /* from that GOAWAY to the close; NS_ABSENT: nothing announced it */
     int64_t since_fin;           /* from an end's FIN, as the other acknowledged it, to that one's own FIN or reset; NS_ABSENT */
     int64_t overdue;             /* from the end of a response that announced the close, or whose body ends with
                                     it, to the close */

@@ -36,7 +36,7 @@ static const struct member of_record[] = {
     ENUM(R, tls_answer, TLS_ANSWER_UNKNOWN), U(R, tls_alert), ROLE(R, tls_alert_by), FLAG(R, tls_alert_encrypted), FLAG(R, tls_record_cut), FLAG(R, tls_record_ahead), ENUM(R, tls_keys, TLS_KEYS_USED), ROLE(R, server_notify), FLAG(R, tls_answered_http), U(R, tls_version), U(R, tls_alpn_offered), U(R, tls_alpn),
     U2(R, goaways), FLAG(R, goaway_by_client_first), FLAG(R, too_many_pings), U2(R, goaway_code), U2(R, goaway_last), U(R, streams_limit), U(R, streams_peak), U(R, pings), S(R, ping_interval),
     FLAG(R, challenged), FLAG(R, unreachable), U(R, reused_after_ms), U2(R, first_seq), U2(R, next_seq), U2(R, acked), ROLE(R, stray_by), U2(R, unacknowledged), S(R, server_alone),
-    S(R, first_ns), S(R, last_ns), S(R, since_open), S(R, since_request), S(R, since_response), S(R, since_activity), S(R, since_fin),
+    S(R, first_ns), S(R, last_ns), S(R, since_open), S(R, since_request), S(R, since_response), S(R, since_activity), S(R, announced_for), S(R, since_fin),
     S(R, overdue), FLAG(R, overdue_body), S(R, fin_wait_2_ns), S(R, fin_wait_2_end_ns), S(R, longest_reuse_idle),
     S(R, client_rtt), S(R, rtt), U2(R, bytes), U(R, lost_bytes), U(R, exchanges), U(R, requests), U2(R, retransmitted),
     U2(R, out_of_order), U2(R, keep_alive_probes), U2(R, zero_windows), S(R, client_window_wait), S(R, server_window_wait), U(R, unsolicited), U(R, unsolicited_status),

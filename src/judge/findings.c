@@ -201,7 +201,7 @@ static int64_t moment_of(const struct record *r)
     const struct mark *open = r->mark[MARK_ESTABLISHED].frame != 0 ? &r->mark[MARK_ESTABLISHED]
                               : r->mark[MARK_SYN_ACK].frame != 0   ? &r->mark[MARK_SYN_ACK]
                                                                    : &r->mark[MARK_SYN];
-    return open->ns + r->since_open;
+    return open->ns + r->since_open + (r->announced_for > 0 ? r->announced_for : 0);
 }
 
 /* Those connections that no other finding tells, in the order of their records. */

@@ -252,6 +252,7 @@ ON_RECORD(mid_exchange,
               ? value_unknown(phase_missing(r))
               : value_bool(r->close_phase == PHASE_REQUEST || r->close_phase == PHASE_WAITING ||
                            r->close_phase == PHASE_RESPONSE))
+ON_RECORD(announced_for, duration(r->announced_for, bytes_missing))
 ON_RECORD(since_open, duration(r->since_open, no_handshake))
 ON_RECORD(since_request, duration(r->since_request, thread_missing(r)))
 ON_RECORD(since_response, duration(r->since_response, thread_missing(r)))

@@ -155,6 +155,31 @@ static void write_inferred(struct document *doc, const struct finding *f)
     strbuf_free(&text);
 }
 
+/* Where the times count up to an announcement, and how long before the close that was. */
+static void write_announced(struct document *doc, const struct finding *f)
+{
+    int64_t least = INT64_MAX, most = 0;
+    for (size_t i = 0; i < f->entries; i++) {
+        int64_t ns = f->connections[i].record->announced_for;
+        if (ns < NS_PER_MS) /* at once */
+            continue;
+        least = ns < least ? ns : least;
+        most = ns > most ? ns : most;
+    }
+    if (most == 0 || f->timer_count == 0)
+        return;
+    struct strbuf text = { 0 };
+    strbuf_adds(&text, "The times count up to the GOAWAY of HTTP/2 that announced the close; the close followed ");
+    text_duration(&text, least);
+    if (most > least + NS_PER_MS) {
+        strbuf_adds(&text, " to ");
+        text_duration(&text, most);
+    }
+    strbuf_adds(&text, " later.");
+    doc->ops->term(doc, "Note", "", strbuf_text(&text));
+    strbuf_free(&text);
+}
+
 static void write_items(struct document *doc, const char *label, const struct finding_texts *texts)
 {
     for (size_t i = 0; i < texts->count; i++)
@@ -165,6 +190,7 @@ static void write_texts(struct document *doc, const struct analysis *analysis, c
 {
     doc->ops->term(doc, "What", "", f->what);
     write_inferred(doc, f);
+    write_announced(doc, f);
     if (f->cause[0] != '\0')
         doc->ops->term(doc, "Cause", "", f->cause);
     write_items(doc, "For", &f->supports);

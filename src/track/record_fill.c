@@ -35,10 +35,12 @@ static unsigned first_closer(const struct connection *c, const struct act act[2]
  * so much later at most. Wireshark's limit, too, where it knows no round trip. */
 #define OVERTAKEN_NS (3 * NS_PER_MS)
 
-/* Times from events that the closing end knew of to its close. */
-static void durations(const struct connection *c, const struct view *v, int64_t at,
+/* Times from events that the closing end knew of to its close, or to its GOAWAY, if that announced it. */
+static void durations(const struct connection *c, const struct view *v, unsigned closer, int64_t close_ns,
                       struct record *r)
 {
+    const struct goaway_times said = conversation_announced(&c->talk, closer, close_ns);
+    const int64_t at = said.rested_ns;
     const struct conversation *talk = &c->talk;
     int64_t request = NS_ABSENT, response = NS_ABSENT, activity = NS_ABSENT;
     bool had_all = true; /* the closing end, of the activity */
@@ -71,6 +73,7 @@ static void durations(const struct connection *c, const struct view *v, int64_t 
         for (int i = 0; i < 2; i++)
             if (c->closing->data_at_close[i] > activity)
                 activity = c->closing->data_at_close[i];
+    r->announced_for = said.announced_ns < close_ns ? close_ns - said.announced_ns : NS_ABSENT;
     r->since_request = request == NS_ABSENT ? NS_ABSENT : at - request;
     r->since_response = response == NS_ABSENT ? NS_ABSENT : at - response;
     r->since_activity = activity == NS_ABSENT ? NS_ABSENT : at - activity;
@@ -85,8 +88,8 @@ static void durations(const struct connection *c, const struct view *v, int64_t 
                               : r->mark[MARK_SYN_ACK].frame != 0 ? &r->mark[MARK_SYN_ACK]
                                                                  : &r->mark[MARK_SYN];
     r->since_open = !c->open_seen || open->frame == 0 ? NS_UNKNOWN
-                    : at < open->ns                   ? 0
-                                                      : at - open->ns;
+                    : said.announced_ns < open->ns    ? 0
+                                                      : said.announced_ns - open->ns;
 }
 
 static bool lost_thread(const struct connection *c)
@@ -133,7 +136,7 @@ static bool awaits_response(enum close_phase phase)
 static void fill_close(const struct connection *c, unsigned client, struct record *r)
 {
     struct act act[2] = { act_of(c, 0), act_of(c, 1) };
-    r->since_open = r->since_request = r->since_response = r->since_activity = NS_ABSENT;
+    r->since_open = r->since_request = r->since_response = r->since_activity = r->announced_for = NS_ABSENT;
     if (act[0].how == HOW_OPEN && act[1].how == HOW_OPEN) {
         bool foreign = c->tcp.end[0].resets + c->tcp.end[1].resets > 0;
         r->close_by = foreign ? BY_NETWORK : BY_NOBODY;
@@ -165,7 +168,7 @@ static void fill_close(const struct connection *c, unsigned client, struct recor
                   c->tcp.end[!seen_from].data_again;
     if ((r->lost_thread || unsure) && r->close_phase != PHASE_TUNNEL)
         r->close_phase = PHASE_UNKNOWN;
-    durations(c, &view, a->mark.ns, r);
+    durations(c, &view, seen_from, a->mark.ns, r);
     if (r->inferred)
         r->close_phase = (uint8_t)phase_inferred(c, &view, r, r->close_phase);
     r->half_closed = half_closed(c, client, r);

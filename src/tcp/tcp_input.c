@@ -313,6 +313,8 @@ static unsigned take_fin(struct tcp_end *end, struct tcp_end *peer, const struct
 
 static unsigned take_window(struct tcp_end *end, const struct segment *s)
 {
+    if (s->flags & TCP_ACK && seq_lt(s->ack, end->ack))
+        return 0; /* overtaken by a later one: its window is an old one (RFC 9293 section 3.10.7.4: SND.WL2) */
     bool now_zero = s->window == 0 && end->window != 0 && !(s->flags & (TCP_SYN | TCP_FIN));
     end->window = s->window;
     end->zero_windows += now_zero && end->zero_windows < UINT16_MAX;

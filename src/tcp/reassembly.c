@@ -21,6 +21,7 @@ struct tcp_holes {
     int64_t gap_ts_ns;
     uint32_t gap_frame, gap_ack;
     bool gap_confirmed; /* the end's last segment lay behind it */
+    bool before_capture; /* the first hole: bytes that passed before the capture began, or were overtaken */
     uint16_t gap_capture;
 };
 
@@ -63,6 +64,16 @@ void reassembly_note_gap(struct tcp_end *end, const struct segment *s, uint32_t 
     holes->gap_capture = s->capture;
     holes->gap_ack = seq;
     holes->gap_confirmed = false;
+}
+
+void reassembly_joins(struct tcp_end *end, uint32_t seq)
+{
+    struct tcp_holes *holes = holes_of(end);
+    if (holes == NULL)
+        return;
+    holes->before_capture = true;
+    end->isn = seq - 1;
+    end->deliver_nxt = seq;
 }
 
 void reassembly_confirm_gap(struct tcp_end *end, uint32_t seq)
@@ -113,8 +124,15 @@ static void hand_on_run(struct tcp_conn *conn, unsigned from, struct tcp_chunk c
 static void gap_until(struct tcp_conn *conn, unsigned from, uint32_t seq,
                       const struct tcp_chunk *shown_by, const struct tcp_sink *sink)
 {
-    const struct tcp_end *end = &conn->end[from];
-    const struct tcp_holes *holes = end->holes;
+    struct tcp_end *end = &conn->end[from];
+    struct tcp_holes *holes = end->holes;
+    if (holes != NULL && holes->before_capture) {
+        holes->before_capture = false;
+        end->deliver_nxt = seq;
+        if (seq_leq(holes->gap_ack, seq))
+            holes->gap_frame = 0;
+        return;
+    }
     bool acked_before = holes != NULL && holes->gap_frame != 0 &&
                         holes->gap_ts_ns < shown_by->ts_ns;
     struct tcp_chunk gap = {

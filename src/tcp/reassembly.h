@@ -18,6 +18,10 @@ unsigned reassembly_input(struct tcp_conn *conn, unsigned from, const struct seg
 void reassembly_acked(struct tcp_conn *conn, unsigned from, uint32_t ack, int64_t now_ns,
                       struct tcp_budget *budget, const struct tcp_sink *sink);
 
+/* In the middle of a connection the other end waits for seq, and the first segment of this one lies behind that: what is in between
+ * passed before the capture began, unless it still comes, overtaken. */
+void reassembly_joins(struct tcp_end *end, uint32_t seq);
+
 /* `segment`, of the other end, acknowledges bytes of `end` up to `seq` that were not handed on yet: if they
  * do not come out of order, they were not captured, and were sent before that. */
 void reassembly_note_gap(struct tcp_end *end, const struct segment *segment, uint32_t seq);

@@ -203,6 +203,16 @@ static unsigned take_syn(struct tcp_end *end, struct tcp_end *peer, const struct
     return TCP_NOTE_SYN;
 }
 
+/* The first segment of an end whose SYN was not captured. More than a usual window ahead of what the other end waits for, that has
+ * not been waiting for it. */
+static void join(struct tcp_end *end, const struct tcp_end *peer, const struct segment *s)
+{
+    enum { USUAL_WINDOW = 65535 };
+    set_base(end, s->seq - 1);
+    if (s->payload_len > 0 && peer->ack_known && seq_lt(peer->ack, s->seq) && s->seq - peer->ack <= USUAL_WINDOW)
+        reassembly_joins(end, peer->ack);
+}
+
 /* An end that was never seen starting, or whose SYN-ACK was not captured, is established once it
  * acknowledges something. */
 static void adopt(struct tcp_end *end)
@@ -395,7 +405,7 @@ unsigned tcp_input(struct tcp_conn *conn, unsigned from, const struct segment *s
     if (s->flags & TCP_SYN)
         notes |= take_syn(end, peer, s);
     else if (!end->base_known)
-        set_base(end, s->seq - 1);
+        join(end, peer, s);
     /* A capture that begins with a keep-alive probe: its number is one below the next byte. */
     if (!end->syn_seen && !peer->syn_seen && end->data_segments == 0 && s->seq == end->snd_nxt + 1 &&
         peer->ack_known && peer->ack == s->seq)

@@ -453,6 +453,9 @@ bool tcp_infer_fin(struct tcp_conn *conn, unsigned from, int64_t peer_data_ns, s
     /* What it sent last was sent before, or with it; else it acknowledged all data, and nothing came since. */
     bool last_before = (int32_t)(end->last_ts_us - microseconds(shown_by->ns)) <= 0;
     end->fin_ack = last_before ? end->ack : peer->data_end;
+    /* The peer's own FIN acknowledges it: it cannot have known of that one, even if its ACK of it bears the same time. */
+    if (peer->fin_ack == fin_seq + 1 && seq_lt(peer->fin_seq, end->fin_ack))
+        end->fin_ack = peer->fin_seq;
     end->snd_nxt = fin_seq + 1;
     step(end, TCP_EV_SND_FIN);
     peer->fin_received = true;

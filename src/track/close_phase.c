@@ -132,5 +132,7 @@ enum close_phase phase_inferred(const struct connection *c, const struct view *v
         return PHASE_UNKNOWN;
     if (phase == PHASE_WAITING && !by_server && (r->close_how == HOW_FIN || goodbye) && is_at_once(r, r->since_request))
         return PHASE_DONE;
+    if (phase == PHASE_WAITING && !by_server && r->since_request == NS_UNKNOWN) /* captured when it was sent again, behind the close */
+        return PHASE_UNKNOWN;
     return waits && r->multiplexed ? PHASE_UNKNOWN : phase;
 }

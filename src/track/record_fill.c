@@ -133,6 +133,14 @@ static bool awaits_response(enum close_phase phase)
     return phase == PHASE_WAITING || phase == PHASE_RESPONSE;
 }
 
+/* A FIN that was not captured may have acknowledged more than the last ACK that was. Would that make a difference? */
+static bool is_phase_ambiguous(const struct connection *c, unsigned closer, const struct view *view)
+{
+    struct view most = *view;
+    most.ack = c->tcp.end[!closer].data_end;
+    return c->tcp.end[closer].fin_inferred && phase_of(c, &most) != phase_of(c, view);
+}
+
 static void fill_close(const struct connection *c, unsigned client, struct record *r)
 {
     struct act act[2] = { act_of(c, 0), act_of(c, 1) };
@@ -166,6 +174,7 @@ static void fill_close(const struct connection *c, unsigned client, struct recor
     /* Bytes that came again may have been there before, and only their ACK was lost. */
     bool unsure = a->how == HOW_RST && c->tcp.end[seen_from].rst_kind == TCP_RESET_ANSWERING &&
                   c->tcp.end[!seen_from].data_again;
+    unsure |= a->how == HOW_FIN && is_phase_ambiguous(c, seen_from, &view);
     if ((r->lost_thread || unsure) && r->close_phase != PHASE_TUNNEL)
         r->close_phase = PHASE_UNKNOWN;
     durations(c, &view, seen_from, a->mark.ns, r);

@@ -386,6 +386,11 @@ struct http2_outcome conversation_http2(const struct conversation *talk, unsigne
     o.most_streams = s->most_streams;
     o.taken_back_ns = h2->taken_back_ns;
     o.peak_streams = h2->peak_streams;
+    o.early_resets = h2->early_resets;
+    o.ping[0] = c->ping;
+    o.ping[1] = s->ping;
+    o.settings[0] = c->settings;
+    o.settings[1] = s->settings;
     o.pings = c->pings;
     o.shortest_ping_ns = c->shortest_ping_ns;
     o.longest_wait_ns[0] = s->longest_wait_ns;

@@ -28,6 +28,7 @@
 #define HTTP_SPAN_BYTES (UINT32_C(1) << 30)
 
 #define STREAM_RESET_OTHER UINT8_MAX
+#define GRPC_STATUS_NONE UINT8_MAX
 
 /* Where a message lies. */
 struct message_span {
@@ -60,7 +61,8 @@ struct exchange {
         int64_t streams_rested_ns;  /* HTTP/2, until then: when a stream had last been heard of before it; 0: never */
     };
     uint16_t status;                /* of the final response; 0: none yet */
-    uint16_t interim;               /* number of 1xx responses */
+    uint8_t interim;                /* number of 1xx responses; sticks at UINT8_MAX */
+    uint8_t grpc_status;            /* GRPC_STATUS_NONE: the response has none */
     uint8_t method;                 /* llhttp_method_t, or HTTP_METHOD_OWN */
     uint8_t reset_code;             /* of HTTP/2's RST_STREAM, if there was one; STREAM_RESET_OTHER: none that is assigned, or not known */
     uint16_t reset_capture;

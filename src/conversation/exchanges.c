@@ -15,6 +15,7 @@ struct exchange *exchange_new(struct conversation *talk, struct conversation_mem
     x->own_method = x->target = x->host = x->request_via = x->response_via = "";
     x->request_body = x->response_body = -1;
     x->keep_alive_timeout_s = -1;
+    x->grpc_status = GRPC_STATUS_NONE;
     if (talk->last != NULL)
         talk->last->next = x;
     else

@@ -34,7 +34,7 @@ static enum http_body response_head(const struct http_framing *framing, struct e
 {
     uint16_t status = framing->status;
     if (framing_is_interim(framing)) {
-        x->interim += x->interim < UINT16_MAX;
+        x->interim += x->interim < UINT8_MAX;
         return HTTP_BODY_NONE;
     }
     x->response_head = true;

@@ -381,7 +381,7 @@ static void take_status(struct conversation *talk, struct conversation_memory *m
         return;
     }
     x->awaits_final = status[0] == '1' && is_one_head(chunk);
-    x->interim += x->awaits_final;
+    x->interim += x->awaits_final && x->interim < UINT8_MAX;
 }
 
 /* A request that begins with the first line of one is no later part of the request before, and CONNECT may open a tunnel. */

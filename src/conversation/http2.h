@@ -67,6 +67,7 @@ struct http2_end {
     uint32_t pings;          /* that it sent by itself, with nothing else since its last one */
     int64_t last_ping_ns, shortest_ping_ns; /* between two of those; INT64_MAX: there are no two */
     bool data_since_ping;    /* HEADERS or DATA, of either end */
+    struct http2_unanswered ping, settings;
     /* As a sender of DATA (http2_windows.h). */
     uint32_t initial_window; /* of a stream, as the other end says */
     int64_t window;          /* room on the connection */
@@ -81,6 +82,7 @@ struct http2 {
     int64_t stream_ns;       /* when a stream was last heard of; 0: never */
     int64_t taken_back_ns;   /* when one was last ended by RST_STREAM; 0: never */
     uint32_t peak_streams;   /* outstanding at a time */
+    uint32_t early_resets;   /* see struct http2_outcome */
     bool windows_torn;       /* a frame that moved a window is cut */
 };
 

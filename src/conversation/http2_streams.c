@@ -113,11 +113,21 @@ static void find_client_by(const struct http2_reading *r, const char *name, size
         r->talk->client = (int8_t)r->from;
 }
 
+/* gRPC tells how a call ended in trailers, or in the only head (its protocol over HTTP/2: Responses). */
+static void take_grpc_status(struct exchange *x, const char *value, size_t length)
+{
+    int64_t status = number_of(value, length);
+    if (status >= 0 && status < GRPC_STATUS_NONE)
+        x->grpc_status = (uint8_t)status;
+}
+
 static void on_field(void *context, const char *name, size_t name_length, const char *value, size_t length)
 {
     const struct field_context *c = context;
     if (c->r->talk->client < 0)
         find_client_by(c->r, name, name_length);
+    if (c->x != NULL && !is_http2_client(c->r) && is_name(name, name_length, "grpc-status"))
+        take_grpc_status(c->x, value, length);
     if (c->x == NULL || name_length == 0 || c->r->end->block_is_trailers)
         return;
     if (name[0] == ':') {
@@ -213,7 +223,7 @@ static void end_block(const struct http2_reading *r)
     if (is_http2_client(r)) {
         x->request_head = true;
     } else if (e->block_is_interim) {
-        x->interim++;
+        x->interim += x->interim < UINT8_MAX;
         return;
     } else if (!x->response_head && x->status == 0 && !e->block_ends_stream) {
         x->response_lost = true; /* what could not be read may have been an interim response, or the final one */
@@ -420,6 +430,7 @@ static void end_rst_stream(const struct http2_reading *r)
     r->h2->taken_back_ns = r->chunk->ts_ns;
     x->reset_by_client = is_http2_client(r);
     x->reset_by_server = !is_http2_client(r);
+    r->h2->early_resets += x->reset_by_client && x->request_seen && r->chunk->ts_ns - x->request.first_ns < HTTP2_EARLY_RESET_NS;
     uint32_t code = f->torn ? STREAM_RESET_OTHER : be32(f->kept);
     x->reset_code = (uint8_t)(http2_error_name(code) != NULL ? code : STREAM_RESET_OTHER);
     x->reset_ns = r->chunk->ts_ns;
@@ -428,11 +439,37 @@ static void end_rst_stream(const struct http2_reading *r)
     exchange_end_reset(r->talk, r->memory, x);
 }
 
-static void end_ping(const struct http2_reading *r)
+static void ask(const struct http2_reading *r, struct http2_unanswered *u)
+{
+    if (u->count == 0)
+        *u = (struct http2_unanswered){ r->chunk->ts_ns, r->chunk->frame, r->chunk->capture, 0 };
+    u->count += u->count < UINT8_MAX;
+}
+
+/* Answers come in order. */
+static void answer_oldest(const struct http2_reading *r, struct http2_unanswered *u)
+{
+    if (u->count > 0 && --u->count > 0)
+        *u = (struct http2_unanswered){ r->chunk->ts_ns, 0, 0, u->count };
+}
+
+static void end_settings(const struct http2_reading *r)
 {
     struct http2_end *e = r->end;
     if (e->frame.flags & ACK)
+        answer_oldest(r, &r->h2->end[!r->from].settings);
+    else
+        ask(r, &e->settings);
+}
+
+static void end_ping(const struct http2_reading *r)
+{
+    struct http2_end *e = r->end;
+    if (e->frame.flags & ACK) {
+        answer_oldest(r, &r->h2->end[!r->from].ping);
         return;
+    }
+    ask(r, &e->ping);
     int64_t now = r->chunk->ts_ns;
     if (!e->data_since_ping && e->last_ping_ns != 0 && now - e->last_ping_ns < e->shortest_ping_ns)
         e->shortest_ping_ns = now - e->last_ping_ns;
@@ -467,7 +504,7 @@ void http2_frame_ends(const struct http2_reading *r)
 {
     static void (*const ends[])(const struct http2_reading *r) = {
         [HTTP2_DATA] = end_data,           [HTTP2_HEADERS] = end_headers, [HTTP2_RST_STREAM] = end_rst_stream,
-        [HTTP2_PUSH_PROMISE] = end_headers, [HTTP2_PING] = end_ping,       [HTTP2_GOAWAY] = end_goaway,
+        [HTTP2_SETTINGS] = end_settings, [HTTP2_PUSH_PROMISE] = end_headers, [HTTP2_PING] = end_ping,       [HTTP2_GOAWAY] = end_goaway,
         [HTTP2_CONTINUATION] = end_headers, [HTTP2_WINDOW_UPDATE] = end_window_update,
     };
     uint8_t type = r->end->frame.type;

@@ -139,6 +139,10 @@ struct record {
     uint32_t streams_limit;      /* that the server allows at a time; UINT32_MAX: it does not say */
     uint32_t streams_peak;       /* outstanding at a time */
     uint32_t pings;              /* of the client, with neither HEADERS nor DATA since the one before */
+    uint8_t silent_requests;     /* begun while the client repeated data in vain, up to the end */
+    uint32_t early_resets;       /* streams that the client took back soon (http2_outcome.h) */
+    int64_t ping_unanswered, settings_unanswered; /* from the first PING, or SETTINGS, of the end that closed which the other had not
+                                    answered, to the close; NS_ABSENT: there is none */
     int64_t ping_interval;       /* the shortest between two of those; NS_ABSENT */
     bool challenged;             /* the server answered the SYN with an ACK of something else */
     bool unreachable;            /* an ICMP error answered the SYN */

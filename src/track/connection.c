@@ -476,8 +476,10 @@ void connection_input(struct connection *c, unsigned from, const struct segment 
     note_waits(c, from, s, notes, &before);
     if (notes & TCP_NOTE_DATA)
         c->end_mark[from][END_DATA] = mark_of(s);
-    if (feeding.fed && c->talk.notes & NOTE_REQUEST)
+    if (feeding.fed && c->talk.notes & NOTE_REQUEST) {
         note_reuse(c, from);
+        c->silent_requests = (uint8_t)(c->waits.end[from].repeats == 0 ? 0 : c->silent_requests + (c->silent_requests < UINT8_MAX));
+    }
     if (s->flags & TCP_SYN || notes & TCP_NOTE_HANDSHAKE_DONE)
         note_handshake(c, from, s, notes);
     else if (c->handshake_by_data)

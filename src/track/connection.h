@@ -53,10 +53,11 @@ struct connection {
     bool open_seen;
     bool handshake_by_data; /* its last ACK may have been overtaken by data; handshake_timed but for that */
     bool handshake_timed; /* no repetition in it, and its last ACK was captured: its times are round trips */
-    bool challenged;      /* its SYN was answered by an ACK of something else */
-    bool unreachable;     /* its SYN was answered by an ICMP error */
-    bool interleaved;     /* two files show it at the same time */
+    bool challenged : 1;  /* its SYN was answered by an ACK of something else */
+    bool unreachable : 1; /* its SYN was answered by an ICMP error */
+    bool interleaved : 1; /* two files show it at the same time */
     uint8_t history_length;
+    uint8_t silent_requests; /* begun since data of the client was first repeated that is not acknowledged; sticks at UINT8_MAX */
     uint16_t capture, last_capture;
     uint32_t history_seen[2]; /* letters already there by end, a bit each */
     char history[HISTORY_BYTES];

@@ -294,6 +294,7 @@ static void fill_http2(const struct connection *c, unsigned client, struct recor
     r->streams_limit = h2.most_streams;
     r->streams_peak = h2.peak_streams;
     r->pings = h2.pings;
+    r->early_resets = h2.early_resets;
     r->ping_interval = h2.shortest_ping_ns == INT64_MAX ? NS_ABSENT : h2.shortest_ping_ns;
 }
 
@@ -316,6 +317,31 @@ static void fill_windows(const struct connection *c, unsigned client, int64_t en
             until_ns = r->mark[closes[i]].ns;
     if (until_ns - h2.waits_since_ns > r->client_window_wait)
         r->client_window_wait = until_ns - h2.waits_since_ns;
+}
+
+/* How long the end that closed had waited for the other's answer. */
+static int64_t unanswered_for(const struct connection *c, struct record *r, const struct http2_unanswered *u)
+{
+    const int64_t closed_ns = record_closed_ns(r);
+    const unsigned other = r->close_by == BY_CLIENT ? !r->client : r->client;
+    if (u->count == 0 || closed_ns == NS_ABSENT || u->ns > closed_ns)
+        return NS_ABSENT;
+    if (conversation_is_lost(&c->talk, other))
+        return NS_UNKNOWN;
+    if (u->frame != 0)
+        r->mark[MARK_UNANSWERED_FRAME] = (struct mark){ u->ns, u->frame, u->capture };
+    return closed_ns - u->ns;
+}
+
+static void fill_unanswered(const struct connection *c, unsigned client, struct record *r)
+{
+    r->ping_unanswered = r->settings_unanswered = NS_ABSENT;
+    if (r->protocol != PROTOCOL_HTTP2 || (r->close_by != BY_CLIENT && r->close_by != BY_SERVER))
+        return;
+    const struct http2_outcome h2 = conversation_http2(&c->talk, client);
+    const enum end_role closer = r->close_by == BY_CLIENT ? ROLE_CLIENT : ROLE_SERVER;
+    r->settings_unanswered = unanswered_for(c, r, &h2.settings[closer]);
+    r->ping_unanswered = unanswered_for(c, r, &h2.ping[closer]);
 }
 
 /* Did the server say goodbye before its FIN? 1, 0; -1: not known, or it is no matter. */
@@ -461,6 +487,7 @@ void connection_record(const struct connection *c, int client_end, bool role_gue
     fill_overdue(c, client, end_ns, r);
     fill_fin_wait_2(c, client, end_ns, r);
     fill_windows(c, client, end_ns, r);
+    fill_unanswered(c, client, r);
     r->reset_on_data_by = -1;
     if (c->closing != NULL && c->closing->reset_on_data_by >= 0 &&
         !conversation_is_control_from(&c->talk, (unsigned)!c->closing->reset_on_data_by, c->closing->reset_on_data_seq)) {

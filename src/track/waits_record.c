@@ -132,6 +132,7 @@ void connection_waits(const struct connection *c, unsigned client, struct record
         r->acked_unseen = rested->ack_known && other->base_known &&
                           seq_lt(other->snd_nxt, rested->ack);
     }
+    r->silent_requests = c->waits.end[client].repeats > 0 ? c->silent_requests : 0;
     r->silence_ms = c->waits.rested_ms;
     r->survived_ms = c->waits.survived_ms;
     mark_waits(c, r);

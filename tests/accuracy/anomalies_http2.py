@@ -1,6 +1,8 @@
 """What only HTTP/2 can show: GOAWAY, RST_STREAM, PING."""
-from http2 import CANCEL, ENHANCE_YOUR_CALM, H2, PING, REFUSED_STREAM, answered, fills_windows, frame, goaway, is_frame, requests, rst_stream
+from http2 import (CANCEL, DATA, END_STREAM, ENHANCE_YOUR_CALM, H2, HEADERS, PING, REFUSED_STREAM, SETTINGS_TIMEOUT, answered, fills_windows,
+                   frame, goaway, is_frame, requests, rst_stream)
 from scenario import anomaly, seconds
+from tcp import RESET, TIMEOUT
 
 ENDS = {"server-idle-timeout", "rst-after-close", "keep-alive-margin", "connection-lifetime-limit", "request-limit-close", "client-abort",
         "close-without-goaway"}
@@ -27,6 +29,10 @@ def serve(h2, e, idle=None, conn=None):
         h2.respond(stream, e.rng.choice((20, 900, 5000)), e.rng.random() < 0.3)
         if conn is not None:
             conn.answered = e.sim.now
+
+
+def is_data(got):
+    return got not in (RESET, TIMEOUT) and len(got) > 0
 
 
 def leave(h2, c):
@@ -217,3 +223,85 @@ def close_without_goaway(e, n):
 @anomaly
 def window_stall(e, n):
     fills_windows(e, n, lambda: e.rng.uniform(1.2, 6), must={"window-stall"}, may={"client-abort"})
+
+
+@anomaly
+def ping_unanswered(e, n):
+    """The server's program hangs, with a request running or without; its kernel goes on. The client pings when it has rested, and gives up."""
+    rest, patience = e.rng.choice((1, 5, 15)), seconds(e, 2, 10, 20)
+
+    def client(c, conn):
+        h2 = H2(c, True)
+        yield from some(h2, e)
+        if e.rng.random() < 0.5:
+            h2.request()
+        yield rest + conn.rtt
+        c.write(frame(PING, 0, 0, b"12345678"))
+        conn.must.add("ping-unanswered")
+        yield patience + 2 * conn.rtt
+        c.close()
+
+    def server(s, conn):
+        h2 = H2(s, False)
+        while is_frame(got := (yield from h2.next(rest / 2))):
+            if got[0] in (HEADERS, DATA) and got[1] & END_STREAM:
+                yield e.rng.uniform(0.001, 0.02)
+                h2.respond(got[2], 300)
+        yield 60
+        s.close()
+    for at in e.times(n):
+        e.open(client, server, at=at, may=ENDS | {"fin-wait2-pileup", "fin-answered-late", "client-timeout", "client-reset-at-deadline"})
+
+
+@anomaly
+def settings_unanswered(e, n):
+    """Nobody speaks on the port, or the client does not go on."""
+    patience, silent_server = seconds(e, 5, 10, 20), e.rng.random() < 0.5
+
+    def client(c, conn):
+        H2(c, True)
+        conn.must.add("settings-unanswered")
+        if silent_server:
+            yield patience
+            c.close()
+        else:
+            while is_data((yield from c.read(60))):
+                pass
+            c.close()
+
+    def server(s, conn):
+        if silent_server:
+            yield patience * 2
+        else:
+            H2(s, False)
+            yield patience
+            s.write(goaway(0, SETTINGS_TIMEOUT))
+        s.close()
+    for at in e.times(n):
+        e.open(client, server, at=at, may=ENDS | {"fin-wait2-pileup", "fin-answered-late", "unused-connection", "idle-before-first-request"},
+               set_up=lambda conn: conn.speaks_no_http())
+
+
+@anomaly
+def rapid_resets(e, n):
+    def client(c, conn):
+        h2 = H2(c, True)
+        yield from answered(h2, h2.request())
+        conn.must.add("rapid-resets")
+        for _ in range(e.rng.randint(120, 160)):
+            stream = h2.request()
+            c.write(rst_stream(stream, CANCEL))
+            yield e.rng.uniform(0.0005, 0.005)
+        yield e.rng.uniform(0.1, 1) + 2 * conn.rtt
+        yield from c.read(0)
+        c.close()
+
+    def server(s, conn):
+        """Too slow for what is taken back."""
+        h2 = H2(s, False)
+        while (stream := (yield from requests(h2))) is not None:
+            if stream == 1:
+                h2.respond(stream, 100)
+        s.close()
+    for at in e.times(n):
+        e.open(client, server, at=at, may=ENDS | {"stream-cancelled"})

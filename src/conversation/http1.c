@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "base/seq.h"
 #include "conversation/detect.h"
 #include "conversation/exchanges.h"
 #include "conversation/parse.h"
@@ -287,6 +288,14 @@ static void feed_gap(struct feeding *f)
 
 /* ---- the connection -------------------------------------------------------------------- */
 
+/* The server's first bytes in the middle of a connection: had its client, at the oldest request that waits, not had so much yet? Then
+ * what answered that may be among what was not captured. */
+static bool may_have_answered(const struct conversation *talk, const struct tcp_chunk *chunk)
+{
+    const struct exchange *x = talk->first;
+    return talk->mid_stream && x != NULL && x->request_seen && x->request.ack != 0 && seq_lt(x->request.ack, chunk->seq);
+}
+
 /* The first bytes of a direction, or the first after the thread was lost. */
 static void start(struct conversation *talk, struct conversation_memory *memory, unsigned from, const struct tcp_chunk *chunk)
 {
@@ -314,6 +323,8 @@ static void start(struct conversation *talk, struct conversation_memory *memory,
     }
     if (talk->client >= 0 && fits && (talk->protocol == PROTOCOL_NONE ||
                                       talk->protocol == PROTOCOL_HTTP1)) {
+        if (talk->client != (int)from && may_have_answered(talk, chunk))
+            stream->lost_bytes = true;
         talk->protocol = PROTOCOL_HTTP1;
         stream->mode = MODE_MESSAGES;
         return;

@@ -299,6 +299,14 @@ static uint32_t first_unread(const struct tcp_end *end)
     return end->fin_seen ? end->fin_ack : end->ack;
 }
 
+bool connection_resets_goodbye(const struct connection *c, unsigned from)
+{
+    const struct tcp_end *end = &c->tcp.end[from], *peer = &c->tcp.end[!from];
+    const struct goodbye *goodbye = c->closing != NULL ? &c->closing->goodbye[!from] : NULL;
+    bool not_captured = end->fin_inferred || (!end->fin_seen && peer->ack_known && peer->ack == end->data_end + 1);
+    return not_captured && goodbye != NULL && goodbye->mark.frame != 0 && goodbye->end_seq == peer->data_end;
+}
+
 /* Does this reset answer data? Without the ACK flag its number is the ACK number of the segment that
  * it answers; with it (Windows), the end had sent its FIN and data beyond that came. */
 static bool answers_data(const struct connection *c, unsigned from, const struct segment *s)
@@ -309,6 +317,8 @@ static bool answers_data(const struct connection *c, unsigned from, const struct
     /* An end of TLS answers the other's close with an alert, though nobody reads it any more: healthy. (What waits behind a hole
      * is looked at when the connection is over.) */
     if (end->ack_known && conversation_is_control_from(&c->talk, !from, first_unread(end)))
+        return false;
+    if (connection_resets_goodbye(c, from))
         return false;
     /* What was sent before may have arrived before the end closed, and only its ACK was lost. */
     if (peer->data_again && !(end->fin_seen && seq_lt(end->fin_ack, peer->data_end)))

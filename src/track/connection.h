@@ -128,6 +128,10 @@ void connection_waits(const struct connection *c, unsigned client, struct record
 /* Round-trip time of the whole path, from the handshake; NS_UNKNOWN. */
 int64_t connection_rtt(const struct connection *c, unsigned client);
 
+/* The end's FIN, which the other acknowledges, was not captured, so that what it had read by then is not known, and an alert of TLS is
+ * all that the other sent last: its reset may answer that. */
+bool connection_resets_goodbye(const struct connection *c, unsigned end);
+
 /* Facts on one of the finished connection's exchanges. */
 void connection_exchange(const struct connection *c, const struct record *record,
                          const struct exchange *exchange, struct exchange_facts *facts);

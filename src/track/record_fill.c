@@ -489,7 +489,7 @@ void connection_record(const struct connection *c, int client_end, bool role_gue
     fill_windows(c, client, end_ns, r);
     fill_unanswered(c, client, r);
     r->reset_on_data_by = -1;
-    if (c->closing != NULL && c->closing->reset_on_data_by >= 0 &&
+    if (c->closing != NULL && c->closing->reset_on_data_by >= 0 && !connection_resets_goodbye(c, (unsigned)c->closing->reset_on_data_by) &&
         !conversation_is_control_from(&c->talk, (unsigned)!c->closing->reset_on_data_by, c->closing->reset_on_data_seq)) {
         r->reset_on_data_by = c->closing->reset_on_data_by == client_end ? ROLE_CLIENT : ROLE_SERVER;
         r->reset_on_data_after_fin = c->closing->reset_on_data_after_fin;

@@ -58,6 +58,7 @@ void conversation_memory_init(struct conversation_memory *memory, const struct c
     slab_init(&memory->starts, sizeof(struct http_start));
     slab_init(&memory->hellos, sizeof(struct tls_hello_bytes));
     slab_init(&memory->http2s, sizeof(struct http2));
+    slab_init(&memory->websockets, websocket_bytes());
     slab_init(&memory->clears, tls_clear_bytes());
     slab_init(&memory->pieces, tls_piece_bytes());
     memory->clears_left = (uint32_t)(TLS_MOST_CLEAR / parts);
@@ -80,6 +81,7 @@ void conversation_memory_free(struct conversation_memory *memory)
     slab_free(&memory->starts);
     slab_free(&memory->hellos);
     slab_free(&memory->http2s);
+    slab_free(&memory->websockets);
     slab_free(&memory->clears);
     slab_free(&memory->pieces);
     if (memory->clear_text != NULL)
@@ -398,6 +400,13 @@ struct http2_outcome conversation_http2(const struct conversation *talk, unsigne
     o.windows_known = http2_windows_are_known(talk, h2);
     o.waits_since_ns = http2_windows_waits_since(talk, h2, !client);
     return o;
+}
+
+struct websocket_outcome conversation_websocket(const struct conversation *talk, unsigned client)
+{
+    static const struct websocket_outcome none = { 0 };
+    bool is_one = talk->protocol == PROTOCOL_HTTP1 && conversation_is_tunnel(talk) && !talk->inferred && talk->done != NULL && talk->done->websocket;
+    return is_one ? websocket_outcome(talk, client) : none;
 }
 
 struct goaway_times conversation_announced(const struct conversation *talk, unsigned end, int64_t close_ns)

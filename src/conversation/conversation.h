@@ -20,6 +20,7 @@
 #include "conversation/http2_outcome.h"
 #include "conversation/stream.h"
 #include "conversation/text_pool.h"
+#include "conversation/websocket.h"
 #include "tcp/tcp_conn.h"
 
 struct key_log;
@@ -95,7 +96,7 @@ struct conversation {
 
 /* Shared by the connections of one tracker. */
 struct conversation_memory {
-    struct slab exchanges, parses, heads, starts, hellos, http2s, clears, pieces;
+    struct slab exchanges, parses, heads, starts, hellos, http2s, websockets, clears, pieces;
     struct text_pool texts;  /* targets */
     uint32_t hellos_left, inflaters_left, clears_left, pieces_left; /* so many more may be kept */
     struct key_log *key_log; /* secrets of TLS, NULL: there are none; not owned */
@@ -188,6 +189,9 @@ struct tls_outcome conversation_tls(const struct conversation *talk, unsigned cl
 
 /* What went by of HTTP/2, and is not of one stream; client: the end that asks. */
 struct http2_outcome conversation_http2(const struct conversation *talk, unsigned client);
+
+/* What went by of WebSocket; client: the end that asks. */
+struct websocket_outcome conversation_websocket(const struct conversation *talk, unsigned client);
 
 /* When an end which closed at close_ns had announced that with HTTP/2's GOAWAY, and from when on nothing of a stream went by; the same as
  * close_ns if it had not. Some close at once, Go's servers a second later (net/http: goAwayTimeout), gRPC's and Envoy's when the last

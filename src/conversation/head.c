@@ -300,6 +300,8 @@ static void take_response_field(enum head_name field, char *value, struct exchan
             if (seconds >= 0 && seconds <= INT32_MAX)
                 x->keep_alive_timeout_s = (int32_t)seconds;
         }
+    } else if (field == HEAD_UPGRADE) {
+        x->websocket = list_has(value, "websocket");
     } else if (field == HEAD_VIA) {
         take_via(&x->response_via, value, memory);
     }

@@ -13,6 +13,7 @@
 #include "conversation/protocol.h"
 #include "conversation/request_line.h"
 #include "conversation/turns.h"
+#include "conversation/websocket.h"
 
 /* ---- where messages lie ---------------------------------------------------------------- */
 
@@ -117,6 +118,23 @@ static void drop_message(struct conversation_stream *stream, struct conversation
     stream->plain = false;
 }
 
+static void open_tunnel(struct conversation *talk, struct conversation_memory *memory)
+{
+    for (int i = 0; i < 2; i++) {
+        struct conversation_stream *stream = &talk->stream[i];
+        start_drop(stream, memory);
+        drop_message(stream, memory);
+        stream->exchange = NULL;
+        stream->websocket = NULL;
+        stream->mode = MODE_TUNNEL;
+    }
+}
+
+static bool is_websocket(const struct conversation *talk)
+{
+    return talk->done != NULL && talk->done->websocket && talk->done->upgraded && talk->done->status == 101;
+}
+
 static void end_message(struct conversation *talk, struct conversation_memory *memory, unsigned from)
 {
     struct conversation_stream *stream = &talk->stream[from];
@@ -136,7 +154,7 @@ static void end_message(struct conversation *talk, struct conversation_memory *m
     talk->notes |= NOTE_RESPONSE_COMPLETE;
     if (x->upgraded) {
         talk->notes |= NOTE_UPGRADE;
-        talk->stream[0].mode = talk->stream[1].mode = MODE_TUNNEL;
+        open_tunnel(talk, memory);
     }
     exchange_retire(talk, memory, x);
 }
@@ -225,6 +243,10 @@ static void feed_messages(struct feeding *f)
         extend(f, tcp_chunk_seq(chunk, (uint32_t)at));
         if (message_ended(stream))
             end_message(f->talk, f->memory, f->from);
+        if (stream->mode == MODE_TUNNEL && is_websocket(f->talk) && at < chunk->length) {
+            const struct tcp_chunk rest = tcp_chunk_rest(chunk, (uint32_t)at);
+            websocket_input(f->talk, f->memory, f->from, &rest);
+        }
     }
 }
 
@@ -445,6 +467,10 @@ static void input(struct conversation *talk, struct conversation_memory *memory,
 {
     struct conversation_stream *stream = &talk->stream[from];
     struct feeding feeding = { talk, memory, stream, chunk, from };
+    if (stream->mode == MODE_TUNNEL && is_websocket(talk)) {
+        websocket_input(talk, memory, from, chunk);
+        return;
+    }
     if (stream->mode == MODE_TUNNEL) {
         if (begins_http2(talk, chunk))
             conversation_become(talk, memory, PROTOCOL_HTTP2);
@@ -502,6 +528,8 @@ static void finish(struct conversation *talk, struct conversation_memory *memory
 
 static void drop(struct conversation *talk, struct conversation_memory *memory)
 {
+    if (talk->stream[0].mode == MODE_TUNNEL)
+        websocket_drop(talk, memory);
     for (int i = 0; i < 2; i++) {
         start_drop(&talk->stream[i], memory);
         drop_message(&talk->stream[i], memory);

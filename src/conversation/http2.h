@@ -67,7 +67,7 @@ struct http2_end {
     uint32_t pings;          /* that it sent by itself, with nothing else since its last one */
     int64_t last_ping_ns, shortest_ping_ns; /* between two of those; INT64_MAX: there are no two */
     bool data_since_ping;    /* HEADERS or DATA, of either end */
-    struct http2_unanswered ping, settings;
+    struct unanswered ping, settings;
     /* As a sender of DATA (http2_windows.h). */
     uint32_t initial_window; /* of a stream, as the other end says */
     int64_t window;          /* room on the connection */

@@ -7,6 +7,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "conversation/unanswered.h"
+
 /* Envoy counts a stream as reset prematurely that lived for less (overload.premature_reset_min_stream_lifetime_seconds, by default 1). */
 #define HTTP2_EARLY_RESET_NS INT64_C(1000000000)
 
@@ -33,21 +35,13 @@ struct http2_goaway {
     int64_t first_ns;      /* of the first one */
 };
 
-/* What an end sent and the other has not answered: PING (RFC 9113 section 6.7), SETTINGS (section 6.5.3). */
-struct http2_unanswered {
-    int64_t ns;       /* the oldest; where one of several was answered: not later than that was */
-    uint32_t frame;   /* of the oldest */
-    uint16_t capture;
-    uint8_t count;    /* sticks at UINT8_MAX */
-};
-
 struct http2_outcome {
     int64_t taken_back_ns;         /* when a stream was last ended by RST_STREAM; 0: never */
     struct http2_goaway goaway[2]; /* of the client, of the server */
     uint32_t most_streams;         /* that the server allows at a time; UINT32_MAX: it does not say */
     uint32_t peak_streams;         /* outstanding at a time */
     uint32_t early_resets;         /* streams that the client took back within HTTP2_EARLY_RESET_NS, before their response was complete */
-    struct http2_unanswered ping[2], settings[2]; /* of the client, of the server */
+    struct unanswered ping[2], settings[2]; /* of the client, of the server: RFC 9113 sections 6.7 and 6.5.3 */
     uint32_t pings;                /* of the client, with neither HEADERS nor DATA since the one before */
     int64_t longest_wait_ns[2];    /* of DATA for room in the windows of the client, of the server */
     bool windows_known;            /* all that moved them is there */

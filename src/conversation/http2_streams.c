@@ -439,37 +439,23 @@ static void end_rst_stream(const struct http2_reading *r)
     exchange_end_reset(r->talk, r->memory, x);
 }
 
-static void ask(const struct http2_reading *r, struct http2_unanswered *u)
-{
-    if (u->count == 0)
-        *u = (struct http2_unanswered){ r->chunk->ts_ns, r->chunk->frame, r->chunk->capture, 0 };
-    u->count += u->count < UINT8_MAX;
-}
-
-/* Answers come in order. */
-static void answer_oldest(const struct http2_reading *r, struct http2_unanswered *u)
-{
-    if (u->count > 0 && --u->count > 0)
-        *u = (struct http2_unanswered){ r->chunk->ts_ns, 0, 0, u->count };
-}
-
 static void end_settings(const struct http2_reading *r)
 {
     struct http2_end *e = r->end;
     if (e->frame.flags & ACK)
-        answer_oldest(r, &r->h2->end[!r->from].settings);
+        unanswered_answer(&r->h2->end[!r->from].settings, r->chunk);
     else
-        ask(r, &e->settings);
+        unanswered_ask(&e->settings, r->chunk);
 }
 
 static void end_ping(const struct http2_reading *r)
 {
     struct http2_end *e = r->end;
     if (e->frame.flags & ACK) {
-        answer_oldest(r, &r->h2->end[!r->from].ping);
+        unanswered_answer(&r->h2->end[!r->from].ping, r->chunk);
         return;
     }
-    ask(r, &e->ping);
+    unanswered_ask(&e->ping, r->chunk);
     int64_t now = r->chunk->ts_ns;
     if (!e->data_since_ping && e->last_ping_ns != 0 && now - e->last_ping_ns < e->shortest_ping_ns)
         e->shortest_ping_ns = now - e->last_ping_ns;

@@ -17,6 +17,7 @@ enum stream_mode {
 };
 
 struct http_parse; /* a message while llhttp reads it */
+struct websocket;
 struct http_start; /* first bytes that may become a request line (request_line.h) */
 
 /* One direction. */
@@ -28,6 +29,7 @@ struct conversation_stream {
             union {
                 uint64_t body_left;         /* of a plain message; UINT64_MAX: until the connection ends */
                 struct http_start *start;   /* MODE_START: what came so far; NULL: nothing */
+                struct websocket *websocket; /* MODE_TUNNEL, in the first one: of both directions; NULL: none, or no byte yet */
             };
         };
         struct tls_stream tls;

@@ -125,6 +125,7 @@ void turns_upgrade(struct conversation *talk, struct conversation_memory *memory
     talk->first->upgraded = true;
     talk->notes |= NOTE_UPGRADE;
     talk->stream[0].mode = talk->stream[1].mode = MODE_TUNNEL;
+    talk->stream[0].websocket = NULL; /* nothing was read, and nothing will be */
     complete(talk, memory, talk->first);
 }
 

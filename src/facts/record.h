@@ -139,6 +139,10 @@ struct record {
     uint32_t streams_limit;      /* that the server allows at a time; UINT32_MAX: it does not say */
     uint32_t streams_peak;       /* outstanding at a time */
     uint32_t pings;              /* of the client, with neither HEADERS nor DATA since the one before */
+    bool websocket, websocket_lost; /* its frames are read; and were up to the end: false */
+    int8_t websocket_close_by;   /* who sent the first Close frame: enum end_role; -1: nobody */
+    uint16_t websocket_close_code; /* of that one; 0: it had none */
+    uint32_t websocket_pings;    /* of both ends */
     uint8_t silent_requests;     /* begun while the client repeated data in vain, up to the end */
     uint32_t early_resets;       /* streams that the client took back soon (http2_outcome.h) */
     int64_t ping_unanswered, settings_unanswered; /* from the first PING, or SETTINGS, of the end that closed which the other had not

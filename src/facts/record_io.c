@@ -34,7 +34,7 @@ static const struct member of_record[] = {
     ROLE(R, reset_on_data_by), FLAG(R, reset_on_data_after_fin), FLAG2(R, fin_seen), FLAG2(R, fin_inferred), U2(R, syns), U2(R, syns_after_data),
     U2(R, repeats), ENUM(R, syn_answer, SYN_ANSWER_MAY_COME), ENUM(R, tls_handshake, TLS_HANDSHAKE_INCOMPLETE),
     ENUM(R, tls_answer, TLS_ANSWER_UNKNOWN), U(R, tls_alert), ROLE(R, tls_alert_by), FLAG(R, tls_alert_encrypted), FLAG(R, tls_record_cut), FLAG(R, tls_record_ahead), ENUM(R, tls_keys, TLS_KEYS_USED), ROLE(R, server_notify), FLAG(R, tls_answered_http), U(R, tls_version), U(R, tls_alpn_offered), U(R, tls_alpn),
-    U2(R, goaways), FLAG(R, goaway_by_client_first), FLAG(R, too_many_pings), U2(R, goaway_code), U2(R, goaway_last), U(R, streams_limit), U(R, streams_peak), U(R, pings), U(R, early_resets), U(R, silent_requests), S(R, ping_unanswered), S(R, settings_unanswered), S(R, ping_interval),
+    U2(R, goaways), FLAG(R, goaway_by_client_first), FLAG(R, too_many_pings), U2(R, goaway_code), U2(R, goaway_last), U(R, streams_limit), U(R, streams_peak), U(R, pings), U(R, early_resets), U(R, silent_requests), FLAG(R, websocket), FLAG(R, websocket_lost), ROLE(R, websocket_close_by), U(R, websocket_close_code), U(R, websocket_pings), S(R, ping_unanswered), S(R, settings_unanswered), S(R, ping_interval),
     FLAG(R, challenged), FLAG(R, unreachable), U(R, reused_after_ms), U2(R, first_seq), U2(R, next_seq), U2(R, acked), ROLE(R, stray_by), U2(R, unacknowledged), S(R, server_alone),
     S(R, first_ns), S(R, last_ns), S(R, since_open), S(R, since_request), S(R, since_response), S(R, since_activity), S(R, announced_for), S(R, since_fin),
     S(R, overdue), FLAG(R, overdue_body), S(R, fin_wait_2_ns), S(R, fin_wait_2_end_ns), S(R, longest_reuse_idle),
@@ -78,7 +78,7 @@ static const struct member of_span[] = {
 #define EXCHANGE_BITS                                                                                              \
     BIT(request_seen) BIT(request_head) BIT(request_complete) BIT(response_seen) BIT(response_head)                \
     BIT(response_complete) BIT(request_close) BIT(response_close) BIT(chunked) BIT(close_delimited)                \
-    BIT(event_stream) BIT(expect_continue) BIT(body_begun) BIT(body_answered) BIT(upgraded) BIT(settled)           \
+    BIT(event_stream) BIT(websocket) BIT(expect_continue) BIT(body_begun) BIT(body_answered) BIT(upgraded) BIT(settled)           \
     BIT(request_lost) BIT(response_lost) BIT(inferred) BIT(answered_whole) BIT(after_rest) BIT(after_upload)              \
     BIT(awaits_final) BIT(reset_by_client) BIT(reset_by_server) BIT(overlaps) BIT(response_doubtful)
 

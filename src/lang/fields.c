@@ -44,6 +44,14 @@ static struct value duration(int64_t ns, const char *because)
                                                                : value_duration(ns);
 }
 
+/* A name and no number: nobody adds codes, and a thousand has no comma in them. */
+static const char *websocket_code(uint16_t code)
+{
+    static const char *const names[] = { "1000", "1001", "1002", "1003", "1004", "1005", "1006", "1007",
+                                         "1008", "1009", "1010", "1011", "1012", "1013", "1014", "1015" };
+    return code >= 1000 && code < 1000 + sizeof names / sizeof *names ? names[code - 1000] : "other";
+}
+
 /* Why its messages are not read; valid if they are not. */
 static const char *framing_missing(const struct record *r)
 {
@@ -353,6 +361,13 @@ ON_RECORD(streams_limit, r->protocol != PROTOCOL_HTTP2 || r->streams_limit == UI
 ON_RECORD(streams_peak, r->protocol != PROTOCOL_HTTP2 ? value_absent() : value_number(r->streams_peak))
 ON_RECORD(requests_into_silence, r->one_sided ? value_unknown(one_direction) : value_number(r->silent_requests))
 ON_RECORD(streams_reset_early, r->protocol != PROTOCOL_HTTP2 ? value_absent() : value_number(r->early_resets))
+ON_RECORD(websocket, value_bool(r->websocket))
+ON_RECORD(websocket_close_by, r->websocket_close_by < 0 && r->websocket && (r->websocket_lost || r->lost_bytes > 0) ? value_unknown(bytes_missing)
+              : r->websocket_close_by < 0 ? value_absent() : value_choice(end_role_names, r->websocket_close_by))
+ON_RECORD(websocket_close_code, r->websocket_close_code == 0 ? value_absent() : value_text(websocket_code(r->websocket_close_code)))
+ON_RECORD(websocket_pings, !r->websocket         ? value_absent()
+                           : r->websocket_lost ? value_unknown(bytes_missing)
+                                               : value_number(r->websocket_pings))
 ON_RECORD(ping_unanswered, duration(r->ping_unanswered, bytes_missing))
 ON_RECORD(settings_unanswered, duration(r->settings_unanswered, bytes_missing))
 ON_RECORD(client_pings, r->protocol != PROTOCOL_HTTP2 ? value_absent() : value_number(r->pings))

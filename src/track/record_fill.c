@@ -319,14 +319,35 @@ static void fill_windows(const struct connection *c, unsigned client, int64_t en
         r->client_window_wait = until_ns - h2.waits_since_ns;
 }
 
-/* How long the end that closed had waited for the other's answer. */
-static int64_t unanswered_for(const struct connection *c, struct record *r, const struct http2_unanswered *u)
+static void fill_websocket(const struct connection *c, unsigned client, struct record *r)
 {
-    const int64_t closed_ns = record_closed_ns(r);
+    const struct websocket_outcome w = conversation_websocket(&c->talk, client);
+    r->websocket = w.is_read;
+    r->websocket_close_by = -1;
+    if (!w.is_read)
+        return;
+    r->websocket_lost = w.lost || r->one_sided;
+    r->websocket_pings = w.pings;
+    for (int role = 0; role < 2; role++) {
+        const struct websocket_close *close = &w.close[role];
+        if (close->frame == 0 || (r->websocket_close_by >= 0 && w.close[!role].ns <= close->ns))
+            continue;
+        r->websocket_close_by = (int8_t)role;
+        r->websocket_close_code = close->code;
+        r->mark[MARK_WEBSOCKET_CLOSE] = (struct mark){ close->ns, close->frame, close->capture };
+    }
+}
+
+/* How long the end that closed had waited for the other's answer. */
+static int64_t unanswered_for(const struct connection *c, struct record *r, const struct unanswered *u)
+{
+    const enum end_role closer = r->close_by == BY_CLIENT ? ROLE_CLIENT : ROLE_SERVER;
+    /* WebSocket: it had given up when it said so, and waits for an answer. */
+    const int64_t closed_ns = r->websocket_close_by == (int8_t)closer ? r->mark[MARK_WEBSOCKET_CLOSE].ns : record_closed_ns(r);
     const unsigned other = r->close_by == BY_CLIENT ? !r->client : r->client;
     if (u->count == 0 || closed_ns == NS_ABSENT || u->ns > closed_ns)
         return NS_ABSENT;
-    if (conversation_is_lost(&c->talk, other))
+    if (conversation_is_lost(&c->talk, other) || r->websocket_lost || c->tcp.end[other].lost_bytes > 0)
         return NS_UNKNOWN;
     if (u->frame != 0)
         r->mark[MARK_UNANSWERED_FRAME] = (struct mark){ u->ns, u->frame, u->capture };
@@ -336,7 +357,13 @@ static int64_t unanswered_for(const struct connection *c, struct record *r, cons
 static void fill_unanswered(const struct connection *c, unsigned client, struct record *r)
 {
     r->ping_unanswered = r->settings_unanswered = NS_ABSENT;
-    if (r->protocol != PROTOCOL_HTTP2 || (r->close_by != BY_CLIENT && r->close_by != BY_SERVER))
+    if (r->close_by != BY_CLIENT && r->close_by != BY_SERVER)
+        return;
+    if (r->websocket) {
+        const struct websocket_outcome w = conversation_websocket(&c->talk, client);
+        r->ping_unanswered = unanswered_for(c, r, &w.ping[r->close_by == BY_CLIENT ? ROLE_CLIENT : ROLE_SERVER]);
+    }
+    if (r->protocol != PROTOCOL_HTTP2)
         return;
     const struct http2_outcome h2 = conversation_http2(&c->talk, client);
     const enum end_role closer = r->close_by == BY_CLIENT ? ROLE_CLIENT : ROLE_SERVER;
@@ -487,6 +514,7 @@ void connection_record(const struct connection *c, int client_end, bool role_gue
     fill_overdue(c, client, end_ns, r);
     fill_fin_wait_2(c, client, end_ns, r);
     fill_windows(c, client, end_ns, r);
+    fill_websocket(c, client, r);
     fill_unanswered(c, client, r);
     r->reset_on_data_by = -1;
     if (c->closing != NULL && c->closing->reset_on_data_by >= 0 && !connection_resets_goodbye(c, (unsigned)c->closing->reset_on_data_by) &&

@@ -17,6 +17,7 @@ struct websocket_end {
     uint8_t head[MOST_HEAD];
     uint8_t have;    /* bytes of the head */
     uint8_t code[CODE_BYTES], code_have;
+    bool begun;      /* a frame was read */
     bool lost;
     struct websocket_close close;
     struct unanswered ping;
@@ -25,6 +26,7 @@ struct websocket_end {
 struct websocket {
     struct websocket_end end[2]; /* by end of the TCP connection */
     uint32_t pings;
+    bool foreign; /* an end's first bytes are no frame: something else is spoken */
 };
 
 unsigned websocket_bytes(void)
@@ -67,6 +69,7 @@ static unsigned opcode_of(const struct websocket_end *e)
 static void begin_payload(struct websocket *w, unsigned from, const struct tcp_chunk *chunk)
 {
     struct websocket_end *e = &w->end[from];
+    e->begun = true;
     e->left = payload_bytes(e);
     e->code_have = 0;
     switch (opcode_of(e)) {
@@ -108,10 +111,12 @@ static void read_frames(struct websocket *w, unsigned from, bool is_client, cons
             }
             e->head[e->have++] = *bytes;
             at++;
-            if (e->have == 2 && !may_be_head(e, is_client))
+            if (e->have == 2 && !may_be_head(e, is_client)) {
                 e->lost = true;
-            else if (e->have == head_bytes(e))
+                w->foreign |= !e->begun;
+            } else if (e->have == head_bytes(e)) {
                 begin_payload(w, from, chunk);
+            }
         } else {
             uint32_t taken = e->left < rest ? (uint32_t)e->left : rest;
             if (bytes != NULL && opcode_of(e) == OPCODE_CLOSE)
@@ -148,6 +153,7 @@ struct websocket_outcome websocket_outcome(const struct conversation *talk, unsi
     o.is_read = true;
     if (w == NULL) /* not one byte */
         return o;
+    o.is_read = !w->foreign;
     o.lost = w->end[0].lost || w->end[1].lost;
     o.pings = w->pings;
     o.close[0] = w->end[client].close;

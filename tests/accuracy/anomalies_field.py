@@ -104,9 +104,9 @@ def tunnel_idle_timeout(e, n):
 
     def client(c, conn):
         c.write(request("/ws", headers="Connection: Upgrade\r\nUpgrade: websocket\r\n"))
-        yield from read_message(c)
+        yield from read_message(c, interim=True)
         for _ in range(e.rng.randint(1, 4)):
-            c.write(b"\x81\x05hello")
+            c.write(b"\x81\x85maskhello")
             yield e.rng.uniform(0.05, timer / 3)
         yield from c.read()
         while not c.peer_fin and not c.error:
@@ -120,7 +120,7 @@ def tunnel_idle_timeout(e, n):
             pass
         s.close()
     for at in e.times(n):
-        e.open(client, server, at=at, must={"tunnel-idle-timeout"})
+        e.open(client, server, at=at, must={"tunnel-idle-timeout"}, may={"websocket-without-close"})
 
 
 @anomaly

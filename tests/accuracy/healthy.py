@@ -1,6 +1,7 @@
 """Healthy connections, the look-alikes of anomalies among them: nothing here may be called an error or a
 warning. `may` names information that is true."""
 from tcp import RESET, TIMEOUT
+from websocket import PING, PONG, accept, ask, chat, close_frame, frame, is_data
 from world import Conn, draw_size, exchange, failed, read_message, request, response, serve
 
 HEALTHY = {}
@@ -154,7 +155,7 @@ def websocket(e, n):
     def client(c, conn):
         c.write(request("/ws", headers="Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: x\r\n"
                                        "Sec-WebSocket-Version: 13\r\n"))
-        yield from read_message(c)
+        yield from read_message(c, interim=True)
         for _ in range(e.rng.randint(1, 5)):
             c.write(b"\x81\x85maskhello")
             yield from c.read(e.rng.uniform(10, 200))
@@ -177,6 +178,47 @@ def websocket(e, n):
         s.close()
     for at in e.times(n):
         e.open(client, server, at=at, set_up=probing(e, 45, 45))
+
+
+@healthy
+def websocket_goodbye(e, n):
+    """Pings that are answered, and a Close of either end, done or going away; the program's own codes, too."""
+    by_server, code = e.rng.random() < 0.5, e.rng.choice((1000, 1001, 4000))
+
+    def client(c, conn):
+        yield from ask(c)
+        if by_server:
+            while is_data(got := (yield from c.read())):
+                if b"\x89\x01" in got:
+                    c.write(frame(PONG, b"1", True))
+                if got[-4:-2] == b"\x88\x02":
+                    c.write(close_frame(code, True))
+        else:
+            yield from chat(c, e, True)
+            c.write(close_frame(code, True))
+            while is_data((yield from c.read(30))):
+                pass
+        c.close()
+
+    def server(s, conn):
+        yield from accept(s)
+        if by_server:
+            for _ in range(e.rng.randint(1, 3)):
+                yield e.rng.uniform(1, 20) + 2 * conn.rtt
+                yield from s.read(0)
+                s.write(frame(PING, b"1"))
+            yield e.rng.uniform(1, 20) + 2 * conn.rtt
+            s.write(close_frame(code))
+            while is_data(got := (yield from s.read(5))) and b"\x88" not in got:
+                pass
+        else:
+            while is_data(got := (yield from s.read())):
+                if got[-8:-6] == b"\x88\x82":
+                    s.write(close_frame(code))
+                    break
+        s.close()
+    for at in e.times(n):
+        e.open(client, server, at=at)
 
 
 def message(e, least=20, most=200):

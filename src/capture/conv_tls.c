@@ -53,6 +53,27 @@ static void add_supported_versions(struct strbuf *out)
     strbuf_free(&body);
 }
 
+/* Of a client: one identity of 40 bytes, and its binder (RFC 8446 section 4.2.11); of a server: the first. */
+static void add_pre_shared_key(struct strbuf *out, bool client)
+{
+    enum { IDENTITY = 40, BINDER = 32 };
+    struct strbuf body = { 0 };
+    if (client) {
+        add_number(&body, 2 + IDENTITY + 4, 2);
+        add_number(&body, IDENTITY, 2);
+        for (int i = 0; i < IDENTITY + 4; i++)
+            strbuf_addc(&body, 'i');
+        add_number(&body, 1 + BINDER, 2);
+        add_number(&body, BINDER, 1);
+        for (int i = 0; i < BINDER; i++)
+            strbuf_addc(&body, 'b');
+    } else {
+        add_number(&body, 0, 2);
+    }
+    add_extension(out, 41, &body);
+    strbuf_free(&body);
+}
+
 /* What stands up to the next comma or the closing bracket. */
 static size_t argument(const char *p)
 {
@@ -63,11 +84,14 @@ static size_t argument(const char *p)
 static void client_hello(const char **p, struct strbuf *payload)
 {
     struct strbuf extensions = { 0 }, protocols = { 0 }, body = { 0 }, message = { 0 };
+    bool resumes = false;
     for (unsigned i = 0; **p == ','; i++) {
         ++*p;
         size_t length = argument(*p);
         if (i == 0 && length > 0) {
             add_server_name(&extensions, *p, length);
+        } else if (length == 3 && memcmp(*p, "psk", 3) == 0) {
+            resumes = true;
         } else if (i > 0) {
             add_number(&protocols, length & UINT8_MAX, 1);
             strbuf_add(&protocols, *p, length & UINT8_MAX);
@@ -77,6 +101,8 @@ static void client_hello(const char **p, struct strbuf *payload)
     if (protocols.length > 0)
         add_alpn(&extensions, &protocols);
     add_supported_versions(&extensions);
+    if (resumes) /* the last one (RFC 8446 section 4.2.11) */
+        add_pre_shared_key(&extensions, true);
     add_number(&body, 0x0303, 2);
     for (int i = 0; i < 32; i++)
         strbuf_addc(&body, 'r'); /* random */
@@ -97,11 +123,14 @@ static void client_hello(const char **p, struct strbuf *payload)
 }
 
 /* That chooses TLS 1.3, and TLS_AES_128_GCM_SHA256. */
-static void server_hello(struct strbuf *payload)
+static void server_hello(const char **p, struct strbuf *payload)
 {
+    bool resumes = conv_take(p, ",psk");
     struct strbuf extensions = { 0 }, version = { 0 }, body = { 0 }, message = { 0 };
     add_number(&version, 0x0304, 2);
     add_extension(&extensions, 43, &version);
+    if (resumes)
+        add_pre_shared_key(&extensions, false);
     add_number(&body, 0x0303, 2);
     for (int i = 0; i < 32; i++)
         strbuf_addc(&body, 'R'); /* random */
@@ -124,7 +153,7 @@ static bool record(const char **p, struct strbuf *payload, struct err *err)
 {
     uint64_t type, length;
     if (!conv_take_pair(p, ',', &type, &length) || type > UINT8_MAX || length > MAX_RECORD)
-        return err_set(err, "write tls(TYPE,LENGTH), tls(client_hello,NAME,ALPN) or tls(server_hello)");
+        return err_set(err, "write tls(TYPE,LENGTH), tls(client_hello,NAME,ALPN,psk) or tls(server_hello,psk)");
     add_number(payload, type, 1);
     add_number(payload, 0x0303, 2);
     add_number(payload, length, 2);
@@ -141,7 +170,7 @@ bool conv_take_tls(const char **p, struct strbuf *payload, size_t most, struct e
     if (conv_take(p, "client_hello"))
         client_hello(p, payload);
     else if (conv_take(p, "server_hello"))
-        server_hello(payload);
+        server_hello(p, payload);
     else
         ok = record(p, payload, err);
     if (!ok)

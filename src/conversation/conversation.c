@@ -107,6 +107,8 @@ void conversation_become(struct conversation *talk, struct conversation_memory *
         if (talk->inferred && stream->mode == MODE_START && stream->start != NULL)
             turns_input(talk, memory, i, &stream->start->chunk, false);
         start_drop(stream, memory);
+        if (protocol == PROTOCOL_OPAQUE)
+            stream->start = NULL; /* nothing is kept of it yet (opaque.c) */
         stream->mode = MODE_OPAQUE;
     }
     talk->protocol = (uint8_t)protocol;
@@ -368,7 +370,7 @@ bool conversation_is_tls(const struct conversation *talk)
 
 struct tls_outcome conversation_tls(const struct conversation *talk, unsigned client, bool missing)
 {
-    static const struct tls_outcome none = { .alert_by = -1 };
+    static const struct tls_outcome none = { .alert_by = -1, .resumed = -1, .offers_session = -1 };
     if (!conversation_is_tls(talk))
         return none;
     /* Before a handshake in mid-stream something else went by: a proxy's CONNECT, STARTTLS. */

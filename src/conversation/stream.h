@@ -28,7 +28,7 @@ struct conversation_stream {
             struct exchange *exchange; /* that the current message belongs to, or NULL */
             union {
                 uint64_t body_left;         /* of a plain message; UINT64_MAX: until the connection ends */
-                struct http_start *start;   /* MODE_START: what came so far; NULL: nothing */
+                struct http_start *start;   /* MODE_START: what came so far; of opaque what may become a hello of TLS; NULL: nothing */
                 struct websocket *websocket; /* MODE_TUNNEL, in the first one: of both directions; NULL: none, or no byte yet */
             };
         };

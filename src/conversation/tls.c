@@ -406,6 +406,7 @@ static void end_record(struct records *r)
     struct tls_stream *s = r->s;
     switch (s->type) {
     case TLS_CHANGE_CIPHER_SPEC:
+        s->ccs_first |= !r->peer->change_cipher_spec;
         s->change_cipher_spec = true;
         break;
     case TLS_ALERT:

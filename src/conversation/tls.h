@@ -36,6 +36,7 @@ struct tls_stream {
     uint16_t has_encrypted_alert : 1; /* an alert, but what it says cannot be read */
     uint16_t hello : 1;       /* a handshake record */
     uint16_t change_cipher_spec : 1;
+    uint16_t ccs_first : 1;   /* before the other end's */
     uint16_t finished : 1;    /* a handshake record after ChangeCipherSpec: TLS 1.2's Finished */
     uint16_t flight : 2;      /* data records of a client after the server's hello, up to its Finished (TLS 1.3); of a server, its
                                  session tickets; three stands for more */
@@ -67,6 +68,8 @@ struct tls_outcome {
     uint8_t version;      /* minor number of the version that the server chose: 3 is TLS 1.2, 4 is TLS 1.3; 0: not known */
     bool record_cut;      /* tls_is_cut() of the server */
     bool record_ahead;    /* with keys: the server sent a record with the number of a later one, though none is missing */
+    int8_t resumed;       /* a session from before: 1, 0; -1: not known */
+    int8_t offers_session; /* the client did; likewise */
     uint8_t alpn_offered, alpn; /* sets of enum alpn: what the client offers; what the server chose in the clear */
 };
 

@@ -4,7 +4,8 @@
 
 enum handshake_message { CLIENT_HELLO = 1, SERVER_HELLO = 2 };
 
-enum extension { SERVER_NAME = 0, ALPN = 16, ENCRYPT_THEN_MAC = 22, RECORD_SIZE_LIMIT = 28, EARLY_DATA = 42, SUPPORTED_VERSIONS = 43 };
+enum extension { SERVER_NAME = 0, ALPN = 16, ENCRYPT_THEN_MAC = 22, RECORD_SIZE_LIMIT = 28, SESSION_TICKET = 35, PRE_SHARED_KEY = 41,
+                 EARLY_DATA = 42, SUPPORTED_VERSIONS = 43 };
 
 #define TLS_AES_256_GCM_SHA384 0x1302 /* RFC 8446 appendix B.4; the other suites of TLS 1.3 hash with SHA-256 */
 
@@ -109,6 +110,12 @@ static void read_extensions(struct reader *r, bool client, struct tls_hello *hel
         case RECORD_SIZE_LIMIT:
             hello->limits = true;
             break;
+        case SESSION_TICKET: /* RFC 5077: empty, it asks for one */
+            hello->resumes |= client && body.end > body.at;
+            break;
+        case PRE_SHARED_KEY:
+            hello->resumes = true;
+            break;
         case EARLY_DATA:
             hello->early_data = true;
             break;
@@ -149,7 +156,7 @@ bool tls_hello_read(const uint8_t *bytes, size_t length, struct tls_hello *hello
     const bool has_random = !r.short_of;
     if (has_random)
         memcpy(keys->random, random.at, sizeof keys->random);
-    take_part(&r, 1); /* session id */
+    const struct reader id = take_part(&r, 1);
     if (client) {
         take_part(&r, 2); /* cipher suites */
         take_part(&r, 1); /* compression methods */
@@ -163,5 +170,6 @@ bool tls_hello_read(const uint8_t *bytes, size_t length, struct tls_hello *hello
     hello->whole = !r.short_of && !is_cut;
     if (!r.short_of)
         read_extensions(&r, client, hello, keys, name);
+    hello->resumes |= client && hello->version < 4 && id.end > id.at; /* from TLS 1.3 on every client sends one (RFC 8446 appendix D.4) */
     return true;
 }

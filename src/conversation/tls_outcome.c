@@ -35,10 +35,22 @@ bool tls_is_cut(const struct tls_stream *s)
     return within && !s->adrift && !s->foreign;
 }
 
+/* Up to TLS 1.2 the server's ChangeCipherSpec comes first where a session is resumed, else the client's (RFC 5246 section 7.3). */
+static int8_t is_resumed(const struct tls_stream *client, const struct tls_stream *server)
+{
+    if (!server->said.whole || server->said.version == 0 || server->said.retry)
+        return -1;
+    if (server->said.version == 4)
+        return server->said.resumes;
+    return client->change_cipher_spec && server->change_cipher_spec ? (int8_t)server->ccs_first : -1;
+}
+
 struct tls_outcome tls_outcome(const struct tls_stream *client, const struct tls_stream *server, bool missing)
 {
     struct tls_outcome o = { .handshake = tls_handshake(client, server), .alert_by = -1, .version = server->said.version,
                              .record_cut = tls_is_cut(server), .record_ahead = server->ahead, .alpn_offered = client->said.alpn, .alpn = server->said.alpn };
+    o.resumed = missing ? -1 : is_resumed(client, server);
+    o.offers_session = missing || !client->said.whole ? -1 : client->said.resumes;
     if (missing && o.handshake == TLS_HANDSHAKE_INCOMPLETE)
         o.handshake = TLS_HANDSHAKE_UNKNOWN;
     o.answer = server->foreign                      ? TLS_ANSWER_OTHER

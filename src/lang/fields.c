@@ -52,6 +52,13 @@ static const char *websocket_code(uint16_t code)
     return code >= 1000 && code < 1000 + sizeof names / sizeof *names ? names[code - 1000] : "other";
 }
 
+static struct value session_fact(const struct record *r, int8_t fact)
+{
+    if (r->tls_handshake == TLS_HANDSHAKE_NONE)
+        return value_absent();
+    return fact < 0 ? value_unknown(tls_missing) : value_bool(fact);
+}
+
 /* Why its messages are not read; valid if they are not. */
 static const char *framing_missing(const struct record *r)
 {
@@ -348,6 +355,8 @@ ON_RECORD(tls_answer, r->tls_handshake == TLS_HANDSHAKE_NONE ? value_absent()
                           ? value_unknown(tls_missing)
                           : value_choice(tls_answer_names, r->tls_answer))
 ON_RECORD(tls_version, tls_version_name(r->tls_version) == NULL ? value_absent() : value_text(tls_version_name(r->tls_version)))
+ON_RECORD(tls_resumed, session_fact(r, r->tls_resumed))
+ON_RECORD(tls_offers_session, session_fact(r, r->tls_offers_session))
 ON_RECORD(tls_offers_h2, r->tls_alpn_offered & ALPN_H2 ? value_bool(true)
                          : r->multiplexed              ? value_unknown(hello_missing)
                                                        : value_bool(false))

@@ -398,6 +398,8 @@ static void fill_tls(const struct connection *c, unsigned client, struct record 
     r->server_notify = server_notify(c, client, r);
     r->tls_answered_http = c->talk.tls_answer;
     r->tls_version = tls.version;
+    r->tls_resumed = tls.resumed;
+    r->tls_offers_session = tls.offers_session;
     r->tls_alpn_offered = tls.alpn_offered;
     r->tls_alpn = tls.alpn;
 }

@@ -3,9 +3,9 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
-#ifdef HAVE_MADVISE
+#include <stdint.h>
 #include <sys/mman.h>
-#endif
+#include <unistd.h>
 
 void *pages_alloc(size_t size)
 {
@@ -19,4 +19,30 @@ void *pages_alloc(size_t size)
     madvise(p, size, MADV_HUGEPAGE); /* a hint: nothing depends on it */
 #endif
     return p;
+}
+
+/* Whole pages, from the one that p lies in. */
+static size_t whole_pages(void **p, size_t size)
+{
+    size_t page = (size_t)sysconf(_SC_PAGESIZE), before = (uintptr_t)*p % page;
+    *p = (unsigned char *)*p - before;
+    return (before + size + page - 1) / page * page;
+}
+
+void pages_lock(void *p, size_t size)
+{
+    size_t length = whole_pages(&p, size);
+    (void)mlock(p, length);
+#if defined(HAVE_MADVISE) && defined(MADV_DONTDUMP)
+    (void)madvise(p, length, MADV_DONTDUMP);
+#endif
+}
+
+void pages_unlock(void *p, size_t size)
+{
+    size_t length = whole_pages(&p, size);
+    (void)munlock(p, length);
+#if defined(HAVE_MADVISE) && defined(MADV_DODUMP)
+    (void)madvise(p, length, MADV_DODUMP);
+#endif
 }

@@ -15,4 +15,9 @@
 /* Not zeroed; free() gives it back. NULL: no memory. */
 void *pages_alloc(size_t size);
 
+/* What is there is secret: it goes into no swap and no core file, as far as the system lets it (RLIMIT_MEMLOCK); wiping it stays the
+ * owner's. Before it is freed, pages_unlock. */
+void pages_lock(void *p, size_t size);
+void pages_unlock(void *p, size_t size);
+
 #endif

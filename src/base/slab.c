@@ -14,6 +14,7 @@
 
 struct slab_chunk {
     struct slab_chunk *next;
+    size_t size;
     alignas(SLAB_LINE) unsigned char objects[];
 };
 
@@ -23,15 +24,25 @@ void slab_init(struct slab *slab, size_t object_size)
     *slab = (struct slab){ .object_size = (object_size + align - 1) & ~(align - 1) };
 }
 
+void slab_init_secret(struct slab *slab, size_t object_size)
+{
+    slab_init(slab, object_size);
+    slab->secret = true;
+}
+
 static bool add_chunk(struct slab *slab)
 {
     size_t objects = slab->chunk_objects == 0 ? SLAB_FIRST_OBJECTS : slab->chunk_objects * 2;
     size_t most = (SLAB_CHUNK_BYTES - sizeof(struct slab_chunk)) / slab->object_size;
     if (objects > most)
         objects = most > 0 ? most : 1;
-    struct slab_chunk *chunk = pages_alloc(sizeof *chunk + slab->object_size * objects);
+    size_t size = sizeof(struct slab_chunk) + slab->object_size * objects;
+    struct slab_chunk *chunk = pages_alloc(size);
     if (chunk == NULL)
         return false;
+    chunk->size = size;
+    if (slab->secret)
+        pages_lock(chunk, size);
     chunk->next = slab->chunks;
     slab->chunks = chunk;
     slab->in_chunk = 0;
@@ -65,8 +76,12 @@ void slab_free(struct slab *slab)
 {
     while (slab->chunks != NULL) {
         struct slab_chunk *next = slab->chunks->next;
+        if (slab->secret)
+            pages_unlock(slab->chunks, slab->chunks->size);
         free(slab->chunks);
         slab->chunks = next;
     }
+    bool secret = slab->secret;
     slab_init(slab, slab->object_size);
+    slab->secret = secret;
 }

@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "base/pages.h"
 #include "base/seq.h"
 #include "base/wipe.h"
 #include "conversation/exchanges.h"
@@ -59,8 +60,8 @@ void conversation_memory_init(struct conversation_memory *memory, const struct c
     slab_init(&memory->hellos, sizeof(struct tls_hello_bytes));
     slab_init(&memory->http2s, sizeof(struct http2));
     slab_init(&memory->websockets, websocket_bytes());
-    slab_init(&memory->clears, tls_clear_bytes());
-    slab_init(&memory->pieces, tls_piece_bytes());
+    slab_init_secret(&memory->clears, tls_clear_bytes());
+    slab_init(&memory->pieces, tls_piece_bytes()); /* sealed as they are */
     memory->clears_left = (uint32_t)(TLS_MOST_CLEAR / parts);
     memory->pieces_left = (uint32_t)(TLS_MOST_PIECES / parts);
     memory->hellos_left = (uint32_t)(TLS_MOST_HELLOS / parts);
@@ -84,8 +85,10 @@ void conversation_memory_free(struct conversation_memory *memory)
     slab_free(&memory->websockets);
     slab_free(&memory->clears);
     slab_free(&memory->pieces);
-    if (memory->clear_text != NULL)
+    if (memory->clear_text != NULL) {
         wipe(memory->clear_text, TLS_MOST_RECORD_BYTES);
+        pages_unlock(memory->clear_text, TLS_MOST_RECORD_BYTES);
+    }
     free(memory->clear_text);
     text_pool_free(&memory->texts);
     intern_free(&memory->names);

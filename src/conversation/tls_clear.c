@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/pages.h"
 #include "base/wipe.h"
 #include "conversation/exchanges.h"
 #include "conversation/protocol.h"
@@ -97,6 +98,14 @@ void tls_clear_give_up(struct conversation *talk, struct conversation_memory *me
 
 /* ---- hellos --------------------------------------------------------------------------------------- */
 
+static uint8_t *new_text(void)
+{
+    uint8_t *text = calloc(1, TLS_MOST_RECORD_BYTES);
+    if (text != NULL)
+        pages_lock(text, TLS_MOST_RECORD_BYTES);
+    return text;
+}
+
 void tls_clear_begin(struct conversation *talk, struct conversation_memory *memory, unsigned from, const struct tls_hello_keys *client,
                      const struct tls_hello *hello, const struct tcp_chunk *chunk)
 {
@@ -108,7 +117,7 @@ void tls_clear_begin(struct conversation *talk, struct conversation_memory *memo
     }
     struct tls_clear *c = memory->clears_left > 0 ? slab_take(&memory->clears) : NULL;
     if (memory->clear_text == NULL)
-        memory->clear_text = calloc(1, TLS_MOST_RECORD_BYTES);
+        memory->clear_text = new_text();
     talk->tls_keys = TLS_KEYS_CROWDED;
     memory->failed |= memory->clear_text == NULL || (c == NULL && memory->clears_left > 0);
     if (c == NULL)

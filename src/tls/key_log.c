@@ -10,6 +10,7 @@
 #include <sys/mman.h>
 
 #include "base/siphash.h"
+#include "base/pages.h"
 #include "base/wipe.h"
 
 struct entry {
@@ -80,16 +81,12 @@ void key_log_free(struct key_log *log)
     free(log);
 }
 
-/* Locking needs a limit that allows it (RLIMIT_MEMLOCK); where it does not, the rest still holds. */
 static struct piece *new_piece(void)
 {
     void *bytes = mmap(NULL, PIECE_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (bytes == MAP_FAILED)
         return NULL;
-    (void)mlock(bytes, PIECE_BYTES);
-#ifdef MADV_DONTDUMP
-    (void)madvise(bytes, PIECE_BYTES, MADV_DONTDUMP);
-#endif
+    pages_lock(bytes, PIECE_BYTES);
     return bytes;
 }
 

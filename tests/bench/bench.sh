@@ -40,7 +40,7 @@ while (($#)); do
     shift 2
 done
 ((${#profiles[@]})) || profiles=(web conns incidents bodies)
-[[ ${profiles[*]} == all ]] && profiles=(web conns incidents bodies opaque giant pipelined)
+[[ ${profiles[*]} == all ]] && profiles=(web conns incidents bodies opaque http2 giant pipelined)
 
 # Helpers: built each time, it takes a second and no stale one is ever measured.
 cc=${CC:-cc}

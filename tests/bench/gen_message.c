@@ -99,6 +99,62 @@ static uint32_t render_tls_response(struct renderer *r, struct exchange x)
     return at;
 }
 
+/* ---- HTTP/2 (RFC 9113), heads as RFC 7541 has them ---- */
+
+enum { H2_DATA = 0, H2_HEADERS = 1, H2_SETTINGS = 4, H2_WINDOW_UPDATE = 8, H2_HEAD = 9, ACK_FLAG = 1, END_STREAM = 1, END_HEADERS = 4 };
+
+static uint32_t append_h2_head(struct renderer *r, uint32_t at, uint32_t length, uint8_t type, uint8_t flags, uint32_t stream)
+{
+    const uint8_t head[H2_HEAD] = {(uint8_t)(length >> 16), (uint8_t)(length >> 8), (uint8_t)length, type, flags,
+                                   (uint8_t)(stream >> 24), (uint8_t)(stream >> 16), (uint8_t)(stream >> 8), (uint8_t)stream};
+    return append_bytes(r, at, head, sizeof head);
+}
+
+/* The first request puts :authority and user-agent into the table, later ones refer to them. */
+static uint32_t render_h2_request(struct renderer *r, struct exchange x)
+{
+    static const uint8_t more_room[4] = {0, 239, 0, 1};
+    const uint32_t first = x.turn == 1, id = (uint32_t)next(&x.rng);
+    uint32_t at = 0, block, path;
+    if (first) {
+        at = append(r, at, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+        at = append_h2_head(r, at, 0, H2_SETTINGS, 0, 0);
+        at = append_h2_head(r, at, sizeof more_room, H2_WINDOW_UPDATE, 0, 0);
+        at = append_bytes(r, at, more_room, sizeof more_room);
+    } else if (x.turn == 2) {
+        at = append_h2_head(r, at, 0, H2_SETTINGS, ACK_FLAG, 0);
+    }
+    const uint32_t frame = at;
+    at = block = append_h2_head(r, at, 0, H2_HEADERS, END_STREAM | END_HEADERS, 2 * x.turn - 1);
+    at = append(r, at, "\x82\x86\x04");                     /* GET, http, :path */
+    path = at++;
+    at = append(r, at, "/api/v2/catalogue/%08" PRIx32 "?v=2", id);
+    r->out[path] = (uint8_t)(at - path - 1);
+    at = first ? append(r, at, "\x41\x0f" "www.example.com" "\x7a\x0d" "okhttp/4.12.0") : append(r, at, "\xbf\xbe");
+    at = append(r, at, "\x0f\x04\x03*/*");                   /* accept */
+    be16(r->out + frame + 1, at - block);
+    return at;
+}
+
+static uint32_t render_h2_response(struct renderer *r, struct exchange x, uint32_t *tail)
+{
+    uint32_t at = 0, block, digits;
+    if (x.turn == 1) {
+        at = append_h2_head(r, at, 0, H2_SETTINGS, 0, 0);
+        at = append_h2_head(r, at, 0, H2_SETTINGS, ACK_FLAG, 0);
+    }
+    const uint32_t frame = at;
+    at = block = append_h2_head(r, at, 0, H2_HEADERS, END_HEADERS, 2 * x.turn - 1);
+    at = append(r, at, "\x88\x0f\x10\x09text/html\x0f\x0d");  /* 200, content-type, content-length */
+    digits = at++;
+    at = append(r, at, "%" PRIu32, x.body);
+    r->out[digits] = (uint8_t)(at - digits - 1);
+    be16(r->out + frame + 1, at - block);
+    at = append_h2_head(r, at, x.body, H2_DATA, END_STREAM, 2 * x.turn - 1);
+    *tail = x.body;
+    return at;
+}
+
 uint32_t render_request(struct renderer *r, struct exchange x)
 {
     static const char *const paths[] = {"", "assets/css/", "api/v2/catalogue/", "articles/2026/01/"};
@@ -112,6 +168,8 @@ uint32_t render_request(struct renderer *r, struct exchange x)
 
     if (x.style == STYLE_TLS)
         return render_tls_request(r, x);
+    if (x.style == STYLE_HTTP2)
+        return render_h2_request(r, x);
     if (x.style == STYLE_SMALL)
         return append(r, 0, "GET /poll?n=%" PRIu32 " HTTP/1.1\r\nHost: www%" PRIu32 ".example.com\r\n\r\n",
                       x.turn, x.host);
@@ -150,6 +208,8 @@ uint32_t render_response(struct renderer *r, struct exchange x, uint64_t now_s, 
     *tail = x.chunked || x.style == STYLE_TLS ? 0 : x.body;
     if (x.style == STYLE_TLS)
         return render_tls_response(r, x);
+    if (x.style == STYLE_HTTP2)
+        return render_h2_response(r, x, tail);
     if (x.style == STYLE_SMALL)
         return append(r, 0, "HTTP/1.1 200 OK\r\nContent-Length: %" PRIu32 "\r\n\r\n", x.body);
     set_date(r, now_s);

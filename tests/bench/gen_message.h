@@ -20,7 +20,8 @@ enum style {
     STYLE_FULL,  /* heads of about ten lines; some responses are chunked, 304 or 404 */
     STYLE_PLAIN, /* the same heads; always 200 with a Content-Length, of any size */
     STYLE_SMALL, /* heads of two lines */
-    STYLE_TLS    /* records that look like TLS 1.3; the first exchange is the hellos */
+    STYLE_TLS,   /* records that look like TLS 1.3; the first exchange is the hellos */
+    STYLE_HTTP2  /* in the clear, with prior knowledge: a stream after the other, each with a body of one frame at most */
 };
 
 /* One exchange: a request and its response. */

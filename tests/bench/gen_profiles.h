@@ -37,6 +37,8 @@ static const struct profile PROFILES[] = {
      {1000, 3000000}, 75, 5000000, 30},
     {"opaque", "TLS that nobody decrypts", 0, 500, 200, 61, 4, 1, 30, STYLE_TLS,
      {1, 12}, {0, 14000}, {400, 60000}, {50, 3000}, {100, 900000}, {300, 150000}, {50, 20000}, {1000, 9000000}, 0, 0, 0},
+    {"http2", "connections of HTTP/2 of 1 to 20 small exchanges", 0, 500, 200, 61, 4, 1, 0, STYLE_HTTP2,
+     {1, 20}, {0, 6144}, {400, 60000}, {50, 3000}, {100, 900000}, {300, 150000}, {50, 20000}, {1000, 9000000}, 0, 0, 0},
     {"giant", "one connection of a million small exchanges", 1, 0, 1, 1, 1, 1, 0, STYLE_SMALL,
      {1000000, 1000000}, {0, 160}, {300, 300}, {50, 3000}, {50, 5000}, {100, 4000}, {0, 0}, {1000, 900000}, 0, 0, 0},
     {"pipelined", "clients send 8 requests in a row", 0, 500, 100, 61, 4, 8, 30, STYLE_FULL,

@@ -21,7 +21,7 @@ cc=${CC:-cc}
 new=$build/insns.tsv
 printf '# profile\tpackets\tinstructions per packet (%s)\n' "$("$cc" --version | head -n 1)" >"$new"
 printf '%-10s %9s %9s %9s %7s\n' profile packets now before change
-for profile in web conns bodies opaque giant pipelined; do
+for profile in web conns bodies opaque http2 giant pipelined; do
 
     "$build/gen" "$profile" --mb 20 -o "$build/insns.pcap" >/dev/null 2>&1
     packets=$("$hangup" --threads 1 -o json "$build/insns.pcap" | sed -n 's/.*"summary":{"packets":\([0-9]*\).*/\1/p')

@@ -100,13 +100,13 @@ static void sent_new(struct waits *w, unsigned from, const struct segment *s,
         count(&end->small_waits);
 }
 
-static void window(struct waits *w, unsigned from, const struct segment *s, unsigned notes,
-                   int64_t start_ns, bool blocks)
+static void window(struct waits *w, const struct tcp_conn *tcp, unsigned from, const struct segment *s, unsigned notes, bool blocks)
 {
+    const int64_t start_ns = tcp->first_ns;
     struct end_waits *end = &w->end[from];
     if (notes & TCP_NOTE_ZERO_WINDOW && blocks && end->zero_since_ms == 0)
         end->zero_since_ms = to_ms(s->ts_ns - start_ns) + 1;
-    else if (end->zero_since_ms != 0 && s->window != 0) {
+    else if (end->zero_since_ms != 0 && tcp->end[from].window != 0) { /* that of the newest segment */
         grow32(&end->zero_longest_ms, waits_zero_window_ms(w, from, start_ns, s->ts_ns));
         end->zero_since_ms = 0;
     }
@@ -146,7 +146,7 @@ void waits_segment(struct waits *w, const struct tcp_conn *tcp, unsigned from,
     if (s->flags & TCP_FIN && !(notes & TCP_NOTE_FIN))
         count(&end->fin_repeats);
     if (notes & TCP_NOTE_ZERO_WINDOW || end->zero_since_ms != 0)
-        window(w, from, s, notes, tcp->first_ns, blocks);
+        window(w, tcp, from, s, notes, blocks);
 }
 
 uint32_t waits_zero_window_ms(const struct waits *w, unsigned e, int64_t start_ns, int64_t last_ns)

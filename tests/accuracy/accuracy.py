@@ -49,7 +49,9 @@ ALONE = {"request-refused-unread", "server-process-ended"}
 # Scenarios that write TLS themselves, or where a head tells what there is to know.
 NOT_WITHIN_TLS = {"tls", "tls-handshake-failed", "busy-loop-meets-announced-timer", "goaway-race", "stream-after-goaway",
                   "streams-lost-at-close", "refused-streams", "stream-cancelled", "too-many-pings", "close-without-goaway",
-                  "http2-client-closes", "http2-idle-goaway", "grpc-connection-age"}
+                  "http2-client-closes", "http2-idle-goaway", "grpc-connection-age", "ping-unanswered", "settings-unanswered",
+                  "rapid-resets", "websocket-without-close", "websocket-closed-with-error", "websocket-ping-unanswered",
+                  "websocket-goodbye"}
 
 # Scenarios about a client whose program may run on many.
 OF_FLEETS = {"client-timeout", "client-reset-at-deadline"}

@@ -213,7 +213,7 @@ def websocket_goodbye(e, n):
                 pass
         else:
             while is_data(got := (yield from s.read())):
-                if got[-8:-6] == b"\x88\x82":
+                if b"\x88\x82mask" in got:
                     s.write(close_frame(code))
                     break
         s.close()

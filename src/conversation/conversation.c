@@ -131,17 +131,18 @@ static void hand_to_protocol(struct conversation *talk, struct conversation_memo
     protocols[before]->input(talk, memory, from, chunk);
     if (is_read(talk) != was_read) /* its text was, and not the chunk */
         return;
-    if (talk->protocol != before && protocols[talk->protocol]->input != protocols[before]->input)
-        protocols[talk->protocol]->input(talk, memory, from, chunk);
+    if (talk->protocol == before || protocols[talk->protocol]->input == protocols[before]->input)
+        return;
+    if (was_read && talk->protocol == PROTOCOL_TLS) { /* within TLS: a tunnel, of which no more is known */
+        talk->stream[0] = talk->stream[1] = (struct conversation_stream){ 0 };
+        conversation_become(talk, memory, PROTOCOL_OPAQUE);
+    }
+    protocols[talk->protocol]->input(talk, memory, from, chunk);
 }
 
 void conversation_read(struct conversation *talk, struct conversation_memory *memory, unsigned from, const struct tcp_chunk *chunk)
 {
     hand_to_protocol(talk, memory, from, chunk);
-    if (talk->protocol == PROTOCOL_TLS) { /* within TLS: a tunnel, of which no more is known */
-        talk->stream[0] = talk->stream[1] = (struct conversation_stream){ 0 };
-        conversation_become(talk, memory, PROTOCOL_OPAQUE);
-    }
 }
 
 void conversation_lose(struct conversation *talk, struct conversation_memory *memory, unsigned from)
@@ -282,6 +283,8 @@ void conversation_over(struct conversation *talk, struct conversation_memory *me
     for (int i = 0; i < 2 && talk->protocol == PROTOCOL_NONE; i++)
         if ((talk->stream[i].mode == MODE_START && talk->stream[i].start != NULL) || talk->stream[i].not_understood)
             conversation_become(talk, memory, PROTOCOL_OPAQUE);
+    for (unsigned i = 0; i < 2 && talk->protocol == PROTOCOL_OPAQUE; i++)
+        opaque_ops.finish(talk, memory, i);
     bool cut = talk->protocol == PROTOCOL_TLS && tls_is_cut(&talk->stream[!turns_client(talk)].tls);
     if (talk->inferred && !cut)
         turns_over(talk, memory);
@@ -417,9 +420,9 @@ struct websocket_outcome conversation_websocket(const struct conversation *talk,
 struct goaway_times conversation_announced(const struct conversation *talk, unsigned end, int64_t close_ns)
 {
     struct goaway_times none = { close_ns, close_ns };
-    if (talk->protocol == PROTOCOL_TLS && end != turns_client(talk) && talk->announced_us != 0) {
-        uint32_t before_us = (uint32_t)((uint64_t)close_ns / 1000) - talk->announced_us;
-        int64_t announced_ns = before_us <= INT32_MAX ? close_ns - (int64_t)before_us * 1000 : close_ns;
+    if (talk->protocol == PROTOCOL_TLS && end != turns_client(talk) && talk->announced_at != 0) {
+        uint32_t before = (uint32_t)((uint64_t)close_ns >> ANNOUNCED_SHIFT) - talk->announced_at;
+        int64_t announced_ns = before <= INT32_MAX ? close_ns - ((int64_t)before << ANNOUNCED_SHIFT) : close_ns;
         return (struct goaway_times){ announced_ns, announced_ns };
     }
     const struct http2 *h2 = talk->protocol == PROTOCOL_HTTP2 ? talk->stream[0].http2 : NULL;

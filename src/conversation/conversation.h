@@ -48,6 +48,8 @@ extern const char *const tls_keys_names[]; /* NULL at the end */
 #define HTTP_MAX_OUTSTANDING 1000
 
 /* What happened while the last segment was fed; the user clears it. */
+#define ANNOUNCED_SHIFT 16 /* of announced_at */
+
 enum note {
     NOTE_REQUEST = 1 << 0,          /* its first byte */
     NOTE_RESPONSE = 1 << 1,
@@ -81,11 +83,12 @@ struct conversation {
     bool tls_answer : 1;            /* to HTTP in the clear the server answered with a record of TLS */
     bool multiplexed : 1;           /* it is, or may be, HTTP/2 within TLS: a turn says little about a single request */
     bool unsure : 1;                /* what went by may have been a request or an answer, or not */
+    bool control_asked : 1;         /* HTTP/2 within TLS: the client's last record was as long as a PING, which the server answers */
     bool one_way : 1;               /* inferred: the client went on after a rest although nothing had answered it */
     uint16_t notes;                 /* enum note */
     uint16_t outstanding;           /* exchanges in the list */
-    uint32_t announced_us;          /* HTTP/2 within TLS: when the server last sent a record that is as long as a GOAWAY, and neither
-                                       end anything else since; modulo 2^32; 0: it did not */
+    uint32_t announced_at;          /* HTTP/2 within TLS: when the server last sent a record that is as long as a GOAWAY, and neither
+                                       end anything else since; in 2^16 ns, modulo 2^32 of them, which is 78 hours; 0: it did not */
     uint32_t exchanges;             /* with a complete final response */
     uint32_t requests;              /* begun */
     uint16_t unsolicited;           /* responses with no request outstanding; sticks at UINT16_MAX */

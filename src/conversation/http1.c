@@ -12,6 +12,7 @@
 #include "conversation/plain_head.h"
 #include "conversation/protocol.h"
 #include "conversation/request_line.h"
+#include "conversation/tls_clear.h"
 #include "conversation/turns.h"
 #include "conversation/websocket.h"
 
@@ -457,7 +458,7 @@ static void drop(struct conversation *talk, struct conversation_memory *memory);
 static bool begins_tls(const struct conversation *talk, unsigned from, const struct tcp_chunk *chunk)
 {
     enum { HANDSHAKE = 22, CLIENT_HELLO = 1, TYPE_AT = 5 };
-    return talk->client == (int)from && talk->done != NULL && talk->done->upgraded && chunk->bytes != NULL && chunk->length > 0 &&
+    return !tls_clear_is_read(talk) && talk->client == (int)from && talk->done != NULL && talk->done->upgraded && chunk->bytes != NULL && chunk->length > 0 &&
            chunk->bytes[0] == HANDSHAKE && (chunk->length <= TYPE_AT || chunk->bytes[TYPE_AT] == CLIENT_HELLO) &&
            protocol_recognise(chunk->bytes, chunk->length) == PROTOCOL_TLS;
 }
@@ -543,6 +544,8 @@ static void lose(struct conversation *talk, struct conversation_memory *memory, 
     const struct feeding feeding = { talk, memory, stream, &none, from };
     if (stream->mode == MODE_START)
         start_drop(stream, memory);
+    if (stream->mode == MODE_TUNNEL && is_websocket(talk))
+        websocket_lose(talk, memory, from);
     if (!talk->inferred && stream->mode != MODE_TUNNEL)
         lose_thread(&feeding);
 }

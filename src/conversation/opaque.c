@@ -3,6 +3,7 @@
 
 #include "conversation/protocol.h"
 #include "conversation/request_line.h"
+#include "conversation/tls_clear.h"
 #include "conversation/tls_records.h"
 #include "conversation/turns.h"
 
@@ -90,7 +91,9 @@ static void input(struct conversation *talk, struct conversation_memory *memory,
                   const struct tcp_chunk *chunk)
 {
     struct conversation_stream *stream = &talk->stream[from];
-    if (chunk->bytes != NULL && from == turns_client(talk)) {
+    if (from != turns_client(talk)) { /* what it had of the client's was a message */
+        hand_on_start(talk, memory, !from);
+    } else if (chunk->bytes != NULL && !tls_clear_is_read(talk)) { /* TLS within TLS is not read */
         enum detected detected = detect(stream, chunk);
         if (detected == DETECTED_PERHAPS && keep(stream, memory, chunk))
             return;

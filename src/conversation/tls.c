@@ -212,18 +212,18 @@ static bool is_application_data(struct records *r, uint16_t length)
     return data && !steers;
 }
 
-/* A record of HTTP/2 that is as long as a GOAWAY without a text, or a PING, which the other end answers. */
+/* A record of HTTP/2 that is as long as a GOAWAY without a text; so are a PING, which the other end answers, and that answer. */
 static void note_announcement(struct records *r, uint16_t length)
 {
     bool is_server = r->from != turns_client(r->talk);
     uint16_t overhead = version_of(r) == VERSION_12 ? TLS_12_OVERHEAD : TLS_13_OVERHEAD;
-    if (is_server && !r->s->is_data && r->talk->multiplexed && !is_joined(r) && length == H2_CONTROL_BYTES + overhead) {
-        uint32_t now_us = (uint32_t)((uint64_t)r->chunk->ts_ns / 1000);
-        if (r->talk->announced_us == 0)
-            r->talk->announced_us = now_us != 0 ? now_us : 1;
-    } else if (!is_alert_length(r->s, length)) {
-        r->talk->announced_us = 0;
-    }
+    bool steers = !r->s->is_data && r->talk->multiplexed && !is_joined(r) && length == H2_CONTROL_BYTES + overhead;
+    if (!steers && is_alert_length(r->s, length))
+        return;
+    bool announces = is_server && steers && !r->talk->control_asked;
+    uint32_t now = (uint32_t)((uint64_t)r->chunk->ts_ns >> ANNOUNCED_SHIFT);
+    r->talk->announced_at = !announces ? 0 : now != 0 ? now : 1;
+    r->talk->control_asked = !is_server && steers;
 }
 
 /* ---- records --------------------------------------------------------------------------------------- */

@@ -170,6 +170,7 @@ bool tls_hello_read(const uint8_t *bytes, size_t length, struct tls_hello *hello
     hello->whole = !r.short_of && !is_cut;
     if (!r.short_of)
         read_extensions(&r, client, hello, keys, name);
-    hello->resumes |= client && hello->version < 4 && id.end > id.at; /* from TLS 1.3 on every client sends one (RFC 8446 appendix D.4) */
+    hello->has_id = id.end > id.at;
+    hello->resumes |= client && hello->version < 4 && hello->has_id;
     return true;
 }

@@ -23,6 +23,7 @@ struct tls_hello {
     bool short_tag : 1;   /* that suite's tags have 8 bytes and not 16 */
     bool limits : 1;      /* a client asks for shorter records (RFC 8449): a server says so among its EncryptedExtensions */
     bool resumes : 1;     /* a client offers a session from before: a ticket, a pre-shared key, up to TLS 1.2 an id; a server of TLS 1.3 takes it */
+    bool has_id : 1;      /* a client's session id is not empty: from TLS 1.3 on it need not mean anything (RFC 8446 appendix D.4) */
     bool whole : 1;       /* all of it was there; where not, the facts above may be missing */
 };
 

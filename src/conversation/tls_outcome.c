@@ -50,7 +50,9 @@ struct tls_outcome tls_outcome(const struct tls_stream *client, const struct tls
     struct tls_outcome o = { .handshake = tls_handshake(client, server), .alert_by = -1, .version = server->said.version,
                              .record_cut = tls_is_cut(server), .record_ahead = server->ahead, .alpn_offered = client->said.alpn, .alpn = server->said.alpn };
     o.resumed = missing ? -1 : is_resumed(client, server);
-    o.offers_session = missing || !client->said.whole ? -1 : client->said.resumes;
+    /* To a server of TLS 1.2 the id of a client of both may have been an offer. */
+    bool may_offer = client->said.has_id && !client->said.resumes && server->said.version != 4;
+    o.offers_session = missing || !client->said.whole || may_offer ? -1 : client->said.resumes;
     if (missing && o.handshake == TLS_HANDSHAKE_INCOMPLETE)
         o.handshake = TLS_HANDSHAKE_UNKNOWN;
     o.answer = server->foreign                      ? TLS_ANSWER_OTHER

@@ -71,11 +71,13 @@ static void begin_payload(struct websocket *w, unsigned from, const struct tcp_c
     struct websocket_end *e = &w->end[from];
     e->begun = true;
     e->left = payload_bytes(e);
-    e->code_have = 0;
+    e->code_have = CODE_BYTES; /* of the first Close alone it is read */
     switch (opcode_of(e)) {
     case OPCODE_CLOSE:
-        if (e->close.frame == 0)
+        if (e->close.frame == 0) {
             e->close = (struct websocket_close){ chunk->ts_ns, chunk->frame, chunk->capture, 0 };
+            e->code_have = 0;
+        }
         break;
     case OPCODE_PING:
         w->pings += w->pings < UINT32_MAX;
@@ -90,10 +92,14 @@ static void begin_payload(struct websocket *w, unsigned from, const struct tcp_c
 /* The code stands masked where the client says it. */
 static void keep_code(struct websocket_end *e, const uint8_t *bytes, uint64_t length)
 {
+    if (bytes == NULL) /* it was not captured */
+        e->code_have = CODE_BYTES;
+    if (e->code_have == CODE_BYTES)
+        return;
     const uint8_t *mask = e->head[1] & 0x80 ? &e->head[head_bytes(e) - 4] : NULL;
     for (uint64_t i = 0; i < length && e->code_have < CODE_BYTES; i++, e->code_have++)
         e->code[e->code_have] = (uint8_t)(bytes[i] ^ (mask != NULL ? mask[e->code_have] : 0));
-    if (e->code_have == CODE_BYTES && e->close.code == 0)
+    if (e->code_have == CODE_BYTES)
         e->close.code = (uint16_t)(e->code[0] << 8 | e->code[1]);
 }
 
@@ -119,7 +125,7 @@ static void read_frames(struct websocket *w, unsigned from, bool is_client, cons
             }
         } else {
             uint32_t taken = e->left < rest ? (uint32_t)e->left : rest;
-            if (bytes != NULL && opcode_of(e) == OPCODE_CLOSE)
+            if (opcode_of(e) == OPCODE_CLOSE)
                 keep_code(e, bytes, taken);
             e->left -= taken;
             at += taken;
@@ -129,14 +135,28 @@ static void read_frames(struct websocket *w, unsigned from, bool is_client, cons
     }
 }
 
-void websocket_input(struct conversation *talk, struct conversation_memory *memory, unsigned from, const struct tcp_chunk *chunk)
+/* NULL: no memory. */
+static struct websocket *websocket_of(struct conversation *talk, struct conversation_memory *memory)
 {
     struct websocket **w = &talk->stream[0].websocket;
     if (*w == NULL)
         *w = slab_take(&memory->websockets);
     memory->failed |= *w == NULL;
-    if (*w != NULL)
-        read_frames(*w, from, (int)from == talk->client, chunk);
+    return *w;
+}
+
+void websocket_input(struct conversation *talk, struct conversation_memory *memory, unsigned from, const struct tcp_chunk *chunk)
+{
+    struct websocket *w = websocket_of(talk, memory);
+    if (w != NULL)
+        read_frames(w, from, (int)from == talk->client, chunk);
+}
+
+void websocket_lose(struct conversation *talk, struct conversation_memory *memory, unsigned from)
+{
+    struct websocket *w = websocket_of(talk, memory);
+    if (w != NULL)
+        w->end[from].lost = true;
 }
 
 void websocket_drop(struct conversation *talk, struct conversation_memory *memory)

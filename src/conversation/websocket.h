@@ -33,6 +33,9 @@ struct websocket_outcome {
 /* Bytes of an end, or a gap among them, once the tunnel is open. */
 void websocket_input(struct conversation *talk, struct conversation_memory *memory, unsigned from, const struct tcp_chunk *chunk);
 
+/* Bytes of that end are missing, and nobody knows how many. */
+void websocket_lose(struct conversation *talk, struct conversation_memory *memory, unsigned from);
+
 void websocket_drop(struct conversation *talk, struct conversation_memory *memory);
 
 /* What slabs are made for. */

@@ -391,6 +391,14 @@ static void note_reuse(struct connection *c, unsigned from)
         c->longest_reuse_idle = idle;
 }
 
+/* Data that was sent again three times has waited for more than a second (RFC 6298: 200 ms at the least, doubled each time). */
+static void note_silent_request(struct connection *c, unsigned from)
+{
+    enum { REPEATS = 3 };
+    if ((int)from == c->talk.client && c->waits.end[from].repeats >= REPEATS && c->silent_requests < UINT8_MAX)
+        c->silent_requests++;
+}
+
 /* While this end receives nothing, does the other one have to wait with the rest of a message? */
 static bool blocks_message(const struct connection *c, unsigned from)
 {
@@ -484,11 +492,13 @@ void connection_input(struct connection *c, unsigned from, const struct segment 
         return;
     }
     note_waits(c, from, s, notes, &before);
+    if (c->silent_requests > 0 && c->talk.client >= 0 && c->waits.end[c->talk.client].repeats == 0)
+        c->silent_requests = 0; /* it was acknowledged after all */
     if (notes & TCP_NOTE_DATA)
         c->end_mark[from][END_DATA] = mark_of(s);
     if (feeding.fed && c->talk.notes & NOTE_REQUEST) {
         note_reuse(c, from);
-        c->silent_requests = (uint8_t)(c->waits.end[from].repeats == 0 ? 0 : c->silent_requests + (c->silent_requests < UINT8_MAX));
+        note_silent_request(c, from);
     }
     if (s->flags & TCP_SYN || notes & TCP_NOTE_HANDSHAKE_DONE)
         note_handshake(c, from, s, notes);

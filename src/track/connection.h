@@ -57,7 +57,7 @@ struct connection {
     bool unreachable : 1; /* its SYN was answered by an ICMP error */
     bool interleaved : 1; /* two files show it at the same time */
     uint8_t history_length;
-    uint8_t silent_requests; /* begun since data of the client was first repeated that is not acknowledged; sticks at UINT8_MAX */
+    uint8_t silent_requests; /* begun since data of the client was repeated three times that is not acknowledged; sticks at UINT8_MAX */
     uint16_t capture, last_capture;
     uint32_t history_seen[2]; /* letters already there by end, a bit each */
     char history[HISTORY_BYTES];

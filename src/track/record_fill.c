@@ -338,7 +338,7 @@ static void fill_websocket(const struct connection *c, unsigned client, struct r
     }
 }
 
-/* How long the end that closed had waited for the other's answer. */
+/* How long the end that closed had waited for the other's answer, and heard nothing else of it. */
 static int64_t unanswered_for(const struct connection *c, struct record *r, const struct unanswered *u)
 {
     const enum end_role closer = r->close_by == BY_CLIENT ? ROLE_CLIENT : ROLE_SERVER;
@@ -351,7 +351,8 @@ static int64_t unanswered_for(const struct connection *c, struct record *r, cons
         return NS_UNKNOWN;
     if (u->frame != 0)
         r->mark[MARK_UNANSWERED_FRAME] = (struct mark){ u->ns, u->frame, u->capture };
-    return closed_ns - u->ns;
+    const int64_t heard_ns = c->closing != NULL ? c->closing->data_at_close[other] : NS_ABSENT;
+    return closed_ns - (heard_ns > u->ns ? heard_ns : u->ns);
 }
 
 static void fill_unanswered(const struct connection *c, unsigned client, struct record *r)
@@ -361,7 +362,9 @@ static void fill_unanswered(const struct connection *c, unsigned client, struct 
         return;
     if (r->websocket) {
         const struct websocket_outcome w = conversation_websocket(&c->talk, client);
-        r->ping_unanswered = unanswered_for(c, r, &w.ping[r->close_by == BY_CLIENT ? ROLE_CLIENT : ROLE_SERVER]);
+        const enum end_role closer = r->close_by == BY_CLIENT ? ROLE_CLIENT : ROLE_SERVER;
+        if (w.close[!closer].frame == 0) /* who has said Close need not answer */
+            r->ping_unanswered = unanswered_for(c, r, &w.ping[closer]);
     }
     if (r->protocol != PROTOCOL_HTTP2)
         return;

@@ -50,7 +50,7 @@ ALONE = {"request-refused-unread", "server-process-ended"}
 NOT_WITHIN_TLS = {"tls", "tls-handshake-failed", "busy-loop-meets-announced-timer", "goaway-race", "stream-after-goaway",
                   "streams-lost-at-close", "refused-streams", "stream-cancelled", "too-many-pings", "close-without-goaway",
                   "http2-client-closes", "http2-idle-goaway", "grpc-connection-age", "ping-unanswered", "settings-unanswered",
-                  "rapid-resets", "websocket-without-close", "websocket-closed-with-error", "websocket-ping-unanswered",
+                  "rapid-resets", "dead-connection-used", "websocket-without-close", "websocket-closed-with-error", "websocket-ping-unanswered",
                   "websocket-goodbye"}
 
 # Scenarios about a client whose program may run on many.

@@ -1,7 +1,8 @@
 """What only HTTP/2 can show: GOAWAY, RST_STREAM, PING."""
 from http2 import (CANCEL, DATA, END_STREAM, ENHANCE_YOUR_CALM, H2, HEADERS, PING, REFUSED_STREAM, SETTINGS_TIMEOUT, answered, fills_windows,
                    frame, goaway, is_frame, requests, rst_stream)
-from scenario import anomaly, seconds
+from net import CLIENT
+from scenario import SERVER_POINT, anomaly, seconds
 from tcp import RESET, TIMEOUT
 
 ENDS = {"server-idle-timeout", "rst-after-close", "keep-alive-margin", "connection-lifetime-limit", "request-limit-close", "client-abort",
@@ -305,3 +306,28 @@ def rapid_resets(e, n):
         s.close()
     for at in e.times(n):
         e.open(client, server, at=at, may=ENDS | {"stream-cancelled"})
+
+
+@anomaly
+def dead_connection_used(e, n):
+    """The path ends in the middle of a busy connection, and the client goes on to put requests on it."""
+    def client(c, conn):
+        h2 = H2(c, True)
+        yield from some(h2, e)
+        conn.path.drop = lambda p, now: conn.path.middle + 0.01 if p.end == CLIENT else 0.99 - conn.path.middle
+        h2.request()
+        conn.blind.add(SERVER_POINT)
+        yield e.rng.uniform(4, 6) + 20 * conn.rtt  # three repetitions and more
+        for _ in range(e.rng.randint(1, 3)):
+            h2.request()
+            yield e.rng.uniform(0.5, 2)
+        conn.must.add("dead-connection-used")
+        yield e.rng.uniform(5, 10)
+        c.close()
+
+    def server(s, conn):
+        yield from serve(H2(s, False), e)
+        s.close()
+    for at in e.times(n):
+        e.open(client, server, at=at, may=ENDS | {"retransmission-stall", "client-timeout", "fin-unanswered", "keepalive-probe-timeout",
+                                                  "peer-unreachable", "client-reset-at-deadline", "client-vanished", "mtu-black-hole"})

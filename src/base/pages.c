@@ -1,9 +1,8 @@
 #include "base/pages.h"
 
 #include <stdbool.h>
-#include <stdlib.h>
-
 #include <stdint.h>
+#include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
 

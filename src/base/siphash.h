@@ -52,7 +52,7 @@ static inline void siphash_compress(struct siphash_state *s, uint64_t word)
 static inline uint64_t siphash(const struct siphash_key *key, const uint64_t *words, size_t count, uint64_t last)
 {
     struct siphash_state s = { key->k0 ^ 0x736f6d6570736575u, key->k1 ^ 0x646f72616e646f6du,
-                       key->k0 ^ 0x6c7967656e657261u, key->k1 ^ 0x7465646279746573u };
+                             key->k0 ^ 0x6c7967656e657261u, key->k1 ^ 0x7465646279746573u };
     for (size_t i = 0; i < count; i++)
         siphash_compress(&s, words[i]);
     siphash_compress(&s, (uint64_t)(count * 8 + 7) << 56 | (last & UINT64_MAX >> 8));

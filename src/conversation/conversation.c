@@ -179,23 +179,12 @@ static void give_back_start(struct conversation *talk, struct conversation_memor
 }
 
 /* Keeps what may become one. false: no memory, or too long. */
-static bool keep_start(struct conversation_stream *stream, struct conversation_memory *memory, const struct tcp_chunk *chunk)
+static bool keep_proxy_start(struct conversation_stream *stream, struct conversation_memory *memory,
+                             const struct tcp_chunk *chunk)
 {
-    struct http_start *start = stream->start;
-    if ((start != NULL ? start->chunk.length : 0) + chunk->length > HTTP_START_BYTES)
+    if (!start_keep(stream, memory, chunk))
         return false;
-    if (start == NULL) {
-        start = stream->start = slab_take(&memory->starts);
-        memory->failed |= start == NULL;
-        if (start == NULL)
-            return false;
-        start->proxy = true;
-        start->chunk = *chunk;
-        start->chunk.bytes = start->bytes;
-        start->chunk.length = 0;
-    }
-    memcpy(start->bytes + start->chunk.length, chunk->bytes, chunk->length);
-    start->chunk.length += chunk->length;
+    stream->start->proxy = true;
     return true;
 }
 
@@ -224,7 +213,7 @@ static bool take_proxy_header(struct conversation *talk, struct conversation_mem
     struct strbuf client = { 0 };
     size_t header = proxy_header_read(bytes, kept + more, &client);
     note_proxied_client(talk, memory, &client);
-    if (header == PROXY_HEADER_PARTIAL && keep_start(&talk->stream[from], memory, chunk))
+    if (header == PROXY_HEADER_PARTIAL && keep_proxy_start(&talk->stream[from], memory, chunk))
         return false;
     if (header == 0 || header == PROXY_HEADER_PARTIAL) {
         give_back_start(talk, memory, from);

@@ -40,23 +40,6 @@ static enum detected detect(const struct conversation_stream *stream, const stru
     return detect_hello(bytes, have + more);
 }
 
-static bool keep(struct conversation_stream *stream, struct conversation_memory *memory, const struct tcp_chunk *chunk)
-{
-    struct http_start *start = stream->start;
-    if (start == NULL) {
-        start = stream->start = slab_take(&memory->starts);
-        memory->failed |= start == NULL;
-        if (start == NULL)
-            return false;
-        start->chunk = *chunk;
-        start->chunk.bytes = start->bytes;
-        start->chunk.length = 0;
-    }
-    memcpy(start->bytes + start->chunk.length, chunk->bytes, chunk->length);
-    start->chunk.length += chunk->length;
-    return true;
-}
-
 static void give_start(struct conversation_stream *stream, struct conversation_memory *memory)
 {
     if (stream->start != NULL)
@@ -95,7 +78,7 @@ static void input(struct conversation *talk, struct conversation_memory *memory,
         hand_on_start(talk, memory, !from);
     } else if (chunk->bytes != NULL && !tls_clear_is_read(talk)) { /* TLS within TLS is not read */
         enum detected detected = detect(stream, chunk);
-        if (detected == DETECTED_PERHAPS && keep(stream, memory, chunk))
+        if (detected == DETECTED_PERHAPS && start_keep(stream, memory, chunk))
             return;
         if (detected == DETECTED_YES) {
             begin_tls(talk, memory, from);

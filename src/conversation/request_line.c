@@ -10,6 +10,27 @@ void start_drop(struct conversation_stream *stream, struct conversation_memory *
     stream->start = NULL;
 }
 
+bool start_keep(struct conversation_stream *stream, struct conversation_memory *memory, const struct tcp_chunk *chunk)
+{
+    struct http_start *start = stream->start;
+    uint32_t kept = start != NULL ? start->chunk.length : 0;
+    if (chunk->length > HTTP_START_BYTES - kept)
+        return false;
+    if (start == NULL) {
+        start = slab_take(&memory->starts);
+        memory->failed |= start == NULL;
+        if (start == NULL)
+            return false;
+        stream->start = start;
+        start->proxy = false;
+        start->chunk = *chunk;
+        start->chunk.bytes = start->bytes;
+    }
+    memcpy(start->bytes + kept, chunk->bytes, chunk->length);
+    start->chunk.length = kept + chunk->length;
+    return true;
+}
+
 enum detected start_add(struct conversation_stream *stream, struct conversation_memory *memory, const struct tcp_chunk *chunk)
 {
     uint8_t line[2 * HTTP_START_BYTES];

@@ -20,6 +20,9 @@ struct http_start {
  * start is to be fed to the stream, then the chunk. NO: nothing is kept. */
 enum detected start_add(struct conversation_stream *stream, struct conversation_memory *memory, const struct tcp_chunk *chunk);
 
+/* Keeps the chunk behind what is kept, whatever it may become. false: no memory, or too long; what was kept stays. */
+bool start_keep(struct conversation_stream *stream, struct conversation_memory *memory, const struct tcp_chunk *chunk);
+
 /* Gives back what is kept, if anything is. */
 void start_drop(struct conversation_stream *stream, struct conversation_memory *memory);
 

@@ -9,8 +9,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "base/siphash.h"
 #include "base/pages.h"
+#include "base/siphash.h"
 #include "base/wipe.h"
 
 struct entry {

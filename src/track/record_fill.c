@@ -339,12 +339,11 @@ static void fill_websocket(const struct connection *c, unsigned client, struct r
 }
 
 /* How long the end that closed had waited for the other's answer, and heard nothing else of it. */
-static int64_t unanswered_for(const struct connection *c, struct record *r, const struct unanswered *u)
+static int64_t unanswered_for(const struct connection *c, struct record *r, enum end_role closer, const struct unanswered *u)
 {
-    const enum end_role closer = r->close_by == BY_CLIENT ? ROLE_CLIENT : ROLE_SERVER;
     /* WebSocket: it had given up when it said so, and waits for an answer. */
     const int64_t closed_ns = r->websocket_close_by == (int8_t)closer ? r->mark[MARK_WEBSOCKET_CLOSE].ns : record_closed_ns(r);
-    const unsigned other = r->close_by == BY_CLIENT ? !r->client : r->client;
+    const unsigned other = closer == ROLE_CLIENT ? !r->client : r->client;
     if (u->count == 0 || closed_ns == NS_ABSENT || u->ns > closed_ns)
         return NS_ABSENT;
     if (conversation_is_lost(&c->talk, other) || r->websocket_lost || c->tcp.end[other].lost_bytes > 0)
@@ -360,18 +359,17 @@ static void fill_unanswered(const struct connection *c, unsigned client, struct 
     r->ping_unanswered = r->settings_unanswered = NS_ABSENT;
     if (r->close_by != BY_CLIENT && r->close_by != BY_SERVER)
         return;
+    const enum end_role closer = r->close_by == BY_CLIENT ? ROLE_CLIENT : ROLE_SERVER;
     if (r->websocket) {
         const struct websocket_outcome w = conversation_websocket(&c->talk, client);
-        const enum end_role closer = r->close_by == BY_CLIENT ? ROLE_CLIENT : ROLE_SERVER;
         if (w.close[!closer].frame == 0) /* who has said Close need not answer */
-            r->ping_unanswered = unanswered_for(c, r, &w.ping[closer]);
+            r->ping_unanswered = unanswered_for(c, r, closer, &w.ping[closer]);
     }
     if (r->protocol != PROTOCOL_HTTP2)
         return;
     const struct http2_outcome h2 = conversation_http2(&c->talk, client);
-    const enum end_role closer = r->close_by == BY_CLIENT ? ROLE_CLIENT : ROLE_SERVER;
-    r->settings_unanswered = unanswered_for(c, r, &h2.settings[closer]);
-    r->ping_unanswered = unanswered_for(c, r, &h2.ping[closer]);
+    r->settings_unanswered = unanswered_for(c, r, closer, &h2.settings[closer]);
+    r->ping_unanswered = unanswered_for(c, r, closer, &h2.ping[closer]);
 }
 
 /* Did the server say goodbye before its FIN? 1, 0; -1: not known, or it is no matter. */

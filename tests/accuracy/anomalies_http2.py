@@ -147,6 +147,15 @@ def refused_streams(e, n):
         e.open(client, server, at=at)
 
 
+def answers_the_first(s, conn):
+    """The first request is answered at once; of the others none is, and they are taken back."""
+    h2 = H2(s, False)
+    while (stream := (yield from requests(h2))) is not None:
+        if stream == 1:
+            h2.respond(stream, 100)
+    s.close()
+
+
 @anomaly
 def stream_cancelled(e, n):
     wait = seconds(e, 1, 2, 5)
@@ -163,15 +172,8 @@ def stream_cancelled(e, n):
         yield from c.read(0)
         c.close()
 
-    def server(s, conn):
-        """The first request is answered at once, the second one never."""
-        h2 = H2(s, False)
-        while (stream := (yield from requests(h2))) is not None:
-            if stream == 1:
-                h2.respond(stream, 100)
-        s.close()
     for at in e.times(n):
-        e.open(client, server, at=at)
+        e.open(client, answers_the_first, at=at)
 
 
 @anomaly
@@ -297,15 +299,8 @@ def rapid_resets(e, n):
         yield from c.read(0)
         c.close()
 
-    def server(s, conn):
-        """Too slow for what is taken back."""
-        h2 = H2(s, False)
-        while (stream := (yield from requests(h2))) is not None:
-            if stream == 1:
-                h2.respond(stream, 100)
-        s.close()
     for at in e.times(n):
-        e.open(client, server, at=at, may=ENDS | {"stream-cancelled"})
+        e.open(client, answers_the_first, at=at, may=ENDS | {"stream-cancelled"})
 
 
 @anomaly

@@ -458,7 +458,7 @@ static void write_looked_at(struct document *doc, const struct analysis *analysi
     if (counts->unanswered > 0) {
         strbuf_adds(&text, " To ");
         text_count(&text, counts->unanswered);
-        strbuf_addf(&text, " of them nothing came back: the SYN was never answered.");
+        strbuf_adds(&text, " of them nothing came back before the capture ended: the SYN has no answer in it.");
     }
     if (analysis->keys_given)
         add_tls_keys(&text, counts, analysis);

@@ -365,12 +365,14 @@ bool conversation_is_tls(const struct conversation *talk)
 
 struct tls_outcome conversation_tls(const struct conversation *talk, unsigned client, bool missing)
 {
-    static const struct tls_outcome none = { .alert_by = -1, .resumed = -1, .offers_session = -1 };
+    static const struct tls_outcome none = { .alert_by = -1, .resumed = -1, .offers_session = -1, .handshake_ns = -1 };
     if (!conversation_is_tls(talk))
         return none;
     /* Before a handshake in mid-stream something else went by: a proxy's CONNECT, STARTTLS. */
     missing |= talk->stream[0].lost_bytes || talk->stream[1].lost_bytes;
-    return tls_outcome(tls_stream_read(talk, client), tls_stream_read(talk, !client), missing);
+    struct tls_outcome o = tls_outcome(tls_stream_read(talk, client), tls_stream_read(talk, !client), missing);
+    o.handshake_ns = talk->handshake_us > 0 ? (talk->handshake_us - 1) * NS_PER_US : -1;
+    return o;
 }
 
 struct http2_outcome conversation_http2(const struct conversation *talk, unsigned client)

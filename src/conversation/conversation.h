@@ -89,6 +89,8 @@ struct conversation {
     uint16_t outstanding;           /* exchanges in the list */
     uint32_t announced_at;          /* HTTP/2 within TLS: when the server last sent a record that is as long as a GOAWAY, and neither
                                        end anything else since; in 2^16 ns, modulo 2^32 of them, which is 78 hours; 0: it did not */
+    uint32_t hello_at_us;           /* TLS: when the client's first hello began, modulo 2^32; 0: it was not seen */
+    uint32_t handshake_us;          /* from then to the handshake's last Finished, plus 1; 0: that was not seen */
     uint32_t exchanges;             /* with a complete final response */
     uint32_t requests;              /* begun */
     uint16_t unsolicited;           /* responses with no request outstanding; sticks at UINT16_MAX */

@@ -390,6 +390,24 @@ static bool end_sealed(struct records *r)
     return (is_read || was_read) && opening != TLS_NOT_TRIED;
 }
 
+/* Does one begin? The client's first. */
+static void note_hello(struct records *r)
+{
+    uint32_t now_us = (uint32_t)(r->chunk->ts_ns / NS_PER_US);
+    if (r->from == turns_client(r->talk) && r->talk->hello_at_us == 0)
+        r->talk->hello_at_us = now_us != 0 ? now_us : 1;
+}
+
+/* Is it over with this record? That one is known where no record was lost that may have been it. */
+static void note_handshake(struct records *r)
+{
+    struct conversation *talk = r->talk;
+    const struct tls_stream *client = r->from == turns_client(talk) ? r->s : r->peer;
+    bool is_over = (client->finished_13 && !client->odd_flight) || (r->s->finished && r->peer->finished);
+    if (is_over && !r->s->lost && !r->peer->lost)
+        talk->handshake_us = (uint32_t)(r->chunk->ts_ns / NS_PER_US) - talk->hello_at_us + 1;
+}
+
 /* A record is over, and the next one begins. */
 static void rest(struct tls_stream *s)
 {
@@ -449,6 +467,8 @@ static void begin_record(struct records *r)
         s->adrift = true;
         return;
     }
+    if (s->type == TLS_HANDSHAKE && !s->hello)
+        note_hello(r);
     if (tls_clear_is_read(r->talk))
         return;
     /* What is spoken was agreed upon before the capture. */
@@ -532,6 +552,8 @@ static void take(struct records *r, uint32_t seq, uint32_t length)
     if (s->is_doubtful) /* what follows may be no ticket */
         hand_on(r, seq + length);
     end_record(r);
+    if (r->talk->handshake_us == 0 && r->talk->hello_at_us != 0)
+        note_handshake(r);
 }
 
 static void keep_body(struct tls_stream *s, const uint8_t *bytes, uint32_t length)

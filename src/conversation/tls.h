@@ -70,6 +70,7 @@ struct tls_outcome {
     bool record_ahead;    /* with keys: the server sent a record with the number of a later one, though none is missing */
     int8_t resumed;       /* a session from before: 1, 0; -1: not known */
     int8_t offers_session; /* the client did; likewise */
+    int64_t handshake_ns; /* from the client's first hello to the last Finished; -1: not known, or it was not complete */
     uint8_t alpn_offered, alpn; /* sets of enum alpn: what the client offers; what the server chose in the clear */
 };
 

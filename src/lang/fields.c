@@ -350,6 +350,7 @@ ON_RECORD(tls_handshake,
                                                       : value_choice(tls_handshake_names,
                                                                      r->tls_handshake ==
                                                                          TLS_HANDSHAKE_INCOMPLETE))
+ON_RECORD(tls_handshake_time, r->tls_handshake == TLS_HANDSHAKE_INCOMPLETE ? value_absent() : duration(r->tls_handshake_ns, tls_missing))
 ON_RECORD(tls_answer, r->tls_handshake == TLS_HANDSHAKE_NONE ? value_absent()
                       : r->tls_answer == TLS_ANSWER_UNKNOWN
                           ? value_unknown(tls_missing)

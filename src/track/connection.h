@@ -69,13 +69,13 @@ struct connection {
     struct mark handshake_done;
     int64_t longest_reuse_idle;
     uint64_t id;              /* number of its first packet in the whole run */
-    uint32_t stream_frame;    /* the frame that opened its tcp.stream */
-    uint32_t reused_after_ms; /* 1 ms or more after the connection before it on these ports, plus 1; 0: there
-                                 was none in the capture; UINT32_MAX: it had not been closed */
     alignas(64)
     struct mark end_mark[2][END_MARKS_OPEN]; /* END_SYN: the first; END_DATA: the last */
     struct timeline timeline;
     struct exchange_record *kept; /* complete exchanges of interest, the newest first; the tracker's */
+    uint32_t stream_frame;    /* the frame that opened its tcp.stream */
+    uint32_t reused_after_ms; /* 1 ms or more after the connection before it on these ports, plus 1; 0: there
+                                 was none in the capture; UINT32_MAX: it had not been closed */
 };
 
 static_assert(sizeof(struct connection) <= 832, "an open connection takes less than 1 KiB in all");

@@ -76,7 +76,7 @@ static const struct knob knobs[] = {
     DURATION(since_activity), DURATION(overdue), DURATION(longest_reuse_idle), DURATION(client_rtt),
     DURATION(rtt), DURATION(resets_apart_ns), DURATION(announced_for), DURATION(ping_unanswered), DURATION(settings_unanswered),
     NUMBER(silent_requests, 0, 2), NUMBER(early_resets, 0, 200), FLAG(websocket), FLAG(websocket_lost), NUMBER(websocket_close_by, -1, 1),
-    NUMBER(websocket_close_code, 999, 1020), NUMBER(websocket_pings, 0, 3), NUMBER(tls_resumed, -1, 1), NUMBER(tls_offers_session, -1, 1),
+    NUMBER(websocket_close_code, 999, 1020), NUMBER(websocket_pings, 0, 3), DURATION(tls_handshake_ns), NUMBER(tls_resumed, -1, 1), NUMBER(tls_offers_session, -1, 1),
 };
 
 #define KNOBS (sizeof knobs / sizeof *knobs)
@@ -105,7 +105,7 @@ static struct record make_record(unsigned changes)
         .fin_wait_2_by = -1, .reset_on_data_by = -1, .tls_alert_by = -1, .silent_by = -1,
         .foreign_reset_by = -1, .overdue = NS_ABSENT, .longest_reuse_idle = NS_ABSENT,
         .resets_apart_ns = NS_ABSENT, .announced_for = NS_ABSENT, .ping_unanswered = NS_ABSENT, .settings_unanswered = NS_ABSENT,
-        .websocket_close_by = -1, .tls_resumed = -1, .tls_offers_session = -1, .requests = 1, .exchanges = 1,
+        .websocket_close_by = -1, .tls_handshake_ns = NS_ABSENT, .tls_resumed = -1, .tls_offers_session = -1, .requests = 1, .exchanges = 1,
         .waits = { { .rst_hops = HOPS_ABSENT }, { .rst_hops = HOPS_ABSENT } },
         .server_software = "", .client_software = "", .server_via = "", .client_via = "", .proxied_client = "", .server_name = "", .request = "",
     };

@@ -134,6 +134,8 @@ static void goaway(const struct arguments *a, struct strbuf *payload)
     struct strbuf body = { 0 };
     add_number(&body, number(a, 1), 4);
     add_number(&body, number(a, 2), 4);
+    if (a->count > 3)
+        strbuf_add(&body, a->text[3], a->length[3]);
     add_frame(payload, GOAWAY, 0, 0, &body);
     strbuf_free(&body);
 }

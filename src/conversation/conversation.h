@@ -198,11 +198,12 @@ struct http2_outcome conversation_http2(const struct conversation *talk, unsigne
 /* What went by of WebSocket; client: the end that asks. */
 struct websocket_outcome conversation_websocket(const struct conversation *talk, unsigned client);
 
-/* When an end which closed at close_ns had announced that with HTTP/2's GOAWAY, and from when on nothing of a stream went by; the same as
- * close_ns if it had not. Some close at once, Go's servers a second later (net/http: goAwayTimeout), gRPC's and Envoy's when the last
+/* When an end had announced with HTTP/2's GOAWAY the close that came at close_ns, and from when on nothing of a stream went by; the same as
+ * close_ns if it had not. The other end may close upon that as well. Some close at once, Go's servers a second later (net/http: goAwayTimeout), gRPC's and Envoy's when the last
  * stream is over: what ended the connection had run out at the announcement. */
 struct goaway_times {
     int64_t announced_ns, rested_ns;
+    uint32_t end_seq; /* behind the GOAWAY, if it had; 0 within TLS that is not opened: alerts alone follow it */
 };
 
 struct goaway_times conversation_announced(const struct conversation *talk, unsigned end, int64_t close_ns);

@@ -279,6 +279,13 @@ static void lose(struct conversation *talk, struct conversation_memory *memory, 
 
 const struct protocol_ops http2_ops = { .recognises = recognises, .input = input, .drop = drop, .lose = lose, .framed = true };
 
+const char *const goaway_text_names[] = {
+#define VALUE(id, name) [id] = name,
+#include "conversation/goaway_texts.def"
+#undef VALUE
+    NULL,
+};
+
 const char *http2_error_name(uint32_t code)
 {
     static const char *const names[] = { "NO_ERROR", "PROTOCOL_ERROR", "INTERNAL_ERROR", "FLOW_CONTROL_ERROR", "SETTINGS_TIMEOUT",

@@ -23,6 +23,15 @@ enum http2_error {
 /* "NO_ERROR", ...; NULL: nobody assigned it. */
 const char *http2_error_name(uint32_t code);
 
+/* What a GOAWAY's text says, if it has one. */
+enum goaway_text {
+#define VALUE(id, name) id,
+#include "conversation/goaway_texts.def"
+#undef VALUE
+};
+
+extern const char *const goaway_text_names[]; /* NULL at the end */
+
 /* The last GOAWAY of an end, and what the first one said. */
 struct http2_goaway {
     uint32_t last_stream, code;
@@ -31,8 +40,11 @@ struct http2_goaway {
     uint32_t frame;
     uint16_t capture;
     uint8_t count;         /* 0: none */
-    bool too_many_pings;   /* as its text says (gRPC) */
+    bool has_text;
+    uint8_t text;          /* enum goaway_text, if it has one */
     int64_t first_ns;      /* of the first one */
+    uint32_t first_end_seq; /* behind that */
+    int64_t first_rest_ns; /* how long no stream had gone by then; 0: one was open; -1: none ever did */
 };
 
 struct http2_outcome {

@@ -464,11 +464,29 @@ static void end_ping(const struct http2_reading *r)
     e->last_ping_ns = now;
 }
 
+/* How long no stream has gone by. */
+static int64_t rest_of_streams(const struct http2_reading *r)
+{
+    if (r->talk->outstanding > 0)
+        return 0;
+    return r->h2->stream_ns != 0 ? r->end->frame.begin.ts_ns - r->h2->stream_ns : -1;
+}
+
+/* Which of the known ones does it begin with? */
+static enum goaway_text text_of_goaway(const uint8_t *bytes, int length)
+{
+    for (int text = 0; goaway_text_names[text] != NULL; text++) {
+        int known = (int)strlen(goaway_text_names[text]);
+        if (length >= known && memcmp(bytes, goaway_text_names[text], (size_t)known) == 0)
+            return (enum goaway_text)text;
+    }
+    return GOAWAY_TEXT_OTHER;
+}
+
 static void end_goaway(const struct http2_reading *r)
 {
     struct http2_end *e = r->end;
     enum { GOAWAY_BYTES = 8 };
-    static const char too_many[] = "too_many_pings";
     if (e->frame.torn)
         return;
     r->talk->notes |= NOTE_GOAWAY;
@@ -480,9 +498,11 @@ static void end_goaway(const struct http2_reading *r)
         .frame = e->frame.begin.frame,
         .capture = e->frame.begin.capture,
         .count = (uint8_t)(e->goaway.count + (e->goaway.count < UINT8_MAX)),
-        .too_many_pings = e->frame.kept_bytes >= GOAWAY_BYTES + sizeof too_many - 1 &&
-                          memcmp(e->frame.kept + GOAWAY_BYTES, too_many, sizeof too_many - 1) == 0,
+        .has_text = e->frame.length > GOAWAY_BYTES,
+        .text = (uint8_t)text_of_goaway(e->frame.kept + GOAWAY_BYTES, e->frame.kept_bytes - GOAWAY_BYTES),
         .first_ns = e->goaway.count > 0 ? e->goaway.first_ns : e->frame.begin.ts_ns,
+        .first_end_seq = e->goaway.count > 0 ? e->goaway.first_end_seq : e->frame.end_seq,
+        .first_rest_ns = e->goaway.count > 0 ? e->goaway.first_rest_ns : rest_of_streams(r),
     };
 }
 

@@ -135,9 +135,11 @@ struct record {
     /* Of HTTP/2; by role where there are two. */
     uint8_t goaways[2];          /* GOAWAY frames */
     bool goaway_by_client_first; /* a GOAWAY of the client came before one of the server, and before the server's close */
-    bool too_many_pings;         /* the text of the server's last GOAWAY says so */
+    bool has_goaway_text;
+    uint8_t goaway_text;         /* of the server's last one: enum goaway_text, if it has one */
     uint8_t goaway_code[2];      /* of the last one, if there was one; UINT8_MAX: none that is assigned */
     uint32_t goaway_last[2];     /* the last stream that it names, likewise */
+    int64_t goaway_age, goaway_rest; /* of the connection, and of its streams, at the server's first one; NS_ABSENT: there was none, or no stream */
     uint32_t streams_limit;      /* that the server allows at a time; UINT32_MAX: it does not say */
     uint32_t streams_peak;       /* outstanding at a time */
     uint32_t pings;              /* of the client, with neither HEADERS nor DATA since the one before */
@@ -162,6 +164,7 @@ struct record {
     int64_t first_ns, last_ns;   /* of its packets */
     int64_t since_open, since_request, since_response, since_activity; /* to the close, or to the GOAWAY that announced it */
     int64_t announced_for;       /* from that GOAWAY to the close; NS_ABSENT: nothing announced it */
+    int8_t announced_by;         /* whose it was: enum end_role, -1 */
     int64_t since_fin;           /* from an end's FIN, as the other acknowledged it, to that one's own FIN or reset; NS_ABSENT */
     int64_t overdue;             /* from the end of a response that announced the close, or whose body ends with
                                     it, to the close */

@@ -206,6 +206,13 @@ static struct value hops(int n)
                                : value_number(n);
 }
 
+static struct value close_by(enum close_by by)
+{
+    return by == BY_UNKNOWN  ? value_unknown(one_direction)
+           : by == BY_NOBODY ? value_absent()
+                             : value_choice(&close_by_names[BY_CLIENT], by - BY_CLIENT);
+}
+
 static const char *error_code(uint8_t code)
 {
     const char *name = http2_error_name(code);
@@ -253,9 +260,10 @@ ON_RECORD(rtt, duration(r->rtt, no_round_trip))
 ON_RECORD(lost_bytes, value_number((double)r->lost_bytes))
 ON_RECORD(life, value_span(r->first_ns, r->last_ns))
 ON_RECORD(upgraded, value_bool(r->upgraded))
-ON_RECORD(close_by, r->close_by == BY_UNKNOWN  ? value_unknown(one_direction)
-                    : r->close_by == BY_NOBODY ? value_absent()
-                                               : value_choice(&close_by_names[BY_CLIENT], r->close_by - BY_CLIENT))
+ON_RECORD(close_by, close_by(r->close_by))
+ON_RECORD(ended_by, close_by(r->announced_by < 0                ? r->close_by
+                             : r->announced_by == ROLE_CLIENT ? BY_CLIENT
+                                                              : BY_SERVER))
 ON_RECORD(close_how, r->close_how == HOW_OPEN ? value_absent()
                                               : value_choice(&close_how_names[HOW_FIN], r->close_how - HOW_FIN))
 ON_RECORD(close_phase, r->close_phase == PHASE_UNKNOWN ? value_unknown(phase_missing(r))
@@ -267,6 +275,7 @@ ON_RECORD(mid_exchange,
               ? value_unknown(phase_missing(r))
               : value_bool(r->close_phase == PHASE_REQUEST || r->close_phase == PHASE_WAITING ||
                            r->close_phase == PHASE_RESPONSE))
+ON_RECORD(announced_by, r->announced_by < 0 ? value_absent() : value_choice(end_role_names, r->announced_by))
 ON_RECORD(announced_for, duration(r->announced_for, bytes_missing))
 ON_RECORD(since_open, duration(r->since_open, no_handshake))
 ON_RECORD(since_request, duration(r->since_request, thread_missing(r)))
@@ -365,8 +374,10 @@ ON_RECORD(tls_alert, tls_alert(r))
 ON_RECORD(client_goaway, goaway_code(r, ROLE_CLIENT))
 ON_RECORD(server_goaway, goaway_code(r, ROLE_SERVER))
 ON_RECORD(client_goaway_first, value_bool(r->goaway_by_client_first))
-ON_RECORD(server_too_many_pings, value_bool(r->too_many_pings))
+ON_RECORD(server_goaway_text, r->has_goaway_text ? value_choice(goaway_text_names, r->goaway_text) : value_absent())
 ON_RECORD(server_goaway_last, r->goaways[ROLE_SERVER] == 0 ? value_absent() : value_number(r->goaway_last[ROLE_SERVER]))
+ON_RECORD(server_goaway_age, duration(r->goaway_age, no_handshake))
+ON_RECORD(server_goaway_rest, duration(r->goaway_rest, no_handshake))
 ON_RECORD(streams_limit, r->protocol != PROTOCOL_HTTP2 || r->streams_limit == UINT32_MAX ? value_absent() : value_number(r->streams_limit))
 ON_RECORD(streams_peak, r->protocol != PROTOCOL_HTTP2 ? value_absent() : value_number(r->streams_peak))
 ON_RECORD(requests_into_silence, r->one_sided ? value_unknown(one_direction) : value_number(r->silent_requests))

@@ -42,6 +42,24 @@ void fill_overdue(const struct connection *c, unsigned client, int64_t end_ns, s
     r->overdue_body = x->close_delimited;
 }
 
+/* Had the closing end all of it? */
+static bool knew(const struct connection *c, unsigned by, const struct goaway_times *times, const struct act *close)
+{
+    uint32_t end_seq = times->end_seq != 0 ? times->end_seq : c->tcp.end[by].data_end - conversation_goodbye_bytes(&c->talk, by);
+    return close->ack_known && seq_leq(end_seq, close->ack);
+}
+
+struct announcement announcement_of(const struct connection *c, unsigned closer, const struct act *close)
+{
+    int64_t close_ns = close->mark.ns;
+    struct announcement own = { .by = closer, .times = conversation_announced(&c->talk, closer, close_ns) };
+    struct announcement other = { .by = !closer, .times = conversation_announced(&c->talk, !closer, close_ns) };
+    own.found = own.times.announced_ns < close_ns;
+    other.found = other.times.announced_ns < close_ns && other.times.announced_ns <= own.times.announced_ns &&
+                  knew(c, other.by, &other.times, close);
+    return other.found ? other : own;
+}
+
 int8_t after_announced_close(const struct connection *c, bool answers_missing,
                              const struct exchange *x)
 {

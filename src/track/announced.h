@@ -1,10 +1,20 @@
 /*
- * announced - closes that a response announced: does the server keep its word, and does the client listen?
+ * announced - closes that a response announced, or a GOAWAY: does the server keep its word, and does the client listen?
  */
 #ifndef HANGUP_TRACK_ANNOUNCED_H
 #define HANGUP_TRACK_ANNOUNCED_H
 
-#include "track/connection.h"
+#include "track/end_close.h"
+
+/* What announced a close, of HTTP/2. */
+struct announcement {
+    bool found;
+    unsigned by; /* end of the tuple */
+    struct goaway_times times;
+};
+
+/* Of the end `closer`, which closed: the GOAWAY that it had sent, or had, before; the first of the two. */
+struct announcement announcement_of(const struct connection *c, unsigned closer, const struct act *close);
 
 /* How long did the server leave open what it had said it would close? It had to after its last byte; what
  * either end did to close, or the capture's end, stops the clock. */

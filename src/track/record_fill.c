@@ -35,11 +35,9 @@ static unsigned first_closer(const struct connection *c, const struct act act[2]
  * so much later at most. Wireshark's limit, too, where it knows no round trip. */
 #define OVERTAKEN_NS (3 * NS_PER_MS)
 
-/* Times from events that the closing end knew of to its close, or to its GOAWAY, if that announced it. */
-static void durations(const struct connection *c, const struct view *v, unsigned closer, int64_t close_ns,
-                      struct record *r)
+/* Times from events that the closing end knew of to its close, or to the GOAWAY that announced it. */
+static void durations(const struct connection *c, const struct view *v, const struct goaway_times said, int64_t close_ns, struct record *r)
 {
-    const struct goaway_times said = conversation_announced(&c->talk, closer, close_ns);
     const int64_t at = said.rested_ns;
     const struct conversation *talk = &c->talk;
     int64_t request = NS_ABSENT, response = NS_ABSENT, activity = NS_ABSENT;
@@ -145,6 +143,7 @@ static void fill_close(const struct connection *c, unsigned client, struct recor
 {
     struct act act[2] = { act_of(c, 0), act_of(c, 1) };
     r->since_open = r->since_request = r->since_response = r->since_activity = r->announced_for = NS_ABSENT;
+    r->announced_by = -1;
     if (act[0].how == HOW_OPEN && act[1].how == HOW_OPEN) {
         bool foreign = c->tcp.end[0].resets + c->tcp.end[1].resets > 0;
         r->close_by = foreign ? BY_NETWORK : BY_NOBODY;
@@ -177,13 +176,19 @@ static void fill_close(const struct connection *c, unsigned client, struct recor
     unsure |= a->how == HOW_FIN && is_phase_ambiguous(c, seen_from, &view);
     if ((r->lost_thread || unsure) && r->close_phase != PHASE_TUNNEL)
         r->close_phase = PHASE_UNKNOWN;
-    durations(c, &view, seen_from, a->mark.ns, r);
+    const struct announcement announcement = announcement_of(c, seen_from, a);
+    if (announcement.found)
+        r->announced_by = announcement.by == client ? ROLE_CLIENT : ROLE_SERVER;
+    durations(c, &view, announcement.times, a->mark.ns, r);
     if (r->inferred)
         r->close_phase = (uint8_t)phase_inferred(c, &view, r, r->close_phase);
+    if (announcement.found && announcement.by != seen_from && (r->close_phase == PHASE_IDLE || r->close_phase == PHASE_FRESH))
+        r->close_phase = PHASE_DONE;
     r->half_closed = half_closed(c, client, r);
     if (r->one_sided) {
         /* What the unseen end sent, and whether it closed first, nobody can tell. */
         r->close_by = BY_UNKNOWN;
+        r->announced_by = -1;
         r->close_phase = PHASE_UNKNOWN;
         r->since_request = r->since_response = r->since_activity = NS_UNKNOWN;
     }
@@ -273,7 +278,7 @@ static enum syn_answer syn_answer(const struct connection *c, unsigned client, i
 static void fill_http2(const struct connection *c, unsigned client, struct record *r)
 {
     r->streams_limit = UINT32_MAX;
-    r->ping_interval = NS_ABSENT;
+    r->ping_interval = r->goaway_age = r->goaway_rest = NS_ABSENT;
     if (c->talk.protocol != PROTOCOL_HTTP2)
         return;
     const struct http2_outcome h2 = conversation_http2(&c->talk, client);
@@ -290,7 +295,12 @@ static void fill_http2(const struct connection *c, unsigned client, struct recor
     const struct mark *fin = &r->mark[MARK_SERVER_FIN], *rst = &r->mark[MARK_SERVER_RST];
     r->goaway_by_client_first = by_client->count > 0 && (by_server->count == 0 || by_client->first_ns < by_server->first_ns) &&
                                 (fin->frame == 0 || by_client->first_ns < fin->ns) && (rst->frame == 0 || by_client->first_ns < rst->ns);
-    r->too_many_pings = by_server->too_many_pings;
+    r->has_goaway_text = by_server->has_text;
+    r->goaway_text = by_server->text;
+    if (by_server->count > 0)
+        r->goaway_age = c->open_seen ? by_server->first_ns - c->tcp.first_ns : NS_UNKNOWN;
+    if (by_server->count > 0 && by_server->first_rest_ns >= 0)
+        r->goaway_rest = by_server->first_rest_ns;
     r->streams_limit = h2.most_streams;
     r->streams_peak = h2.peak_streams;
     r->pings = h2.pings;

@@ -20,7 +20,7 @@ bool usual_connection(const struct record *r)
            r->syns[ROLE_CLIENT] <= 1 && r->syns_after_data[ROLE_SERVER] == 0 && !r->one_sided &&
            is_at_ease(r, ROLE_CLIENT) && is_at_ease(r, ROLE_SERVER) && !r->foreign_reset_believed &&
            r->resets_apart_ns == NS_ABSENT && r->reset_on_data_by < 0 && r->tls_alert_by < 0 &&
-           r->goaways[ROLE_SERVER] == 0 && r->announced_for == NS_ABSENT && r->silent_requests == 0 && !r->tls_record_cut &&
+           r->goaways[ROLE_SERVER] == 0 && r->announced_for == NS_ABSENT && r->announced_by < 0 && r->silent_requests == 0 && !r->tls_record_cut &&
            r->survived_ms <= USUAL_SHORTLY_NS / NS_PER_MS && r->silent_by < 0 && r->unsolicited == 0 && !r->lost_thread &&
            (r->overdue == NS_ABSENT || is_short(r->overdue)) &&
            (r->fin_wait_2_by < 0 || is_short(r->fin_wait_2_end_ns - r->fin_wait_2_ns));

@@ -74,8 +74,8 @@ static const struct knob knobs[] = {
     NUMBER(mark[MARK_SYN].frame, 0, 1), NUMBER(mark[MARK_SYN_ACK].frame, 0, 1),
     NUMBER(server_alone, -9000, 9000), DURATION(since_open), DURATION(since_request), DURATION(since_response),
     DURATION(since_activity), DURATION(overdue), DURATION(longest_reuse_idle), DURATION(client_rtt),
-    DURATION(rtt), DURATION(resets_apart_ns), DURATION(announced_for), DURATION(ping_unanswered), DURATION(settings_unanswered),
-    NUMBER(silent_requests, 0, 2), NUMBER(early_resets, 0, 200), FLAG(websocket), FLAG(websocket_lost), NUMBER(websocket_close_by, -1, 1),
+    DURATION(rtt), DURATION(resets_apart_ns), DURATION(announced_for), NUMBER(announced_by, -1, 1), DURATION(ping_unanswered), DURATION(settings_unanswered),
+    NUMBER(silent_requests, 0, 2), DURATION(goaway_age), DURATION(goaway_rest), NUMBER(early_resets, 0, 200), FLAG(websocket), FLAG(websocket_lost), NUMBER(websocket_close_by, -1, 1),
     NUMBER(websocket_close_code, 999, 1020), NUMBER(websocket_pings, 0, 3), DURATION(tls_handshake_ns), NUMBER(tls_resumed, -1, 1), NUMBER(tls_offers_session, -1, 1),
 };
 
@@ -104,8 +104,8 @@ static struct record make_record(unsigned changes)
         .close_how = HOW_FIN, .close_phase = PHASE_IDLE, .syn_answer = SYN_ANSWERED, .syns = { 1, 1 },
         .fin_wait_2_by = -1, .reset_on_data_by = -1, .tls_alert_by = -1, .silent_by = -1,
         .foreign_reset_by = -1, .overdue = NS_ABSENT, .longest_reuse_idle = NS_ABSENT,
-        .resets_apart_ns = NS_ABSENT, .announced_for = NS_ABSENT, .ping_unanswered = NS_ABSENT, .settings_unanswered = NS_ABSENT,
-        .websocket_close_by = -1, .tls_handshake_ns = NS_ABSENT, .tls_resumed = -1, .tls_offers_session = -1, .requests = 1, .exchanges = 1,
+        .resets_apart_ns = NS_ABSENT, .announced_for = NS_ABSENT, .announced_by = -1, .ping_unanswered = NS_ABSENT, .settings_unanswered = NS_ABSENT,
+        .websocket_close_by = -1, .tls_handshake_ns = NS_ABSENT, .goaway_age = NS_ABSENT, .goaway_rest = NS_ABSENT, .tls_resumed = -1, .tls_offers_session = -1, .requests = 1, .exchanges = 1,
         .waits = { { .rst_hops = HOPS_ABSENT }, { .rst_hops = HOPS_ABSENT } },
         .server_software = "", .client_software = "", .server_via = "", .client_via = "", .proxied_client = "", .server_name = "", .request = "",
     };

@@ -76,6 +76,11 @@ enum protocol record_carrier(const struct record *r)
     return r->tls_handshake != TLS_HANDSHAKE_NONE ? PROTOCOL_TLS : (enum protocol)r->protocol;
 }
 
+bool record_closed_upon_goaway(const struct record *r)
+{
+    return (r->announced_by == ROLE_CLIENT && r->close_by == BY_SERVER) || (r->announced_by == ROLE_SERVER && r->close_by == BY_CLIENT);
+}
+
 int64_t record_closed_ns(const struct record *r)
 {
     static const enum mark_id by_end[2][2] = { { MARK_CLIENT_FIN, MARK_CLIENT_RST },

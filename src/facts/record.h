@@ -223,6 +223,9 @@ bool record_offers_http(const struct record *record);
 /* Whose bytes the sequence numbers of its messages count: those of TLS, where that carries it, else of what is spoken. */
 enum protocol record_carrier(const struct record *record);
 
+/* Did the end that closed do so upon the other's GOAWAY? */
+bool record_closed_upon_goaway(const struct record *record);
+
 /* When it was closed, as the capture's clock tells; NS_ABSENT: it was not. */
 int64_t record_closed_ns(const struct record *record);
 

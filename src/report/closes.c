@@ -19,7 +19,7 @@ static void add_server(struct strbuf *text, const struct server_closes *server)
 }
 
 /* "server, fin, idle" */
-static void add_close(struct strbuf *text, uint8_t by, uint8_t how, uint8_t phase)
+static void add_close(struct strbuf *text, uint8_t by, uint8_t how, uint8_t phase, bool upon_goaway)
 {
     if (by == BY_NOBODY) {
         strbuf_adds(text, "still open");
@@ -28,7 +28,8 @@ static void add_close(struct strbuf *text, uint8_t by, uint8_t how, uint8_t phas
     strbuf_adds(text, by == BY_UNKNOWN ? "not known who" : close_by_names[by]);
     if (close_how_names[how] != NULL)
         strbuf_addf(text, ", %s", close_how_names[how]);
-    strbuf_addf(text, ", %s", close_phase_names[phase] != NULL ? close_phase_names[phase] : "phase not known");
+    bool told = upon_goaway && phase == PHASE_DONE;
+    strbuf_addf(text, ", %s", told ? "upon GOAWAY" : close_phase_names[phase] != NULL ? close_phase_names[phase] : "phase not known");
 }
 
 static void add_since(struct strbuf *text, enum close_since since)
@@ -52,7 +53,7 @@ static void write_kind(struct document *doc, const struct close_kind *kind)
 {
     struct strbuf count = { 0 }, what = { 0 }, when = { 0 };
     text_count(&count, kind->count);
-    add_close(&what, kind->by, kind->how, kind->phase);
+    add_close(&what, kind->by, kind->how, kind->phase, kind->upon_goaway);
     if (kind->timed > 0) {
         text_duration(&when, closes_median_ns(kind));
         add_since(&when, kind->since);
@@ -128,7 +129,7 @@ static void write_connection(struct document *doc, const struct record *r, bool 
     strbuf_adds(&text, " > ");
     view_endpoint(&text, r, ROLE_SERVER);
     strbuf_adds(&text, ": ");
-    add_close(&text, r->close_by, r->close_how, r->close_phase);
+    add_close(&text, r->close_by, r->close_how, r->close_phase, record_closed_upon_goaway(r));
     enum close_since since = closes_since(r, &ns);
     if (since != SINCE_NOTHING) {
         strbuf_adds(&text, ", ");

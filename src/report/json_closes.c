@@ -25,6 +25,7 @@ static json_t *kind_value(const struct close_kind *kind)
     json_object_set_new(value, "by", json_string_or_null(close_by_names[kind->by]));
     json_object_set_new(value, "how", json_string_or_null(close_how_names[kind->how]));
     json_object_set_new(value, "phase", json_string_or_null(close_phase_names[kind->phase]));
+    json_object_set_new(value, "upon_goaway", json_boolean(kind->upon_goaway));
     json_object_set_new(value, "count", json_integer((json_int_t)kind->count));
     json_object_set_new(value, "since", since_value(kind));
     return value;

@@ -110,6 +110,7 @@ json_t *json_connection(const struct record *r)
     json_object_set_new(close, "how", json_string_or_null(close_how_names[r->close_how]));
     json_object_set_new(close, "phase",
                         json_string_or_null(close_phase_names[r->close_phase]));
+    json_object_set_new(close, "upon_goaway", json_boolean(record_closed_upon_goaway(r)));
     json_object_set_new(value, "close", close);
     json_object_set_new(
         value, "tcp",

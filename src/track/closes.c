@@ -84,7 +84,7 @@ static void add_range(struct close_kind *kind, int64_t least_ns, int64_t most_ns
 static struct close_kind *kind_of(struct closes *closes, struct server_closes *server, const struct close_kind *like)
 {
     for (struct close_kind *kind = server->kinds; kind != NULL; kind = kind->next)
-        if (kind->by == like->by && kind->how == like->how && kind->phase == like->phase && kind->since == like->since)
+        if (kind->by == like->by && kind->how == like->how && kind->phase == like->phase && kind->upon_goaway == like->upon_goaway && kind->since == like->since)
             return kind;
     struct close_kind *kind = slab_take(&closes->kinds);
     if (kind == NULL) {
@@ -93,6 +93,7 @@ static struct close_kind *kind_of(struct closes *closes, struct server_closes *s
     }
     kind->by = like->by;
     kind->how = like->how;
+    kind->upon_goaway = like->upon_goaway;
     kind->phase = like->phase;
     kind->since = like->since;
     kind->next = server->kinds;
@@ -140,7 +141,7 @@ static void count_close(struct closes *closes, const struct record *r)
         return;
     struct close_sample sample = { least_stirred(r->id), 0 };
     const struct close_kind like = { .by = r->close_by, .how = r->close_how, .phase = r->close_phase,
-                                     .since = (uint8_t)closes_since(r, &sample.ns) };
+                                     .upon_goaway = record_closed_upon_goaway(r), .since = (uint8_t)closes_since(r, &sample.ns) };
     server->connections++;
     struct close_kind *kind = kind_of(closes, server, &like);
     if (kind == NULL)
@@ -222,6 +223,8 @@ static bool comes_before(const struct close_kind *a, const struct close_kind *b)
         return a->count > b->count;
     if (a->by != b->by)
         return a->by < b->by;
+    if (a->upon_goaway != b->upon_goaway)
+        return b->upon_goaway;
     if (a->how != b->how)
         return a->how < b->how;
     return a->phase != b->phase ? a->phase < b->phase : a->since < b->since;

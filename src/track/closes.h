@@ -40,6 +40,7 @@ struct close_sample {
 struct close_kind {
     struct close_kind *next;
     uint8_t by, how, phase; /* enum close_by, close_how, close_phase */
+    bool upon_goaway;       /* of the other end */
     uint8_t since;          /* enum close_since, of its times */
     uint64_t count;
     uint64_t timed;         /* of these, with a known time */

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/seq.h"
 #include "base/text.h"
 #include "conversation/exchanges.h"
 #include "conversation/head.h"
@@ -464,12 +465,18 @@ static void end_ping(const struct http2_reading *r)
     e->last_ping_ns = now;
 }
 
-/* How long no stream has gone by. */
+/* How long no stream has gone by, as the end knew it that sends this frame: requests that cross it do not count. */
 static int64_t rest_of_streams(const struct http2_reading *r)
 {
-    if (r->talk->outstanding > 0)
-        return 0;
-    return r->h2->stream_ns != 0 ? r->end->frame.begin.ts_ns - r->h2->stream_ns : -1;
+    const struct tcp_chunk *begin = &r->end->frame.begin;
+    int64_t last_ns = r->h2->stream_ns;
+    for (const struct exchange *x = r->talk->first; x != NULL; x = x->next) {
+        bool known = is_http2_client(r) || begin->ack == 0 || seq_lt(x->request.seq, begin->ack);
+        if (known)
+            return 0;
+        last_ns = x->streams_rested_ns < last_ns ? x->streams_rested_ns : last_ns;
+    }
+    return last_ns != 0 ? begin->ts_ns - last_ns : -1;
 }
 
 /* Which of the known ones does it begin with? */
@@ -490,6 +497,7 @@ static void end_goaway(const struct http2_reading *r)
     if (e->frame.torn)
         return;
     r->talk->notes |= NOTE_GOAWAY;
+    const int64_t rest_ns = e->goaway.count == 0 ? rest_of_streams(r) : 0;
     e->goaway = (struct http2_goaway){
         .last_stream = be32(e->frame.kept) & INT32_MAX,
         .code = be32(e->frame.kept + 4),
@@ -502,7 +510,7 @@ static void end_goaway(const struct http2_reading *r)
         .text = (uint8_t)text_of_goaway(e->frame.kept + GOAWAY_BYTES, e->frame.kept_bytes - GOAWAY_BYTES),
         .first_ns = e->goaway.count > 0 ? e->goaway.first_ns : e->frame.begin.ts_ns,
         .first_end_seq = e->goaway.count > 0 ? e->goaway.first_end_seq : e->frame.end_seq,
-        .first_rest_ns = e->goaway.count > 0 ? e->goaway.first_rest_ns : rest_of_streams(r),
+        .first_rest_ns = e->goaway.count > 0 ? e->goaway.first_rest_ns : rest_ns,
     };
 }
 

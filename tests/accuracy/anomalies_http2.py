@@ -36,9 +36,9 @@ def is_data(got):
     return got not in (RESET, TIMEOUT) and len(got) > 0
 
 
-def leave(h2, c):
-    """Reads to the end, and closes."""
-    while is_frame((yield from h2.next(20))):
+def leave(h2, c, upon_goaway=False):
+    """Reads to the end, or to the server's GOAWAY, and closes."""
+    while not (upon_goaway and h2.goaway) and is_frame((yield from h2.next(20))):
         pass
     c.close()
 
@@ -221,6 +221,41 @@ def close_without_goaway(e, n):
         s.close()
     for at in e.times(n):
         e.open(client, server, at=at, may=ENDS)
+
+
+@anomaly
+def goaway_at_age(e, n):
+    """gRPC's limit, a tenth more or less, and said so; what runs is finished."""
+    age = seconds(e, 5, 10, 30)
+
+    def client(c, conn):
+        h2 = H2(c, True)
+        while not h2.goaway and (yield from answered(h2, h2.request())):
+            end = e.sim.now + e.rng.uniform(0.05, 0.5)
+            while not h2.goaway and e.sim.now < end and is_frame((yield from h2.next(max(end - e.sim.now, 0)))):
+                pass
+        yield from leave(h2, c, e.rng.random() < 0.7)
+
+    def server(s, conn):
+        h2, until, last = H2(s, False), e.sim.now + age * e.rng.uniform(0.9, 1.1), 0
+        while e.sim.now < until:
+            stream = yield from requests(h2, until - e.sim.now)
+            if stream is not None:
+                last = stream
+                yield e.rng.uniform(0.001, 0.05)
+                h2.respond(stream, 300, True)
+            elif s.state != "open" or s.peer_fin:
+                return s.close()
+        conn.must.add("goaway-at-age")
+        s.write(goaway(last, 0, b"max_age"))
+        end = e.sim.now + 1 + 4 * conn.rtt
+        while is_frame((yield from h2.next(max(end - e.sim.now, 0)))):
+            pass  # what crossed it is not processed
+        s.close()
+        return None
+    for at in e.times(n):
+        e.open(client, server, at=at, may=ENDS | {"goaway-race", "stream-after-goaway", "request-fin-race"},
+               set_up=lambda conn: conn.speaks_no_http())
 
 
 @anomaly

@@ -1,7 +1,7 @@
 """HTTP/2 that ends as it should."""
 from anomalies_http2 import leave, serve, some
 from healthy import healthy
-from http2 import GRACEFUL, H2, PING, answered, fills_windows, frame, goaway, is_frame, requests
+from http2 import DATA, END_STREAM, GRACEFUL, H2, HEADERS, PING, answered, fills_windows, frame, goaway, is_frame, requests
 from tcp import TIMEOUT
 
 
@@ -29,12 +29,12 @@ def http2_client_closes(e, n):
 @healthy
 def http2_idle_goaway(e, n):
     """The server ends connections at rest, and says so; the client closes upon that, or is a moment later."""
-    idle = e.rng.choice((3, 10, 60))
+    idle, eager = e.rng.choice((3, 10, 60)), e.rng.random() < 0.5
 
     def client(c, conn):
         h2 = H2(c, True)
         yield from some(h2, e)
-        yield from leave(h2, c)
+        yield from leave(h2, c, eager)
 
     def server(s, conn):
         h2 = H2(s, False)
@@ -46,6 +46,29 @@ def http2_idle_goaway(e, n):
         s.close()
     for at in e.times(n):
         e.open(client, server, at=at, may={"server-idle-timeout"})
+
+
+@healthy
+def http2_idle_client(e, n):
+    """The client ends connections at rest, and says so; the server closes upon that (nginx, HAProxy)."""
+    idle = e.rng.choice((3, 10, 60))
+
+    def client(c, conn):
+        h2 = H2(c, True)
+        yield from some(h2, e)
+        yield idle
+        c.write(goaway(0))
+        yield from leave(h2, c)
+
+    def server(s, conn):
+        h2 = H2(s, False)
+        while not h2.goaway and is_frame(got := (yield from h2.next())):
+            if got[0] in (HEADERS, DATA) and got[1] & END_STREAM:
+                yield e.rng.uniform(0.001, 0.05)
+                h2.respond(got[2], 300)
+        s.close()
+    for at in e.times(n):
+        e.open(client, server, at=at)
 
 
 # Where packets are lost a round trip takes longer than this server waits for: then a request crosses its last GOAWAY, and that is true.
@@ -63,7 +86,7 @@ def hears_goaway(h2, wait):
 @healthy
 def grpc_connection_age(e, n):
     """Two GOAWAYs, with a ping between; what runs is finished. BDP pings go with messages."""
-    age = e.rng.choice((2, 5, 30))
+    age, varies, eager = e.rng.choice((2, 5, 30)), e.rng.random() < 0.5, e.rng.random() < 0.5
 
     def client(c, conn):
         h2 = H2(c, True)
@@ -73,18 +96,19 @@ def grpc_connection_age(e, n):
             c.write(frame(PING, 0, 0, b"12345678"))
             if not (yield from answered(h2, stream)) or (yield from hears_goaway(h2, e.rng.uniform(0.05, 0.4))):
                 break
-        yield from leave(h2, c)
+        yield from leave(h2, c, eager)
 
     def server(s, conn):
         h2, begin, last, said = H2(s, False), e.sim.now, 0, False
+        mine = age * e.rng.uniform(0.9, 1.1) if varies else age
         while True:
             stream = yield from requests(h2, 0.2)
-            if stream is None and not conn.ending and e.sim.now - begin < age and s.state == "open" and not s.peer_fin:
+            if stream is None and not conn.ending and e.sim.now - begin < mine and s.state == "open" and not s.peer_fin:
                 continue
             if stream is not None:
                 last = stream
                 yield e.rng.uniform(0.001, 0.1)
-            if not said and e.sim.now - begin >= age:
+            if not said and e.sim.now - begin >= mine:
                 said = conn.ending = True
                 s.write(goaway(GRACEFUL) + frame(PING, 0, 0, b"goodbye!"))
             elif stream is None:
@@ -98,7 +122,7 @@ def grpc_connection_age(e, n):
     def set_up(conn):
         conn.ending = False
     for at in e.times(n):
-        e.open(client, server, at=at, may={"connection-lifetime-limit", "server-idle-timeout"} | LATE, set_up=set_up)
+        e.open(client, server, at=at, may={"connection-lifetime-limit", "server-idle-timeout", "goaway-at-age"} | LATE, set_up=set_up)
 
 
 @healthy

@@ -70,6 +70,20 @@ static void request(const struct arguments *a, struct strbuf *payload)
     strbuf_free(&block);
 }
 
+static void websocket(const struct arguments *a, struct strbuf *payload)
+{
+    struct strbuf block = { 0 };
+    add_literal(&block, METHOD, "CONNECT", strlen("CONNECT"));
+    strbuf_addc(&block, 0); /* a new name */
+    add_string(&block, ":protocol", strlen(":protocol"));
+    add_string(&block, "websocket", strlen("websocket"));
+    strbuf_addc(&block, (char)SCHEME_HTTP);
+    add_literal(&block, PATH, a->text[2], a->length[2]);
+    add_literal(&block, AUTHORITY, "a", 1);
+    add_frame(payload, HEADERS, END_HEADERS, number(a, 1), &block);
+    strbuf_free(&block);
+}
+
 static void response(const struct arguments *a, struct strbuf *payload)
 {
     struct strbuf block = { 0 };
@@ -171,6 +185,7 @@ static const struct {
     { "preface", preface, 1 },   { "settings", settings, 1 },     { "settings_ack", settings_ack, 1 }, { "request", request, 4 },
     { "response", response, 3 }, { "data", data, 3 },             { "trailers", trailers, 2 },         { "rst_stream", rst_stream, 3 },
     { "goaway", goaway, 2 },     { "ping", ping, 1 },             { "ping_ack", ping, 1 },             { "window_update", window_update, 3 },
+    { "websocket", websocket, 3 },
 };
 
 static bool take_arguments(const char **p, struct arguments *a)

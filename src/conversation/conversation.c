@@ -9,6 +9,7 @@
 #include "base/wipe.h"
 #include "conversation/exchanges.h"
 #include "conversation/http2.h"
+#include "conversation/http2_websockets.h"
 #include "conversation/http2_windows.h"
 #include "conversation/parse.h"
 #include "conversation/protocol.h"
@@ -404,6 +405,8 @@ struct http2_outcome conversation_http2(const struct conversation *talk, unsigne
 struct websocket_outcome conversation_websocket(const struct conversation *talk, unsigned client)
 {
     static const struct websocket_outcome none = { 0 };
+    if (talk->protocol == PROTOCOL_HTTP2 && talk->stream[0].http2 != NULL)
+        return http2_websockets_outcome(talk->stream[0].http2, client);
     bool is_one = talk->protocol == PROTOCOL_HTTP1 && conversation_is_tunnel(talk) && !talk->inferred && talk->done != NULL && talk->done->websocket;
     return is_one ? websocket_outcome(talk, client) : none;
 }

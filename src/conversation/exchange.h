@@ -82,7 +82,7 @@ struct exchange {
     bool body_begun : 1;            /* valid with expect_continue, as is the next */
     bool body_answered : 1;         /* a response, interim or not, began before it */
     bool upgraded : 1;              /* 101, or 2xx to CONNECT */
-    bool websocket : 1;             /* the response's Upgrade names it */
+    bool websocket : 1;             /* the response's Upgrade names it; HTTP/2: the request's :protocol */
     bool settled : 1;               /* it was said to be (struct conversation_memory) */
     bool inferred : 1;              /* from turns (turns.h): no message was read, or not to its end */
     bool answered_whole : 1;        /* inferred: when the server last sent, it had all that the client had sent */

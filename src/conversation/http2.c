@@ -7,6 +7,7 @@
 
 #include "conversation/http2_streams.h"
 #include "conversation/http2_windows.h"
+#include "conversation/http2_websockets.h"
 #include "conversation/protocol.h"
 #include "conversation/turns.h"
 
@@ -262,6 +263,7 @@ static void drop(struct conversation *talk, struct conversation_memory *memory)
         return;
     for (int i = 0; i < 2; i++)
         http2_headers_free(&h2->end[i].headers, &memory->inflaters_left);
+    http2_websockets_drop(h2, memory);
     slab_give(&memory->http2s, h2);
     talk->stream[0].http2 = NULL;
 }

@@ -13,6 +13,7 @@
 
 #include "conversation/http2_headers.h"
 #include "conversation/http2_outcome.h"
+#include "conversation/websocket.h"
 #include "tcp/tcp_conn.h"
 
 /* RFC 9113 section 6 */
@@ -84,6 +85,9 @@ struct http2 {
     uint32_t peak_streams;   /* outstanding at a time */
     uint32_t early_resets;   /* see struct http2_outcome */
     bool windows_torn;       /* a frame that moved a window is cut */
+    struct websocket *websockets; /* in streams that are open (http2_websockets.h) */
+    uint16_t open_websockets;
+    struct websocket_outcome websockets_over; /* of those that ended */
 };
 
 #endif

@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "conversation/exchanges.h"
 #include "conversation/head.h"
+#include "conversation/http2_websockets.h"
 #include "conversation/http2_windows.h"
 #include "conversation/turns.h"
 
@@ -86,7 +87,9 @@ static void take_pseudo(const struct field_context *c, const char *name, size_t 
     struct conversation_memory *memory = c->r->memory;
     struct exchange *x = c->x;
     if (is_http2_client(c->r)) {
-        if (is_name(name, name_length, ":method")) {
+        if (is_name(name, name_length, ":protocol")) { /* RFC 8441 */
+            x->websocket = is_name(value, length, "websocket");
+        } else if (is_name(name, name_length, ":method")) {
             take_method(x, value, length, memory);
         } else if (is_name(name, name_length, ":path")) {
             struct http_target target = { 0 };
@@ -235,6 +238,8 @@ static void end_block(const struct http2_reading *r)
     /* A tunnel (section 8.5, RFC 8441) ends when its ends like. */
     bool tunnel = !is_http2_client(r) && x->method == HTTP_CONNECT && x->status >= 200 && x->status < 300;
     x->upgraded |= tunnel;
+    if (tunnel && x->websocket)
+        http2_websocket_begins(r, e->block_stream);
     if (e->block_ends_stream || tunnel)
         end_side(r, x);
 }
@@ -378,6 +383,8 @@ void http2_frame_goes_on(const struct http2_reading *r, const uint8_t *bytes, ui
         }
         feed_block(r, bytes != NULL ? bytes + kept : NULL, data);
     }
+    if (r->h2->websockets != NULL && f->type == HTTP2_DATA && data > 0)
+        http2_websocket_data(r, f->stream, bytes != NULL ? bytes + kept : NULL, data);
     struct exchange *x = f->stream != 0 ? exchange_of(r, f->stream) : NULL;
     if (x == NULL)
         return;
@@ -406,6 +413,8 @@ static void end_data(const struct http2_reading *r)
 {
     struct exchange *x = exchange_of(r, r->end->frame.stream);
     http2_windows_data(r, x, r->end->frame.length);
+    if (r->end->frame.flags & END_STREAM)
+        http2_websocket_ends(r, r->end->frame.stream);
     if (x != NULL && r->end->frame.flags & END_STREAM)
         end_side(r, x);
 }
@@ -425,6 +434,7 @@ static void end_rst_stream(const struct http2_reading *r)
     struct exchange *x = exchange_of(r, f->stream);
     r->h2->stream_ns = r->chunk->ts_ns;
     r->talk->notes |= NOTE_RST_STREAM;
+    http2_websocket_ends(r, f->stream);
     if (x == NULL)
         return;
     http2_windows_reset(r, x);
@@ -528,6 +538,7 @@ void http2_frame_ends(const struct http2_reading *r)
 
 void http2_streams_lost(const struct http2_reading *r)
 {
+    http2_websockets_lost(r);
     for (struct exchange *x = r->talk->first; x != NULL; x = x->next) {
         if (is_http2_client(r))
             x->request_lost |= !x->request_complete;

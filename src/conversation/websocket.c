@@ -27,6 +27,8 @@ struct websocket {
     struct websocket_end end[2]; /* by end of the TCP connection */
     uint32_t pings;
     bool foreign; /* an end's first bytes are no frame: something else is spoken */
+    struct websocket *next; /* of HTTP/2, as is the next */
+    uint32_t stream_id;
 };
 
 unsigned websocket_bytes(void)
@@ -103,7 +105,7 @@ static void keep_code(struct websocket_end *e, const uint8_t *bytes, uint64_t le
         e->close.code = (uint16_t)(e->code[0] << 8 | e->code[1]);
 }
 
-static void read_frames(struct websocket *w, unsigned from, bool is_client, const struct tcp_chunk *chunk)
+void websocket_read(struct websocket *w, unsigned from, bool is_client, const struct tcp_chunk *chunk)
 {
     struct websocket_end *e = &w->end[from];
     uint32_t at = 0;
@@ -149,7 +151,7 @@ void websocket_input(struct conversation *talk, struct conversation_memory *memo
 {
     struct websocket *w = websocket_of(talk, memory);
     if (w != NULL)
-        read_frames(w, from, (int)from == talk->client, chunk);
+        websocket_read(w, from, (int)from == talk->client, chunk);
 }
 
 void websocket_lose(struct conversation *talk, struct conversation_memory *memory, unsigned from)
@@ -166,19 +168,83 @@ void websocket_drop(struct conversation *talk, struct conversation_memory *memor
     talk->stream[0].websocket = NULL;
 }
 
+static bool names_error(const struct websocket_close *close)
+{
+    return close->frame != 0 && close->code > 1001 && close->code < 1015;
+}
+
+/* Is it to be kept, and not the other? */
+static bool tells_more(const struct websocket_close *close, const struct websocket_close *than)
+{
+    if (close->frame == 0 || than->frame == 0)
+        return close->frame != 0;
+    return names_error(close) != names_error(than) ? names_error(close) : close->ns < than->ns;
+}
+
+void websocket_add(struct websocket_outcome *o, const struct websocket *w, unsigned client)
+{
+    o->is_read |= !w->foreign;
+    o->lost |= w->end[0].lost || w->end[1].lost;
+    o->pings += w->pings;
+    for (unsigned role = 0; role < 2; role++) {
+        const struct websocket_end *e = &w->end[role == 0 ? client : !client];
+        if (tells_more(&e->close, &o->close[role]))
+            o->close[role] = e->close;
+        o->ping[role] = e->ping;
+    }
+}
+
 struct websocket_outcome websocket_outcome(const struct conversation *talk, unsigned client)
 {
     struct websocket_outcome o = { 0 };
     const struct websocket *w = talk->stream[0].websocket;
-    o.is_read = true;
-    if (w == NULL) /* not one byte */
-        return o;
-    o.is_read = !w->foreign;
-    o.lost = w->end[0].lost || w->end[1].lost;
-    o.pings = w->pings;
-    o.close[0] = w->end[client].close;
-    o.close[1] = w->end[!client].close;
-    o.ping[0] = w->end[client].ping;
-    o.ping[1] = w->end[!client].ping;
+    if (w != NULL)
+        websocket_add(&o, w, client);
+    else
+        o.is_read = true; /* not one byte */
     return o;
+}
+
+/* ---- in streams ------------------------------------------------------------------------------------------ */
+
+struct websocket *websocket_open(struct websocket **list, struct conversation_memory *memory, uint32_t stream_id)
+{
+    struct websocket *w = slab_take(&memory->websockets);
+    memory->failed |= w == NULL;
+    if (w == NULL)
+        return NULL;
+    w->stream_id = stream_id;
+    w->next = *list;
+    *list = w;
+    return w;
+}
+
+struct websocket *websocket_find(struct websocket *list, uint32_t stream_id)
+{
+    while (list != NULL && list->stream_id != stream_id)
+        list = list->next;
+    return list;
+}
+
+struct websocket *websocket_next(const struct websocket *w)
+{
+    return w->next;
+}
+
+void websocket_end(struct websocket **list, struct conversation_memory *memory, struct websocket *w)
+{
+    while (*list != w)
+        list = &(*list)->next;
+    *list = w->next;
+    slab_give(&memory->websockets, w);
+}
+
+void websocket_lost(struct websocket *w, unsigned from)
+{
+    w->end[from].lost = true;
+}
+
+bool websocket_is_unclosed(const struct websocket *w)
+{
+    return w->end[0].close.frame == 0 && w->end[1].close.frame == 0;
 }

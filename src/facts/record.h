@@ -147,6 +147,7 @@ struct record {
     int8_t websocket_close_by;   /* who sent the first Close frame: enum end_role; -1: nobody */
     uint16_t websocket_close_code; /* of that one; 0: it had none */
     uint32_t websocket_pings;    /* of both ends */
+    uint32_t websockets_cut[2];  /* in streams of HTTP/2: ended by the client, by the server, without a Close frame of any end */
     uint8_t silent_requests;     /* begun while the client repeated data in vain, up to the end */
     uint32_t early_resets;       /* streams that the client took back soon (http2_outcome.h) */
     int64_t ping_unanswered, settings_unanswered; /* from the first PING, or SETTINGS, of the end that closed which the other had not

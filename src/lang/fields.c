@@ -206,6 +206,13 @@ static struct value hops(int n)
                                : value_number(n);
 }
 
+static struct value websockets_cut(const struct record *r, enum end_role role)
+{
+    return r->protocol != PROTOCOL_HTTP2          ? value_absent()
+           : r->websocket && r->websocket_lost ? value_unknown(bytes_missing)
+                                               : value_number(r->websockets_cut[role]);
+}
+
 static struct value close_by(enum close_by by)
 {
     return by == BY_UNKNOWN  ? value_unknown(one_direction)
@@ -383,6 +390,8 @@ ON_RECORD(streams_peak, r->protocol != PROTOCOL_HTTP2 ? value_absent() : value_n
 ON_RECORD(requests_into_silence, r->one_sided ? value_unknown(one_direction) : value_number(r->silent_requests))
 ON_RECORD(streams_reset_early, r->protocol != PROTOCOL_HTTP2 ? value_absent() : value_number(r->early_resets))
 ON_RECORD(websocket, value_bool(r->websocket))
+ON_RECORD(websocket_cut_by_client, websockets_cut(r, ROLE_CLIENT))
+ON_RECORD(websocket_cut_by_server, websockets_cut(r, ROLE_SERVER))
 ON_RECORD(websocket_close_by, r->websocket && r->websocket_lost ? value_unknown(bytes_missing)
                               : r->websocket_close_by < 0       ? value_absent()
                                                                 : value_choice(end_role_names, r->websocket_close_by))

@@ -338,6 +338,9 @@ static void fill_websocket(const struct connection *c, unsigned client, struct r
         return;
     r->websocket_lost = w.lost || r->one_sided;
     r->websocket_pings = w.pings;
+    memcpy(r->websockets_cut, w.cut, sizeof r->websockets_cut);
+    if (r->close_by == BY_CLIENT || r->close_by == BY_SERVER)
+        r->websockets_cut[r->close_by == BY_CLIENT ? ROLE_CLIENT : ROLE_SERVER] += w.open;
     for (int role = 0; role < 2; role++) {
         const struct websocket_close *close = &w.close[role];
         if (close->frame == 0 || (r->websocket_close_by >= 0 && w.close[!role].ns <= close->ns))
@@ -352,7 +355,8 @@ static void fill_websocket(const struct connection *c, unsigned client, struct r
 static int64_t unanswered_for(const struct connection *c, struct record *r, enum end_role closer, const struct unanswered *u)
 {
     /* WebSocket: it had given up when it said so, and waits for an answer. */
-    const int64_t closed_ns = r->websocket_close_by == (int8_t)closer ? r->mark[MARK_WEBSOCKET_CLOSE].ns : record_closed_ns(r);
+    bool said = r->protocol != PROTOCOL_HTTP2 && r->websocket_close_by == (int8_t)closer;
+    const int64_t closed_ns = said ? r->mark[MARK_WEBSOCKET_CLOSE].ns : record_closed_ns(r);
     const unsigned other = closer == ROLE_CLIENT ? !r->client : r->client;
     if (u->count == 0 || closed_ns == NS_ABSENT || u->ns > closed_ns)
         return NS_ABSENT;
@@ -370,7 +374,7 @@ static void fill_unanswered(const struct connection *c, unsigned client, struct 
     if (r->close_by != BY_CLIENT && r->close_by != BY_SERVER)
         return;
     const enum end_role closer = r->close_by == BY_CLIENT ? ROLE_CLIENT : ROLE_SERVER;
-    if (r->websocket) {
+    if (r->websocket && r->protocol != PROTOCOL_HTTP2) {
         const struct websocket_outcome w = conversation_websocket(&c->talk, client);
         if (w.close[!closer].frame == 0) /* who has said Close need not answer */
             r->ping_unanswered = unanswered_for(c, r, closer, &w.ping[closer]);

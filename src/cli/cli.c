@@ -44,6 +44,27 @@ int run_interfaces(const struct options *options, const struct cli_signals *sign
     return live_interfaces(list_interface, NULL, &err) ? EXIT_ANALYSED : complain(&err);
 }
 
+/* And which of the libraries that may be missing it was built with. */
+static void show_version(void)
+{
+    static const char *const libraries[] = {
+        "with",
+#ifdef HAVE_LIBARCHIVE
+        "libarchive",
+#endif
+#ifdef HAVE_LIBCAP_NG
+        "libcap-ng",
+#endif
+#ifdef HAVE_LIBCRYPTO
+        "libcrypto",
+#endif
+    };
+    printf("hangup %s\n", PACKAGE_VERSION);
+    for (size_t i = 0; i < sizeof libraries / sizeof *libraries; i++)
+        printf("%s%s", i > 0 ? " " : "", libraries[i]);
+    puts(sizeof libraries / sizeof *libraries > 1 ? "" : " no optional library");
+}
+
 static int dispatch(const struct options *options, const struct cli_signals *signals)
 {
     if (options->help) {
@@ -51,7 +72,7 @@ static int dispatch(const struct options *options, const struct cli_signals *sig
         return EXIT_ANALYSED;
     }
     if (options->version) {
-        printf("hangup %s\n", PACKAGE_VERSION);
+        show_version();
         return EXIT_ANALYSED;
     }
     if (options->command->mode == MODE_FILES && options->argument_count == 0) {

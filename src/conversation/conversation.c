@@ -15,6 +15,7 @@
 #include "conversation/protocol.h"
 #include "conversation/proxy_header.h"
 #include "conversation/request_line.h"
+#include "conversation/tls_certificate.h"
 #include "conversation/tls_clear.h"
 #include "conversation/turns.h"
 
@@ -278,6 +279,7 @@ void conversation_over(struct conversation *talk, struct conversation_memory *me
     bool cut = talk->protocol == PROTOCOL_TLS && tls_is_cut(&talk->stream[!turns_client(talk)].tls);
     if (talk->inferred && !cut)
         turns_over(talk, memory);
+    tls_certificate_judge(talk, memory);
 }
 
 void conversation_free(struct conversation *talk, struct conversation_memory *memory)
@@ -372,6 +374,11 @@ struct tls_outcome conversation_tls(const struct conversation *talk, unsigned cl
     /* Before a handshake in mid-stream something else went by: a proxy's CONNECT, STARTTLS. */
     missing |= talk->stream[0].lost_bytes || talk->stream[1].lost_bytes;
     struct tls_outcome o = tls_outcome(tls_stream_read(talk, client), tls_stream_read(talk, !client), missing);
+    const struct tls_stream *server = tls_stream_read(talk, !client);
+    if (server->certificate == TLS_CERTIFICATE_JUDGED) {
+        o.certificate = server->hello_bytes->verdict;
+        o.certificate_names = server->hello_bytes->names;
+    }
     o.handshake_ns = talk->handshake_us > 0 ? (talk->handshake_us - 1) * NS_PER_US : -1;
     return o;
 }

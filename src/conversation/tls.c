@@ -4,6 +4,7 @@
 #include "base/seq.h"
 #include "base/text.h"
 #include "conversation/protocol.h"
+#include "conversation/tls_certificate.h"
 #include "conversation/tls_clear.h"
 #include "conversation/tls_records.h"
 #include "conversation/turns.h"
@@ -248,6 +249,10 @@ static void read_hello(struct records *r)
 {
     struct tls_stream *s = r->s;
     char name[TLS_NAME_BYTES];
+    if (s->certificate == TLS_CERTIFICATE_AWAITED)
+        tls_certificate_take(s, r->memory, r->chunk->ts_ns);
+    if (s->hello && s->certificate != TLS_CERTIFICATE_NONE)
+        return;
     if (s->hello_bytes == NULL) {
         r->talk->multiplexed |= !s->hello; /* there was no room to keep it */
         return;
@@ -275,7 +280,10 @@ static void read_hello(struct records *r)
             s->said.version = 0; /* that of TLS 1.3 stands in an extension */
     }
     r->talk->multiplexed |= is_cut; /* what was offered, or chosen, is not known */
-    tls_give_hello(s, r->memory);
+    if (is_hello && r->from != turns_client(r->talk) && hello.whole && hello.version < 4)
+        tls_certificate_take(s, r->memory, r->chunk->ts_ns);
+    else
+        tls_give_hello(s, r->memory);
 }
 
 /* The record is an alert, or as long as one where nobody can tell. */
@@ -310,6 +318,8 @@ static void end_opened(struct records *r, const struct tls_text *text)
         r->talk->notes |= NOTE_CONTROL;
     if (text->has_choice)
         s->said.alpn = text->choice.alpn;
+    if (text->certificate != NULL && r->from != turns_client(r->talk))
+        tls_certificate_take_opened(s, r->memory, text->certificate, text->certificate_bytes, r->chunk->ts_ns);
     switch (text->type) {
     case TLS_ALERT:
         if (text->length >= TLS_BODY_BYTES)
@@ -324,6 +334,8 @@ static void end_opened(struct records *r, const struct tls_text *text)
         break;
     case TLS_DATA:
         s->data = s->more_than_alert = true;
+        if (r->peer->certificate != TLS_CERTIFICATE_NONE)
+            tls_certificate_forget(r->peer, r->memory);
         tls_clear_hand_on(r->talk, r->memory, r->from, TLS_OPENED, r->chunk);
         find_streams(r);
         break;
@@ -551,6 +563,8 @@ static void take(struct records *r, uint32_t seq, uint32_t length)
         return;
     if (s->is_doubtful) /* what follows may be no ticket */
         hand_on(r, seq + length);
+    if (s->is_data && r->peer->certificate != TLS_CERTIFICATE_NONE)
+        tls_certificate_forget(r->peer, r->memory);
     end_record(r);
     if (r->talk->handshake_us == 0 && r->talk->hello_at_us != 0)
         note_handshake(r);
@@ -561,7 +575,7 @@ static void keep_body(struct tls_stream *s, const uint8_t *bytes, uint32_t lengt
     for (uint32_t i = 0; i < length && s->body_have < TLS_BODY_BYTES; i++)
         s->body[s->body_have++] = bytes[i];
     struct tls_hello_bytes *hello = s->hello_bytes;
-    if (hello == NULL)
+    if (hello == NULL || s->type != TLS_HANDSHAKE || s->certificate > TLS_CERTIFICATE_AWAITED)
         return;
     uint32_t room = TLS_HELLO_BYTES - hello->have, more = length < room ? length : room;
     memcpy(hello->bytes + hello->have, bytes, more);

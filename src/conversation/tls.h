@@ -13,6 +13,7 @@
 
 #include "conversation/tls_hello.h"
 #include "tcp/tcp_conn.h"
+#include "tls/certificate.h"
 
 #define TLS_HEADER_BYTES 5
 #define TLS_12_OVERHEAD 24 /* of a record of TLS 1.2: nonce and tag of GCM, the longest of those in use but CBC */
@@ -20,7 +21,7 @@
 
 /* One direction. All zero at its start. */
 struct tls_stream {
-    struct tls_hello_bytes *hello_bytes; /* its first handshake record, while it is incomplete; else NULL */
+    struct tls_hello_bytes *hello_bytes; /* its first handshake record, while it is incomplete; of a server also its certificate; else NULL */
     uint8_t type;             /* of the current record */
     uint8_t body[TLS_BODY_BYTES];
     uint8_t header_have : 3, body_have : 2;
@@ -51,6 +52,7 @@ struct tls_stream {
     uint16_t ahead : 1;       /* one of its records had the number of a later one, though none was missing */
     uint16_t is_data : 1;     /* the current record carries data of the application */
     uint16_t is_doubtful : 1; /* and perhaps not: it may be a session ticket */
+    uint16_t certificate : 2; /* of a server: enum tls_certificate_state */
 };
 
 enum tls_handshake { TLS_HANDSHAKE_NONE, TLS_HANDSHAKE_UNKNOWN, TLS_HANDSHAKE_COMPLETE,
@@ -70,6 +72,8 @@ struct tls_outcome {
     bool record_ahead;    /* with keys: the server sent a record with the number of a later one, though none is missing */
     int8_t resumed;       /* a session from before: 1, 0; -1: not known */
     int8_t offers_session; /* the client did; likewise */
+    uint8_t certificate;  /* the server's, if nothing came of the handshake: enum certificate */
+    const char *certificate_names; /* its own; kept like host; NULL: it was not read */
     int64_t handshake_ns; /* from the client's first hello to the last Finished; -1: not known, or it was not complete */
     uint8_t alpn_offered, alpn; /* sets of enum alpn: what the client offers; what the server chose in the clear */
 };

@@ -371,6 +371,10 @@ static void read_message(struct tls_clear *c, unsigned from, const uint8_t *byte
         text->has_choice = true;
         tls_hello_read_encrypted(bytes + HEADER, length - HEADER, &text->choice);
         break;
+    case CERTIFICATE:
+        text->certificate = c->is_13 ? bytes : NULL;
+        text->certificate_bytes = (uint16_t)length;
+        break;
     case KEY_UPDATE:
         c->end[from].updates = c->is_13 && c->end[from].epoch == EPOCH_TRAFFIC;
         break;
@@ -432,7 +436,7 @@ static void read_early(struct conversation *talk, struct conversation_memory *me
                              .sealed = { 0, piece->type, piece->length, piece->bytes } };
         e->place = piece->place;
         bool opened = e->has_keys ? tls_opens_as(&a, &e->keys, e->number) : tls_opens_with(&a, TLS_CLIENT_EARLY, EPOCH_EARLY);
-        c->text = (struct tls_text){ a.opened.type, memory->clear_text, a.opened.length, false, false, false, { 0 } };
+        c->text = (struct tls_text){ .type = a.opened.type, .bytes = memory->clear_text, .length = a.opened.length };
         c->text_front = a.opened.front;
         if (opened && a.opened.type == TLS_DATA)
             tls_clear_hand_on(talk, memory, c->client, TLS_OPENED, &piece->last);

@@ -45,6 +45,8 @@ struct tls_text {
     bool ahead;            /* its number is that of a later record, though nothing is missing: its receiver must refuse it */
     bool has_choice;       /* EncryptedExtensions of a server are in it */
     struct tls_hello choice;
+    const uint8_t *certificate; /* TLS 1.3: the message Certificate, as far as it is in it; NULL: it is not */
+    uint16_t certificate_bytes;
 };
 
 /* A ClientHello: makes talk->clear, if its keys are, or may come to be, in the log. */

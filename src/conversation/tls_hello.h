@@ -41,13 +41,16 @@ struct tls_hello_keys {
 /* A record as it comes in pieces. A ClientHello with a key share of ML-KEM has some 1,800 bytes, one that resumes a session
  * may add a ticket of a few hundred more. A record is read as far as it is there; what is longer is
  * not whole. */
-#define TLS_HELLO_BYTES 4092
+#define TLS_HELLO_BYTES 4068
 
 /* So many are kept at once: 16 MiB. A handshake takes a round trip; more at a time are a flood. */
 #define TLS_MOST_HELLOS 4096
 
 struct tls_hello_bytes {
+    int64_t ns;        /* of the server's certificate (tls_certificate.h), as are the next two */
+    const char *names;
     uint32_t have;
+    uint8_t verdict;   /* enum certificate */
     uint8_t bytes[TLS_HELLO_BYTES];
 };
 

@@ -8,7 +8,7 @@
 #include "conversation/tls_clear.h"
 
 /* Messages of the handshake (RFC 8446 section 4) that tell something here. */
-enum { CLIENT_HELLO = 1, SERVER_HELLO = 2, NEW_SESSION_TICKET = 4, ENCRYPTED_EXTENSIONS = 8, FINISHED = 20, KEY_UPDATE = 24 };
+enum { CLIENT_HELLO = 1, SERVER_HELLO = 2, NEW_SESSION_TICKET = 4, ENCRYPTED_EXTENSIONS = 8, CERTIFICATE = 11, FINISHED = 20, KEY_UPDATE = 24 };
 
 /* Who has failed so often has other keys. */
 #define MOST_FAILURES 16

@@ -128,6 +128,8 @@ struct record {
     uint8_t tls_keys;            /* enum tls_keys */
     int8_t server_notify;        /* an alert of TLS is the last before the server's FIN; 1, 0; -1: not known, or there is none */
     bool tls_answered_http;      /* a server's answer to HTTP in the clear was a record of TLS */
+    uint8_t tls_certificate;     /* enum certificate */
+    const char *certificate_names; /* of that; "" */
     int64_t tls_handshake_ns;    /* from the client's hello to the last Finished; NS_ABSENT: no TLS; NS_UNKNOWN */
     int8_t tls_resumed, tls_offers_session; /* 1, 0; -1: not known, or no TLS */
     uint8_t tls_version;         /* minor number: 3 is TLS 1.2; 0: not known */

@@ -33,7 +33,7 @@ static const struct member of_record[] = {
     ENUM2(R, state, TCP_STATES - 1), ENUM2(R, rst_kind, TCP_RESET_FOREIGN), ROLE(R, fin_wait_2_by),
     ROLE(R, reset_on_data_by), FLAG(R, reset_on_data_after_fin), FLAG2(R, fin_seen), FLAG2(R, fin_inferred), U2(R, syns), U2(R, syns_after_data),
     U2(R, repeats), ENUM(R, syn_answer, SYN_ANSWER_MAY_COME), ENUM(R, tls_handshake, TLS_HANDSHAKE_INCOMPLETE),
-    ENUM(R, tls_answer, TLS_ANSWER_UNKNOWN), U(R, tls_alert), ROLE(R, tls_alert_by), FLAG(R, tls_alert_encrypted), FLAG(R, tls_record_cut), FLAG(R, tls_record_ahead), ENUM(R, tls_keys, TLS_KEYS_USED), ROLE(R, server_notify), FLAG(R, tls_answered_http), U(R, tls_version), S(R, tls_handshake_ns), S(R, tls_resumed), S(R, tls_offers_session), U(R, tls_alpn_offered), U(R, tls_alpn),
+    ENUM(R, tls_answer, TLS_ANSWER_UNKNOWN), U(R, tls_alert), ROLE(R, tls_alert_by), FLAG(R, tls_alert_encrypted), FLAG(R, tls_record_cut), FLAG(R, tls_record_ahead), ENUM(R, tls_keys, TLS_KEYS_USED), ROLE(R, server_notify), FLAG(R, tls_answered_http), U(R, tls_version), S(R, tls_handshake_ns), ENUM(R, tls_certificate, CERTIFICATE_NOT_YET_VALID), S(R, tls_resumed), S(R, tls_offers_session), U(R, tls_alpn_offered), U(R, tls_alpn),
     U2(R, goaways), FLAG(R, goaway_by_client_first), FLAG(R, has_goaway_text), ENUM(R, goaway_text, GOAWAY_TEXT_GRACEFUL_STOP), U2(R, goaway_code), U2(R, goaway_last), S(R, goaway_age), S(R, goaway_rest), U(R, streams_limit), U(R, streams_peak), U(R, pings), U(R, early_resets), U(R, silent_requests), FLAG(R, websocket), FLAG(R, websocket_lost), ROLE(R, websocket_close_by), U(R, websocket_close_code), U(R, websocket_pings), U2(R, websockets_cut), S(R, ping_unanswered), S(R, settings_unanswered), S(R, ping_interval),
     FLAG(R, challenged), FLAG(R, unreachable), U(R, reused_after_ms), U2(R, first_seq), U2(R, next_seq), U2(R, acked), ROLE(R, stray_by), U2(R, unacknowledged), S(R, server_alone),
     S(R, first_ns), S(R, last_ns), S(R, since_open), S(R, since_request), S(R, since_response), S(R, since_activity), S(R, announced_for), ROLE(R, announced_by), S(R, since_fin),
@@ -302,7 +302,7 @@ static bool read_exchange(const json_t *value, struct exchange_record *e, struct
 /* ---- lines ------------------------------------------------------------------------------------------- */
 
 #define TEXTS                                                                                              \
-    TEXT(server_software) TEXT(client_software) TEXT(server_via) TEXT(client_via) TEXT(proxied_client) TEXT(server_name) TEXT(request)
+    TEXT(server_software) TEXT(client_software) TEXT(server_via) TEXT(client_via) TEXT(proxied_client) TEXT(server_name) TEXT(certificate_names) TEXT(request)
 
 bool record_write(const struct record *r, FILE *out)
 {

@@ -142,6 +142,8 @@ static struct value tls_failure(const struct record *r)
         return value_unknown(tls_missing);
     if (r->protocol == PROTOCOL_HTTP1 && r->tls_handshake == TLS_HANDSHAKE_NONE)
         return value_text("http-to-tls");
+    if (r->tls_handshake == TLS_HANDSHAKE_COMPLETE && r->tls_certificate > CERTIFICATE_FITS)
+        return value_text(certificate_names[r->tls_certificate]);
     if (r->tls_handshake != TLS_HANDSHAKE_INCOMPLETE)
         return value_absent();
     if (r->tls_alert_by < 0)
@@ -366,6 +368,10 @@ ON_RECORD(tls_handshake,
                                                       : value_choice(tls_handshake_names,
                                                                      r->tls_handshake ==
                                                                          TLS_HANDSHAKE_INCOMPLETE))
+ON_RECORD(tls_certificate, r->tls_certificate == CERTIFICATE_NOT_READ
+                               ? value_absent()
+                               : value_choice(&certificate_names[CERTIFICATE_FITS], r->tls_certificate - CERTIFICATE_FITS))
+ON_RECORD(tls_certificate_names, r->certificate_names[0] != '\0' ? value_text(r->certificate_names) : value_absent())
 ON_RECORD(tls_handshake_time, r->tls_handshake == TLS_HANDSHAKE_INCOMPLETE ? value_absent() : duration(r->tls_handshake_ns, tls_missing))
 ON_RECORD(tls_answer, r->tls_handshake == TLS_HANDSHAKE_NONE ? value_absent()
                       : r->tls_answer == TLS_ANSWER_UNKNOWN

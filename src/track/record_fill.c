@@ -413,6 +413,8 @@ static void fill_tls(const struct connection *c, unsigned client, struct record 
     r->server_notify = server_notify(c, client, r);
     r->tls_answered_http = c->talk.tls_answer;
     r->tls_version = tls.version;
+    r->tls_certificate = tls.certificate;
+    r->certificate_names = tls.certificate_names != NULL ? tls.certificate_names : "";
     bool unseen = tls.handshake_ns < 0;
     r->tls_handshake_ns = tls.handshake == TLS_HANDSHAKE_NONE ? NS_ABSENT : unseen ? NS_UNKNOWN : tls.handshake_ns;
     r->tls_resumed = tls.resumed;

@@ -27,7 +27,7 @@ static struct value evaluate(const char *source)
                              .since_open = NS_UNKNOWN, .since_request = NS_ABSENT,
                              .fin_wait_2_by = -1, .reset_on_data_by = -1,
                              .server_software = "", .client_software = "",
-                             .server_via = "", .client_via = "", .proxied_client = "", .server_name = "" };
+                             .server_via = "", .client_via = "", .proxied_client = "", .server_name = "", .certificate_names = "" };
     const struct subject subject = { &record, &facts, NULL };
     struct value v = expr_value(expr, &subject);
     arena_free(&arena);

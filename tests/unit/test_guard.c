@@ -107,7 +107,7 @@ static struct record make_record(unsigned changes)
         .resets_apart_ns = NS_ABSENT, .announced_for = NS_ABSENT, .announced_by = -1, .ping_unanswered = NS_ABSENT, .settings_unanswered = NS_ABSENT,
         .websocket_close_by = -1, .tls_handshake_ns = NS_ABSENT, .goaway_age = NS_ABSENT, .goaway_rest = NS_ABSENT, .tls_resumed = -1, .tls_offers_session = -1, .requests = 1, .exchanges = 1,
         .waits = { { .rst_hops = HOPS_ABSENT }, { .rst_hops = HOPS_ABSENT } },
-        .server_software = "", .client_software = "", .server_via = "", .client_via = "", .proxied_client = "", .server_name = "", .request = "",
+        .server_software = "", .client_software = "", .server_via = "", .client_via = "", .proxied_client = "", .server_name = "", .certificate_names = "", .request = "",
     };
     r.last_ns = 5 * NS_PER_S;
     r.fin_wait_2_end_ns = below(3) * NS_PER_S;

@@ -168,7 +168,7 @@ static void wrong_numbers(void **state)
 {
     (void)state;
     struct record record = { .history = "Sh", .server_software = "", .client_software = "", .server_via = "",
-                             .client_via = "", .proxied_client = "", .server_name = "", .request = "" };
+                             .client_via = "", .proxied_client = "", .server_name = "", .certificate_names = "", .request = "" };
     char *text = NULL;
     size_t size = 0;
     FILE *lines = open_memstream(&text, &size);

@@ -45,7 +45,7 @@ static struct record idle_record(const char *server)
 {
     return (struct record){ .close_by = BY_SERVER, .close_phase = PHASE_IDLE, .exchanges = 1,
                             .requests = 1, .server_software = server, .client_software = "",
-                            .server_via = "", .client_via = "", .proxied_client = "", .server_name = "" };
+                            .server_via = "", .client_via = "", .proxied_client = "", .server_name = "", .certificate_names = "" };
 }
 
 static struct deadline deadline_of(enum reference from, int64_t ns)

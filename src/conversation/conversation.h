@@ -203,6 +203,7 @@ struct websocket_outcome conversation_websocket(const struct conversation *talk,
  * stream is over: what ended the connection had run out at the announcement. */
 struct goaway_times {
     int64_t announced_ns, rested_ns;
+    int64_t error_ns; /* of a GOAWAY that names an error: it announces nothing, it ends the connection; close_ns: there was none */
     uint32_t end_seq; /* behind the GOAWAY, if it had; 0 within TLS that is not opened: alerts alone follow it */
 };
 

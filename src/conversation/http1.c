@@ -520,6 +520,8 @@ static void finish(struct conversation *talk, struct conversation_memory *memory
 {
     struct conversation_stream *stream = &talk->stream[from];
     struct exchange *x = stream->exchange;
+    if (stream->mode == MODE_TUNNEL && is_websocket(talk))
+        websocket_finish(talk, from);
     if (talk->inferred || !in_message(stream) || stream->is_request || x == NULL ||
         !x->response_head ||
         !x->close_delimited)

@@ -256,6 +256,13 @@ static void input(struct conversation *talk, struct conversation_memory *memory,
     read_frames(&r);
 }
 
+static void finish(struct conversation *talk, struct conversation_memory *memory, unsigned from)
+{
+    (void)memory;
+    if (talk->stream[0].http2 != NULL)
+        talk->stream[0].http2->end[from].closed = true;
+}
+
 static void drop(struct conversation *talk, struct conversation_memory *memory)
 {
     struct http2 *h2 = talk->stream[0].http2;
@@ -279,7 +286,7 @@ static void lose(struct conversation *talk, struct conversation_memory *memory, 
     go_adrift(&r);
 }
 
-const struct protocol_ops http2_ops = { .recognises = recognises, .input = input, .drop = drop, .lose = lose, .framed = true };
+const struct protocol_ops http2_ops = { .recognises = recognises, .input = input, .finish = finish, .drop = drop, .lose = lose, .framed = true };
 
 const char *const goaway_text_names[] = {
 #define VALUE(id, name) [id] = name,

@@ -453,9 +453,9 @@ static void end_rst_stream(const struct http2_reading *r)
 static void end_settings(const struct http2_reading *r)
 {
     struct http2_end *e = r->end;
-    if (e->frame.flags & ACK)
+    if (e->frame.flags & ACK && !r->h2->end[!r->from].closed)
         unanswered_answer(&r->h2->end[!r->from].settings, r->chunk);
-    else
+    else if (!(e->frame.flags & ACK))
         unanswered_ask(&e->settings, r->chunk);
 }
 
@@ -463,7 +463,8 @@ static void end_ping(const struct http2_reading *r)
 {
     struct http2_end *e = r->end;
     if (e->frame.flags & ACK) {
-        unanswered_answer(&r->h2->end[!r->from].ping, r->chunk);
+        if (!r->h2->end[!r->from].closed)
+            unanswered_answer(&r->h2->end[!r->from].ping, r->chunk);
         return;
     }
     unanswered_ask(&e->ping, r->chunk);

@@ -19,6 +19,8 @@ struct websocket_end {
     uint8_t code[CODE_BYTES], code_have;
     bool begun;      /* a frame was read */
     bool lost;
+    bool closed;     /* its FIN went by */
+    int64_t last_ns; /* when it last sent something; 0: never */
     struct websocket_close close;
     struct unanswered ping;
 };
@@ -77,7 +79,7 @@ static void begin_payload(struct websocket *w, unsigned from, const struct tcp_c
     switch (opcode_of(e)) {
     case OPCODE_CLOSE:
         if (e->close.frame == 0) {
-            e->close = (struct websocket_close){ chunk->ts_ns, chunk->frame, chunk->capture, 0 };
+            e->close = (struct websocket_close){ .ns = chunk->ts_ns, .frame = chunk->frame, .capture = chunk->capture, .heard_ns = w->end[!from].last_ns };
             e->code_have = 0;
         }
         break;
@@ -86,7 +88,8 @@ static void begin_payload(struct websocket *w, unsigned from, const struct tcp_c
         unanswered_ask(&e->ping, chunk);
         break;
     case OPCODE_PONG: /* the newest may be answered alone (section 5.5.3); who says it unasked answers nothing */
-        w->end[!from].ping.count = 0;
+        if (w->end[!from].close.frame == 0 && !w->end[!from].closed) /* else it had given up */
+            w->end[!from].ping.count = 0;
         break;
     }
 }
@@ -109,6 +112,7 @@ void websocket_read(struct websocket *w, unsigned from, bool is_client, const st
 {
     struct websocket_end *e = &w->end[from];
     uint32_t at = 0;
+    e->last_ns = chunk->ts_ns;
     while (at < chunk->length && !e->lost) {
         const uint8_t *bytes = chunk->bytes != NULL ? chunk->bytes + at : NULL;
         uint32_t rest = chunk->length - at;
@@ -159,6 +163,12 @@ void websocket_lose(struct conversation *talk, struct conversation_memory *memor
     struct websocket *w = websocket_of(talk, memory);
     if (w != NULL)
         w->end[from].lost = true;
+}
+
+void websocket_finish(struct conversation *talk, unsigned from)
+{
+    if (talk->stream[0].websocket != NULL)
+        talk->stream[0].websocket->end[from].closed = true;
 }
 
 void websocket_drop(struct conversation *talk, struct conversation_memory *memory)

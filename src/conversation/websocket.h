@@ -22,6 +22,7 @@ struct websocket_close {
     int64_t ns;
     uint32_t frame; /* 0: there was none */
     uint16_t capture;
+    int64_t heard_ns; /* when the other end had last been heard of; 0: never */
     uint16_t code;  /* RFC 6455 section 7.4; 0: it had none */
 };
 
@@ -40,6 +41,9 @@ void websocket_input(struct conversation *talk, struct conversation_memory *memo
 
 /* Bytes of that end are missing, and nobody knows how many. */
 void websocket_lose(struct conversation *talk, struct conversation_memory *memory, unsigned from);
+
+/* The end has sent its FIN. */
+void websocket_finish(struct conversation *talk, unsigned from);
 
 void websocket_drop(struct conversation *talk, struct conversation_memory *memory);
 

@@ -94,6 +94,7 @@ struct record {
     bool role_guessed;           /* neither handshake nor HTTP told who is the client */
     bool open_seen;              /* its SYN was captured */
     bool established;
+    bool unheard;                /* who closed had not one byte of the other end */
     bool half_closed;            /* the client closed its side and still took the whole response */
     bool fin_wait_2_open;        /* still in FIN_WAIT_2 when the capture ended */
     bool upgraded;               /* 101 or CONNECT: not HTTP any more */
@@ -105,6 +106,7 @@ struct record {
     bool one_sided;              /* one direction has no packet at all */
     uint8_t protocol;            /* enum protocol */
     uint8_t close_by, close_how, close_phase;
+    uint8_t ended_by;            /* enum close_by: close_by; HTTP/2: whose GOAWAY had announced the close, or named an error; WebSocket: who said Close first */
     uint8_t state[2];            /* enum tcp_state, by role */
     uint8_t rst_kind[2];         /* enum tcp_reset_kind, by role */
     int8_t fin_wait_2_by;        /* enum end_role, -1: nobody was */

@@ -27,9 +27,9 @@ struct member {
 static const struct member of_record[] = {
 #define R struct record
     U(R, id), U(R, stream_frame), U(R, tcp_stream), U(R, capture), FLAG(R, client), FLAG(R, role_guessed),
-    FLAG(R, open_seen), FLAG(R, established), FLAG(R, half_closed), FLAG(R, fin_wait_2_open), FLAG(R, upgraded), FLAG(R, inferred), FLAG(R, multiplexed),
+    FLAG(R, open_seen), FLAG(R, established), FLAG(R, unheard), FLAG(R, half_closed), FLAG(R, fin_wait_2_open), FLAG(R, upgraded), FLAG(R, inferred), FLAG(R, multiplexed),
     FLAG(R, lost_thread), FLAG(R, unsure), FLAG(R, one_way), FLAG(R, lost_requests), FLAG(R, one_sided), ENUM(R, protocol, PROTOCOL_OPAQUE),
-    ENUM(R, close_by, BY_UNKNOWN), ENUM(R, close_how, HOW_TIMEOUT), ENUM(R, close_phase, PHASE_UNKNOWN),
+    ENUM(R, close_by, BY_UNKNOWN), ENUM(R, ended_by, BY_UNKNOWN), ENUM(R, close_how, HOW_TIMEOUT), ENUM(R, close_phase, PHASE_UNKNOWN),
     ENUM2(R, state, TCP_STATES - 1), ENUM2(R, rst_kind, TCP_RESET_FOREIGN), ROLE(R, fin_wait_2_by),
     ROLE(R, reset_on_data_by), FLAG(R, reset_on_data_after_fin), FLAG2(R, fin_seen), FLAG2(R, fin_inferred), U2(R, syns), U2(R, syns_after_data),
     U2(R, repeats), ENUM(R, syn_answer, SYN_ANSWER_MAY_COME), ENUM(R, tls_handshake, TLS_HANDSHAKE_INCOMPLETE),

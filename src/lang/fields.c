@@ -270,9 +270,7 @@ ON_RECORD(lost_bytes, value_number((double)r->lost_bytes))
 ON_RECORD(life, value_span(r->first_ns, r->last_ns))
 ON_RECORD(upgraded, value_bool(r->upgraded))
 ON_RECORD(close_by, close_by(r->close_by))
-ON_RECORD(ended_by, close_by(r->announced_by < 0                ? r->close_by
-                             : r->announced_by == ROLE_CLIENT ? BY_CLIENT
-                                                              : BY_SERVER))
+ON_RECORD(ended_by, close_by(r->ended_by))
 ON_RECORD(close_how, r->close_how == HOW_OPEN ? value_absent()
                                               : value_choice(&close_how_names[HOW_FIN], r->close_how - HOW_FIN))
 ON_RECORD(close_phase, r->close_phase == PHASE_UNKNOWN ? value_unknown(phase_missing(r))
@@ -284,6 +282,9 @@ ON_RECORD(mid_exchange,
               ? value_unknown(phase_missing(r))
               : value_bool(r->close_phase == PHASE_REQUEST || r->close_phase == PHASE_WAITING ||
                            r->close_phase == PHASE_RESPONSE))
+ON_RECORD(unheard, r->close_by == BY_UNKNOWN || (r->lost_thread && !r->unheard) ? value_unknown(bytes_missing)
+                   : r->close_by == BY_NOBODY                                     ? value_absent()
+                                                                                  : value_bool(r->unheard))
 ON_RECORD(announced_by, r->announced_by < 0 ? value_absent() : value_choice(end_role_names, r->announced_by))
 ON_RECORD(announced_for, duration(r->announced_for, bytes_missing))
 ON_RECORD(since_open, duration(r->since_open, no_handshake))

@@ -57,7 +57,11 @@ struct announcement announcement_of(const struct connection *c, unsigned closer,
     own.found = own.times.announced_ns < close_ns;
     other.found = other.times.announced_ns < close_ns && other.times.announced_ns <= own.times.announced_ns &&
                   knew(c, other.by, &other.times, close);
-    return other.found ? other : own;
+    struct announcement first = other.found ? other : own;
+    bool failed = other.times.error_ns < close_ns && other.times.error_ns <= own.times.announced_ns &&
+                  other.times.error_ns <= own.times.error_ns && knew(c, other.by, &other.times, close);
+    first.ended_by = failed ? other.by : first.found ? first.by : closer;
+    return first;
 }
 
 int8_t after_announced_close(const struct connection *c, bool answers_missing,

@@ -10,6 +10,7 @@
 struct announcement {
     bool found;
     unsigned by; /* end of the tuple */
+    unsigned ended_by; /* likewise: it announced the close, or its GOAWAY named an error which the closing end had; else the closing end */
     struct goaway_times times;
 };
 

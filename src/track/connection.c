@@ -73,6 +73,11 @@ static struct connection_closing *closing_room(struct connection *c, struct conn
     return c->closing = closing;
 }
 
+static int64_t last_data_ns(const struct connection *c, int end)
+{
+    return c->end_mark[end][END_DATA].frame != 0 ? c->end_mark[end][END_DATA].ns : NS_ABSENT;
+}
+
 /* It closes now at the latest. */
 static struct connection_closing *closing_of(struct connection *c, struct connection_shared *shared)
 {
@@ -81,8 +86,7 @@ static struct connection_closing *closing_of(struct connection *c, struct connec
         return closing;
     closing->begun = true;
     for (int i = 0; i < 2; i++)
-        closing->data_at_close[i] =
-            c->end_mark[i][END_DATA].frame != 0 ? c->end_mark[i][END_DATA].ns : NS_ABSENT;
+        closing->data_at_close[i] = last_data_ns(c, i);
     return closing;
 }
 
@@ -95,8 +99,11 @@ static void note_goodbye(struct connection *c, unsigned from, const struct tcp_c
         return;
     struct goodbye *goodbye = &closing->goodbye[from];
     bool goes_on = goodbye->mark.frame != 0 && goodbye->end_seq == end_seq - bytes;
-    if (!goes_on)
-        *goodbye = (struct goodbye){ { chunk->ts_ns, chunk->frame, chunk->capture }, end_seq - bytes, end_seq, chunk->ack };
+    if (!goes_on) /* marks of this segment are set later */
+        *goodbye = (struct goodbye){ { chunk->ts_ns, chunk->frame, chunk->capture }, end_seq - bytes, end_seq, chunk->ack,
+                                     { last_data_ns(c, 0), last_data_ns(c, 1) } };
+    if (!goes_on && chunk->length > bytes)
+        goodbye->data_ns[from] = chunk->ts_ns;
     goodbye->end_seq = end_seq;
 }
 

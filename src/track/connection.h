@@ -31,6 +31,7 @@ enum connection_stage {
 struct goodbye {
     struct mark mark;
     uint32_t seq, end_seq, ack; /* end_seq: behind the last of them */
+    int64_t data_ns[2];         /* last payload of each end before it; NS_ABSENT: none */
 };
 
 /* What only the end of a connection brings. */

@@ -30,3 +30,12 @@ struct act act_of(const struct connection *c, unsigned e)
     }
     return act;
 }
+
+int64_t data_at_close(const struct connection *c, unsigned closer, const struct act *act, unsigned end)
+{
+    if (c->closing == NULL || !c->closing->begun)
+        return NS_ABSENT;
+    const struct goodbye *goodbye = &c->closing->goodbye[closer];
+    bool by_goodbye = act->how == HOW_FIN && goodbye->mark.frame == act->mark.frame && goodbye->mark.capture == act->mark.capture;
+    return by_goodbye ? goodbye->data_ns[end] : c->closing->data_at_close[end];
+}

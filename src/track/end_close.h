@@ -15,6 +15,9 @@ struct act {
     struct mark mark;
 };
 
+/* Last payload of an end when `closer`, whose act it was, closed; NS_ABSENT: it had sent none. Alerts by which ends say goodbye are none. */
+int64_t data_at_close(const struct connection *c, unsigned closer, const struct act *act, unsigned end);
+
 struct act act_of(const struct connection *c, unsigned end);
 
 #endif

@@ -36,8 +36,10 @@ static unsigned first_closer(const struct connection *c, const struct act act[2]
 #define OVERTAKEN_NS (3 * NS_PER_MS)
 
 /* Times from events that the closing end knew of to its close, or to the GOAWAY that announced it. */
-static void durations(const struct connection *c, const struct view *v, const struct goaway_times said, int64_t close_ns, struct record *r)
+static void durations(const struct connection *c, const struct view *v, const struct goaway_times said, unsigned closer, const struct act *close,
+                      struct record *r)
 {
+    const int64_t close_ns = close->mark.ns;
     const int64_t at = said.rested_ns;
     const struct conversation *talk = &c->talk;
     int64_t request = NS_ABSENT, response = NS_ABSENT, activity = NS_ABSENT;
@@ -67,10 +69,10 @@ static void durations(const struct connection *c, const struct view *v, const st
         activity = taken_back > activity ? taken_back : activity;
     }
     bool no_exchange = !conversation_is_framed(talk) && conversation_next(talk, NULL) == NULL;
-    if ((no_exchange || conversation_is_tunnel(talk)) && c->closing != NULL && c->closing->begun)
-        for (int i = 0; i < 2; i++)
-            if (c->closing->data_at_close[i] > activity)
-                activity = c->closing->data_at_close[i];
+    for (unsigned i = 0; i < 2 && (no_exchange || conversation_is_tunnel(talk)); i++) {
+        int64_t ns = data_at_close(c, closer, close, i);
+        activity = ns > activity ? ns : activity;
+    }
     r->announced_for = said.announced_ns < close_ns ? close_ns - said.announced_ns : NS_ABSENT;
     r->since_request = request == NS_ABSENT ? NS_ABSENT : at - request;
     r->since_response = response == NS_ABSENT ? NS_ABSENT : at - response;
@@ -146,7 +148,7 @@ static void fill_close(const struct connection *c, unsigned client, struct recor
     r->announced_by = -1;
     if (act[0].how == HOW_OPEN && act[1].how == HOW_OPEN) {
         bool foreign = c->tcp.end[0].resets + c->tcp.end[1].resets > 0;
-        r->close_by = foreign ? BY_NETWORK : BY_NOBODY;
+        r->close_by = r->ended_by = foreign ? BY_NETWORK : BY_NOBODY;
         r->close_how = foreign ? HOW_RST : HOW_OPEN;
         r->close_phase = foreign ? PHASE_UNKNOWN : PHASE_NONE;
         return;
@@ -154,7 +156,7 @@ static void fill_close(const struct connection *c, unsigned client, struct recor
     unsigned closer = first_closer(c, act);
     unsigned seen_from = closer == 2 ? act[1].mark.ns < act[0].mark.ns : closer;
     const struct act *a = &act[seen_from];
-    r->close_by = closer == 2 ? BY_BOTH : closer == client ? BY_CLIENT : BY_SERVER;
+    r->close_by = r->ended_by = closer == 2 ? BY_BOTH : closer == client ? BY_CLIENT : BY_SERVER;
     struct view view = { seen_from != client, a->seq, a->ack, a->ack_known };
     /* Neither knew of the other's close: that of a client which had not all of its response hurts. */
     struct view waited = { false, act[client].seq, act[client].ack, act[client].ack_known };
@@ -179,7 +181,10 @@ static void fill_close(const struct connection *c, unsigned client, struct recor
     const struct announcement announcement = announcement_of(c, seen_from, a);
     if (announcement.found)
         r->announced_by = announcement.by == client ? ROLE_CLIENT : ROLE_SERVER;
-    durations(c, &view, announcement.times, a->mark.ns, r);
+    if (announcement.ended_by != seen_from)
+        r->ended_by = announcement.ended_by == client ? BY_CLIENT : BY_SERVER;
+    durations(c, &view, announcement.times, seen_from, a, r);
+    r->unheard = data_at_close(c, seen_from, a, !seen_from) == NS_ABSENT && c->tcp.end[!seen_from].lost_bytes == 0;
     if (r->inferred)
         r->close_phase = (uint8_t)phase_inferred(c, &view, r, r->close_phase);
     if (announcement.found && announcement.by != seen_from && (r->close_phase == PHASE_IDLE || r->close_phase == PHASE_FRESH))
@@ -187,7 +192,7 @@ static void fill_close(const struct connection *c, unsigned client, struct recor
     r->half_closed = half_closed(c, client, r);
     if (r->one_sided) {
         /* What the unseen end sent, and whether it closed first, nobody can tell. */
-        r->close_by = BY_UNKNOWN;
+        r->close_by = r->ended_by = BY_UNKNOWN;
         r->announced_by = -1;
         r->close_phase = PHASE_UNKNOWN;
         r->since_request = r->since_response = r->since_activity = NS_UNKNOWN;
@@ -349,41 +354,58 @@ static void fill_websocket(const struct connection *c, unsigned client, struct r
         r->websocket_close_code = close->code;
         r->mark[MARK_WEBSOCKET_CLOSE] = (struct mark){ close->ns, close->frame, close->capture };
     }
+    bool closed = r->close_by == BY_CLIENT || r->close_by == BY_SERVER || r->close_by == BY_BOTH;
+    if (closed && r->protocol != PROTOCOL_HTTP2 && r->websocket_close_by >= 0)
+        r->ended_by = r->websocket_close_by == ROLE_CLIENT ? BY_CLIENT : BY_SERVER;
 }
 
-/* How long the end that closed had waited for the other's answer, and heard nothing else of it. */
-static int64_t unanswered_for(const struct connection *c, struct record *r, enum end_role closer, const struct unanswered *u)
+/* When an end ended the connection, and had last heard of the other. */
+struct ending {
+    int64_t ns, heard_ns;
+};
+
+/* WebSocket: it had given up when it said so, and waits for an answer. */
+static struct ending ending_of(const struct connection *c, const struct record *r, enum end_role role, const struct websocket_outcome *w)
 {
-    /* WebSocket: it had given up when it said so, and waits for an answer. */
-    bool said = r->protocol != PROTOCOL_HTTP2 && r->websocket_close_by == (int8_t)closer;
-    const int64_t closed_ns = said ? r->mark[MARK_WEBSOCKET_CLOSE].ns : record_closed_ns(r);
-    const unsigned other = closer == ROLE_CLIENT ? !r->client : r->client;
-    if (u->count == 0 || closed_ns == NS_ABSENT || u->ns > closed_ns)
+    if (w->close[role].frame != 0 && r->protocol != PROTOCOL_HTTP2)
+        return (struct ending){ w->close[role].ns, w->close[role].heard_ns };
+    const unsigned end = role == ROLE_CLIENT ? r->client : !r->client;
+    const struct act close = act_of(c, end);
+    return (struct ending){ record_closed_ns(r), data_at_close(c, end, &close, !end) };
+}
+
+/* How long the end that ended it had waited for the other's answer, and heard nothing else of it. */
+static int64_t unanswered_for(const struct connection *c, struct record *r, enum end_role asker, const struct ending *ending,
+                              const struct unanswered *u)
+{
+    const unsigned other = asker == ROLE_CLIENT ? !r->client : r->client;
+    if (u->count == 0 || ending->ns == NS_ABSENT || u->ns > ending->ns)
         return NS_ABSENT;
     if (conversation_is_lost(&c->talk, other) || r->websocket_lost || c->tcp.end[other].lost_bytes > 0)
         return NS_UNKNOWN;
     if (u->frame != 0)
         r->mark[MARK_UNANSWERED_FRAME] = (struct mark){ u->ns, u->frame, u->capture };
-    const int64_t heard_ns = c->closing != NULL ? c->closing->data_at_close[other] : NS_ABSENT;
-    return closed_ns - (heard_ns > u->ns ? heard_ns : u->ns);
+    return ending->ns - (ending->heard_ns > u->ns ? ending->heard_ns : u->ns);
 }
 
 static void fill_unanswered(const struct connection *c, unsigned client, struct record *r)
 {
     r->ping_unanswered = r->settings_unanswered = NS_ABSENT;
-    if (r->close_by != BY_CLIENT && r->close_by != BY_SERVER)
+    if (r->ended_by != BY_CLIENT && r->ended_by != BY_SERVER)
         return;
-    const enum end_role closer = r->close_by == BY_CLIENT ? ROLE_CLIENT : ROLE_SERVER;
+    const enum end_role asker = r->ended_by == BY_CLIENT ? ROLE_CLIENT : ROLE_SERVER;
+    const struct websocket_outcome w = conversation_websocket(&c->talk, client);
+    const struct ending ending = ending_of(c, r, asker, &w);
     if (r->websocket && r->protocol != PROTOCOL_HTTP2) {
-        const struct websocket_outcome w = conversation_websocket(&c->talk, client);
-        if (w.close[!closer].frame == 0) /* who has said Close need not answer */
-            r->ping_unanswered = unanswered_for(c, r, closer, &w.ping[closer]);
+        const struct websocket_close *own = &w.close[asker], *other = &w.close[!asker];
+        if (other->frame == 0 || (own->frame != 0 && own->ns < other->ns)) /* who has said Close need not answer */
+            r->ping_unanswered = unanswered_for(c, r, asker, &ending, &w.ping[asker]);
     }
     if (r->protocol != PROTOCOL_HTTP2)
         return;
     const struct http2_outcome h2 = conversation_http2(&c->talk, client);
-    r->settings_unanswered = unanswered_for(c, r, closer, &h2.settings[closer]);
-    r->ping_unanswered = unanswered_for(c, r, closer, &h2.ping[closer]);
+    r->settings_unanswered = unanswered_for(c, r, asker, &ending, &h2.settings[asker]);
+    r->ping_unanswered = unanswered_for(c, r, asker, &ending, &h2.ping[asker]);
 }
 
 /* Did the server say goodbye before its FIN? 1, 0; -1: not known, or it is no matter. */

@@ -59,7 +59,7 @@ static const struct knob knobs[] = {
     FLAG(upgraded), FLAG(lost_thread), FLAG(lost_requests), FLAG(one_sided), FLAG(overdue_body),
     FLAG(reset_on_data_after_fin), FLAG(challenged), FLAG(unreachable), FLAG(acked_unseen),
     FLAG(foreign_reset_believed), FLAG(tls_alert_encrypted), BOTH(fin_seen, 0, 1),
-    NUMBER(protocol, 0, PROTOCOL_OPAQUE), NUMBER(close_by, 0, BY_UNKNOWN),
+    NUMBER(protocol, 0, PROTOCOL_OPAQUE), NUMBER(close_by, 0, BY_UNKNOWN), NUMBER(ended_by, 0, BY_UNKNOWN),
     NUMBER(close_how, 0, HOW_TIMEOUT), NUMBER(close_phase, 0, PHASE_UNKNOWN),
     BOTH(state, 0, TCP_STATES - 1), BOTH(rst_kind, 0, TCP_RESET_FOREIGN),
     NUMBER(fin_wait_2_by, -1, 1), NUMBER(reset_on_data_by, -1, 1), NUMBER(tls_alert_by, -1, 1),

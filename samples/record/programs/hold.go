@@ -15,6 +15,7 @@ func hold(args []string) {
 	url := options.String("url", "", "what to GET")
 	connections := options.Int("connections", 4, "how many")
 	keep := options.Duration("hold", 0, "from the last response to the client's close")
+	http2 := options.Bool("http2", false, "ask for HTTP/2, over TLS")
 	options.Parse(args)
 
 	var all sync.WaitGroup
@@ -22,7 +23,7 @@ func hold(args []string) {
 		all.Add(1)
 		go func(i int) {
 			defer all.Done()
-			transport := &http.Transport{TLSClientConfig: clientTLS()}
+			transport := &http.Transport{TLSClientConfig: clientTLS(), ForceAttemptHTTP2: *http2}
 			for request := 1; request <= i; request++ {
 				if request > 1 {
 					time.Sleep(150 * time.Millisecond)

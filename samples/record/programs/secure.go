@@ -38,12 +38,14 @@ func clientTLS() *tls.Config {
 	return config
 }
 
-// serve listens as the environment says. HTTP/2 is not offered.
-func serve(server *http.Server) error {
+// serve listens as the environment says. HTTP/2 is offered over TLS alone, and if asked for.
+func serve(server *http.Server, http2 bool) error {
 	certificate := os.Getenv("LAB_CERT")
 	if certificate == "" {
 		return server.ListenAndServe()
 	}
-	server.TLSNextProto = map[string]func(*http.Server, *tls.Conn, http.Handler){}
+	if !http2 {
+		server.TLSNextProto = map[string]func(*http.Server, *tls.Conn, http.Handler){}
+	}
 	return server.ListenAndServeTLS(certificate, os.Getenv("LAB_KEY"))
 }

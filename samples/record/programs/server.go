@@ -19,6 +19,7 @@ func server(args []string) {
 	write := options.Duration("write", 0, "WriteTimeout")
 	idle := options.Duration("idle", 0, "IdleTimeout")
 	handler := options.Duration("handler", 0, "how long a request takes")
+	http2 := options.Bool("http2", false, "offer HTTP/2, over TLS")
 	options.Parse(args)
 
 	http.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
@@ -50,7 +51,7 @@ func server(args []string) {
 		ReadHeaderTimeout: *readHeader,
 		WriteTimeout:      *write,
 		IdleTimeout:       *idle,
-	}))
+	}, *http2))
 }
 
 func firstHalf(w http.ResponseWriter) {

@@ -12,7 +12,7 @@ set -u
 
 here=$(cd "$(dirname "$0")" && pwd)
 : "${HANGUP:?names the program to test}"
-programs="unshare ip ss tcpdump python3 go node nginx haproxy apache2 gunicorn uvicorn curl openssl"
+programs="unshare ip ss tcpdump python3 go node nginx haproxy apache2 gunicorn uvicorn nghttp nghttpd curl openssl"
 
 skip() {
     echo "1..0 # SKIP $1"
@@ -25,6 +25,7 @@ for program in $programs; do
     command -v "$program" >/dev/null || skip "$program is missing (tests/lab/README.md names the packages)"
 done
 /usr/bin/python3 -c 'import grpc' 2>/dev/null || skip "python3-grpcio is missing"
+/usr/bin/python3 -c 'import websockets' 2>/dev/null || skip "python3-websockets is missing"
 unshare --net --mount --pid --fork --kill-child --mount-proc \
     sh -c 'mount -t tmpfs tmpfs /run && ip netns add try && ip netns exec try true' 2>/dev/null ||
     skip "may not make network namespaces"

@@ -3,6 +3,8 @@
     /           ok
     /slow       ok after 3 s
     /half       announces 5000 bytes, sends 2000 and fails
+
+ASGI says the messages of a WebSocket back.
 """
 
 import asyncio
@@ -29,8 +31,23 @@ def half():
     raise RuntimeError("a bug in the application")
 
 
+async def echo(path, receive, send):
+    """A WebSocket: /bug fails at the first message, /leave closes in order behind it."""
+    await receive()
+    await send({"type": "websocket.accept"})
+    while (message := await receive())["type"] == "websocket.receive":
+        if path == "/bug":
+            raise RuntimeError("a bug in the application")
+        await send({"type": "websocket.send", "text": message["text"]})
+        if path == "/leave":
+            await send({"type": "websocket.close", "code": 1000})
+    print(f"WebSocket {path}: {message['code']}", flush=True)
+
+
 async def asgi(scope, receive, send):
     path = scope["path"]
+    if scope["type"] == "websocket":
+        return await echo(path, receive, send)
     if path == "/slow":
         await asyncio.sleep(SLOW)
     length = ANNOUNCED if path == "/half" else 3

@@ -400,6 +400,8 @@ struct http2_outcome conversation_http2(const struct conversation *talk, unsigne
     o.ping[1] = s->ping;
     o.settings[0] = c->settings;
     o.settings[1] = s->settings;
+    o.unheard[0] = c->unheard;
+    o.unheard[1] = s->unheard;
     o.pings = c->pings;
     o.shortest_ping_ns = c->shortest_ping_ns;
     o.longest_wait_ns[0] = s->longest_wait_ns;

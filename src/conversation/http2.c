@@ -259,8 +259,11 @@ static void input(struct conversation *talk, struct conversation_memory *memory,
 static void finish(struct conversation *talk, struct conversation_memory *memory, unsigned from)
 {
     (void)memory;
-    if (talk->stream[0].http2 != NULL)
-        talk->stream[0].http2->end[from].closed = true;
+    struct http2 *h2 = talk->stream[0].http2;
+    if (h2 == NULL || h2->end[from].closed)
+        return;
+    h2->end[from].closed = true;
+    h2->end[from].unheard = !h2->end[!from].begun && !h2->end[!from].lost;
 }
 
 static void drop(struct conversation *talk, struct conversation_memory *memory)

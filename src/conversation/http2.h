@@ -69,6 +69,7 @@ struct http2_end {
     int64_t last_ping_ns, shortest_ping_ns; /* between two of those; INT64_MAX: there are no two */
     bool data_since_ping;    /* HEADERS or DATA, of either end */
     struct unanswered ping, settings;
+    bool unheard;            /* the other end had sent no frame when its FIN went by */
     bool closed;             /* its FIN went by: what is answered later it had waited for in vain */
     /* As a sender of DATA (http2_windows.h). */
     uint32_t initial_window; /* of a stream, as the other end says */

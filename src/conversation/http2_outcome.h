@@ -54,6 +54,7 @@ struct http2_outcome {
     uint32_t peak_streams;         /* outstanding at a time */
     uint32_t early_resets;         /* streams that the client took back within HTTP2_EARLY_RESET_NS, before their response was complete */
     struct unanswered ping[2], settings[2]; /* of the client, of the server: RFC 9113 sections 6.7 and 6.5.3 */
+    bool unheard[2];               /* the client, the server, had not one frame of the other when its FIN went by */
     uint32_t pings;                /* of the client, with neither HEADERS nor DATA since the one before */
     int64_t longest_wait_ns[2];    /* of DATA for room in the windows of the client, of the server */
     bool windows_known;            /* all that moved them is there */

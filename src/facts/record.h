@@ -94,7 +94,7 @@ struct record {
     bool role_guessed;           /* neither handshake nor HTTP told who is the client */
     bool open_seen;              /* its SYN was captured */
     bool established;
-    bool unheard;                /* who closed had not one byte of the other end */
+    bool unheard;                /* who closed had not one byte, of HTTP/2 one frame, of the other end */
     bool half_closed;            /* the client closed its side and still took the whole response */
     bool fin_wait_2_open;        /* still in FIN_WAIT_2 when the capture ended */
     bool upgraded;               /* 101 or CONNECT: not HTTP any more */

@@ -184,7 +184,8 @@ static void fill_close(const struct connection *c, unsigned client, struct recor
     if (announcement.ended_by != seen_from)
         r->ended_by = announcement.ended_by == client ? BY_CLIENT : BY_SERVER;
     durations(c, &view, announcement.times, seen_from, a, r);
-    r->unheard = data_at_close(c, seen_from, a, !seen_from) == NS_ABSENT && c->tcp.end[!seen_from].lost_bytes == 0;
+    bool no_frame = c->talk.protocol == PROTOCOL_HTTP2 && conversation_http2(&c->talk, client).unheard[seen_from != client];
+    r->unheard = no_frame || (data_at_close(c, seen_from, a, !seen_from) == NS_ABSENT && c->tcp.end[!seen_from].lost_bytes == 0);
     if (r->inferred)
         r->close_phase = (uint8_t)phase_inferred(c, &view, r, r->close_phase);
     if (announcement.found && announcement.by != seen_from && (r->close_phase == PHASE_IDLE || r->close_phase == PHASE_FRESH))

@@ -44,6 +44,9 @@ enum tls_keys {
 
 extern const char *const tls_keys_names[]; /* NULL at the end */
 
+/* The client speaks one version of HTTP, and the server answers in another. */
+enum http_mismatch { HTTP_MISMATCH_NONE, HTTP1_TO_HTTP2, HTTP2_TO_HTTP1 };
+
 /* More requests than this without a response are an attack; the thread is lost then. */
 #define HTTP_MAX_OUTSTANDING 1000
 
@@ -74,8 +77,9 @@ struct conversation {
     const char *client_software;    /* User-Agent: of the last request; "" if not told */
     const char *server_name;        /* that the client asks for in TLS (SNI); "": it does not, or it was not seen */
     const char *proxied_client;     /* address and port of the client, as the PROXY protocol names it; "": it was not spoken */
-    uint8_t protocol;               /* enum protocol: of the text, where TLS is opened */
-    uint8_t tls_keys;               /* enum tls_keys */
+    uint8_t protocol : 4;           /* enum protocol: of the text, where TLS is opened */
+    uint8_t tls_keys : 4;           /* enum tls_keys */
+    uint8_t mismatch : 2;           /* enum http_mismatch */
     int8_t client;                  /* which end sends requests; -1: not known */
     bool likely_client : 1;         /* which one does if nothing tells: by its port */
     bool mid_stream : 1;            /* the connection began before the capture */

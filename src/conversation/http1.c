@@ -362,6 +362,8 @@ static void start(struct conversation *talk, struct conversation_memory *memory,
     }
     if (!lost && talk->protocol == PROTOCOL_HTTP1) {
         talk->errors += talk->errors < UINT16_MAX; /* the other end speaks HTTP, this one something else */
+        if (protocol == PROTOCOL_HTTP2 && talk->client == (int)!from)
+            talk->mismatch = HTTP1_TO_HTTP2;
         talk->tls_answer |= protocol == PROTOCOL_TLS && talk->client == (int)!from;
     }
     stream->mode = MODE_LOST;

@@ -7,6 +7,7 @@
 
 #include "conversation/http2_streams.h"
 #include "conversation/http2_windows.h"
+#include "conversation/detect.h"
 #include "conversation/http2_websockets.h"
 #include "conversation/protocol.h"
 #include "conversation/turns.h"
@@ -171,6 +172,9 @@ static bool finds_thread(const struct http2_reading *r)
     } else if (first && !r->talk->mid_stream && (chunk->length < HTTP2_HEAD_BYTES || is_frame_head(chunk->bytes))) {
         /* the server's SETTINGS, or the first bytes of it */
     } else if (chunk->bytes == NULL || !is_chain(chunk->bytes, chunk->length, ENOUGH_FOR_THREAD)) {
+        bool by_server = r->talk->client == (int)!r->from && r->h2->end[!r->from].begun;
+        if (first && by_server && !r->talk->mid_stream && detect_response(chunk->bytes, chunk->length))
+            r->talk->mismatch = HTTP2_TO_HTTP1;
         return false;
     } else {
         e->headers.stranger = true;

@@ -129,6 +129,7 @@ struct record {
     bool tls_record_ahead;       /* a record of the server had the number of a later one, though none was missing */
     uint8_t tls_keys;            /* enum tls_keys */
     int8_t server_notify;        /* an alert of TLS is the last before the server's FIN; 1, 0; -1: not known, or there is none */
+    uint8_t http_mismatch;       /* enum http_mismatch */
     bool tls_answered_http;      /* a server's answer to HTTP in the clear was a record of TLS */
     uint8_t tls_certificate;     /* enum certificate */
     const char *certificate_names; /* of that; "" */

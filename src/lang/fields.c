@@ -35,6 +35,7 @@ static const char tls_missing[] = "bytes of the TLS handshake are missing in the
 
 /* Names of enumerations begin with the first value that has one. */
 static const char *const tls_handshake_names[] = { "complete", "incomplete", NULL };
+static const char *const http_mismatch_names[] = { "http1_to_http2", "http2_to_http1", NULL };
 static const char *const tls_answer_names[] = { "none", "tls", "other", NULL };
 static const char *const covered_names[] = { "none", "part", "all", NULL };
 
@@ -417,6 +418,8 @@ ON_RECORD(tls_record_ahead, value_bool(r->tls_record_ahead))
 ON_RECORD(tls_keys, r->tls_handshake == TLS_HANDSHAKE_NONE ? value_absent() : value_choice(tls_keys_names, r->tls_keys))
 ON_RECORD(server_close_notify, r->server_notify >= 0 ? value_bool(r->server_notify)
                                : r->tls_handshake == TLS_HANDSHAKE_NONE || !r->fin_seen[ROLE_SERVER] ? value_absent() : value_unknown(bytes_missing))
+ON_RECORD(http_mismatch, r->http_mismatch == HTTP_MISMATCH_NONE ? value_absent()
+                                                                : value_choice(http_mismatch_names, r->http_mismatch - HTTP1_TO_HTTP2))
 ON_RECORD(tls_answered_http, value_bool(r->tls_answered_http))
 ON_RECORD(tls_failure, tls_failure(r))
 ON_RECORD(tls_alert_by, r->tls_alert_by < 0 ? value_absent()

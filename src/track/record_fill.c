@@ -434,6 +434,7 @@ static void fill_tls(const struct connection *c, unsigned client, struct record 
     r->tls_record_ahead = tls.record_ahead;
     r->tls_keys = c->talk.tls_keys;
     r->server_notify = server_notify(c, client, r);
+    r->http_mismatch = c->talk.mismatch;
     r->tls_answered_http = c->talk.tls_answer;
     r->tls_version = tls.version;
     r->tls_certificate = tls.certificate;

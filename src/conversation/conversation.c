@@ -76,7 +76,7 @@ void conversation_memory_init(struct conversation_memory *memory, const struct c
     memory->keys_may_come = options->keys_may_come;
 }
 
-void conversation_memory_free(struct conversation_memory *memory)
+void conversation_memory_release(struct conversation_memory *memory)
 {
     slab_free(&memory->exchanges);
     slab_free(&memory->parses);
@@ -92,7 +92,13 @@ void conversation_memory_free(struct conversation_memory *memory)
         pages_unlock(memory->clear_text, TLS_MOST_RECORD_BYTES);
     }
     free(memory->clear_text);
+    memory->clear_text = NULL;
     text_pool_free(&memory->texts);
+}
+
+void conversation_memory_free(struct conversation_memory *memory)
+{
+    conversation_memory_release(memory);
     intern_free(&memory->names);
 }
 

@@ -135,6 +135,8 @@ struct conversation_options {
 
 /* parts: this many share the limits. */
 void conversation_memory_init(struct conversation_memory *memory, const struct conversation_options *options, size_t parts);
+/* No conversation is left, and none will come: all but the names goes. */
+void conversation_memory_release(struct conversation_memory *memory);
 void conversation_memory_free(struct conversation_memory *memory);
 
 /* client: the end that sent the SYN, or -1; likely_client: the one that it is by its port. */

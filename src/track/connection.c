@@ -17,6 +17,12 @@ void connection_shared_init(struct connection_shared *shared, const struct conve
     slab_init(&shared->timeline_tails, TIMELINE_LAST * sizeof(struct timeline_entry));
 }
 
+void connection_shared_release(struct connection_shared *shared)
+{
+    conversation_memory_release(&shared->talks);
+    slab_free(&shared->closings);
+}
+
 void connection_shared_free(struct connection_shared *shared)
 {
     conversation_memory_free(&shared->talks);

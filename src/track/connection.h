@@ -93,6 +93,8 @@ struct connection_shared {
 
 /* parts: this many trackers share the limits. */
 void connection_shared_init(struct connection_shared *shared, const struct conversation_options *talks, size_t parts);
+/* No connection is left, and none will come: what records need stays. */
+void connection_shared_release(struct connection_shared *shared);
 void connection_shared_free(struct connection_shared *shared);
 
 /* Memory ran out; what is known since is worth nothing. */

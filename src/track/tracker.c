@@ -485,6 +485,11 @@ bool tracker_finish(struct tracker *t, int64_t now_ns, struct err *err)
         while (t->lists[stage].oldest != NULL)
             if (finalise(t, t->lists[stage].oldest, now_ns) == NULL)
                 return err_no_memory(err);
+    /* Records are judged next, which takes memory of its own. */
+    connection_shared_release(&t->shared);
+    slab_free(&t->connections);
+    slab_free(&t->remnants);
+    tcp_table_free(&t->table);
     t->counts.limited_segments = t->shared.budget.limited;
     t->counts.duplicates = t->shared.duplicates;
     t->counts.tcp_streams = streams_total(&t->streams);

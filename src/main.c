@@ -31,7 +31,7 @@ static void catch_interrupts(void)
 
 int main(int argc, char **argv)
 {
-    /* A closed pipe is a write error, told like any other. */
+    /* Of several outputs, one may be a pipe whose reader has gone (output_is_unwanted). */
     const struct sigaction ignore = { .sa_handler = SIG_IGN };
     sigaction(SIGPIPE, &ignore, NULL);
     sigaction(SIGUSR1, &ignore, NULL); /* tools that ask others for their state send it */

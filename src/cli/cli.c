@@ -1,10 +1,17 @@
 #include "cli/cli.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "capture/live.h"
 #include "cli/commands.h"
+
+bool output_is_unwanted(FILE *file)
+{
+    struct pollfd pollfd = { .fd = fileno(file) };
+    return pollfd.fd >= 0 && poll(&pollfd, 1, 0) > 0 && (pollfd.revents & (POLLERR | POLLHUP)) != 0;
+}
 
 int complain(const struct err *err)
 {
@@ -92,7 +99,7 @@ int cli_main(int argc, char **argv, const struct cli_signals *signals)
                      : complain(&err);
     arena_free(&arena);
     /* Lists and help end up in a pipe as well as reports do. */
-    if (fflush(stdout) != 0 && status != EXIT_USAGE) {
+    if (fflush(stdout) != 0 && status != EXIT_USAGE && !output_is_unwanted(stdout)) {
         err_set(&err, "standard output: cannot write");
         status = complain(&err);
     }

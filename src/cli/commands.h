@@ -4,6 +4,8 @@
 #ifndef HANGUP_CLI_COMMANDS_H
 #define HANGUP_CLI_COMMANDS_H
 
+#include <stdio.h>
+
 #include "cli/cli.h"
 #include "cli/options.h"
 
@@ -42,6 +44,9 @@ int run_fields(const struct options *options, const struct cli_signals *signals)
 int run_interfaces(const struct options *options, const struct cli_signals *signals);
 
 /* Prints "hangup: message" and returns EXIT_USAGE. */
+/* Has who read it gone away, as head does? That is no error. */
+bool output_is_unwanted(FILE *file);
+
 int complain(const struct err *err);
 
 #endif

@@ -59,7 +59,7 @@ static bool close_outputs(const struct options *options, struct outputs *outputs
         int cause = errno;
         if (file != stdout && fclose(file) != 0)
             written = false;
-        if (!written)
+        if (!written && !(file == stdout && output_is_unwanted(file)))
             ok = err_set(err, "%s: cannot write the report%s%s",
                          options->outputs[i].path != NULL ? options->outputs[i].path
                                                           : "standard output",

@@ -81,6 +81,14 @@ bool record_closed_upon_goaway(const struct record *r)
     return (r->announced_by == ROLE_CLIENT && r->close_by == BY_SERVER) || (r->announced_by == ROLE_SERVER && r->close_by == BY_CLIENT);
 }
 
+unsigned record_marks_needed(const struct record *r)
+{
+    unsigned needed = r->marks;
+    while (needed > 0 && r->mark[needed - 1].frame == 0)
+        needed--;
+    return needed;
+}
+
 int64_t record_closed_ns(const struct record *r)
 {
     static const enum mark_id by_end[2][2] = { { MARK_CLIENT_FIN, MARK_CLIENT_RST },
@@ -88,9 +96,9 @@ int64_t record_closed_ns(const struct record *r)
     bool client = r->close_by == BY_CLIENT, server = r->close_by == BY_SERVER;
     if ((!client && !server) || (r->close_how != HOW_FIN && r->close_how != HOW_RST))
         return NS_ABSENT;
-    if (r->mark[MARK_CLOSE_NOTIFY].frame != 0)
-        return r->mark[MARK_CLOSE_NOTIFY].ns;
-    const struct mark *mark = &r->mark[by_end[server][r->close_how == HOW_RST]];
+    if (record_mark(r, MARK_CLOSE_NOTIFY)->frame != 0)
+        return record_mark(r, MARK_CLOSE_NOTIFY)->ns;
+    const struct mark *mark = record_mark(r, by_end[server][r->close_how == HOW_RST]);
     return mark->frame != 0 ? mark->ns : NS_ABSENT;
 }
 
@@ -98,7 +106,7 @@ const char *record_conn_state(const struct record *r)
 {
     bool client_reset = r->resets[ROLE_CLIENT] > 0, server_reset = r->resets[ROLE_SERVER] > 0;
     bool client_fin = r->fin_seen[ROLE_CLIENT], server_fin = r->fin_seen[ROLE_SERVER];
-    bool syn_ack = r->mark[MARK_SYN_ACK].frame != 0;
+    bool syn_ack = record_mark(r, MARK_SYN_ACK)->frame != 0;
     if (!r->open_seen)
         return syn_ack && client_reset == server_reset ? (server_fin ? "SHR" : "OTH")
                : syn_ack && server_reset               ? "RSTRH"
@@ -110,7 +118,7 @@ const char *record_conn_state(const struct record *r)
             return "RSTOS0";
         return client_fin ? "SH" : "S0";
     }
-    if (client_reset && (!server_reset || r->mark[MARK_CLIENT_RST].ns <= r->mark[MARK_SERVER_RST].ns))
+    if (client_reset && (!server_reset || record_mark(r, MARK_CLIENT_RST)->ns <= record_mark(r, MARK_SERVER_RST)->ns))
         return "RSTO";
     if (server_reset)
         return "RSTR";

@@ -195,7 +195,9 @@ struct record {
     uint32_t silence_ms;         /* that silence; valid if silent_by >= 0 */
     uint32_t survived_ms;        /* longest silence after which data was acknowledged; 0: none */
     int64_t resets_apart_ns;     /* between the resets of both ends; NS_ABSENT */
-    struct mark mark[MARKS];
+    struct mark *mark;           /* by id, so many as follow: see record_mark(). All of them while a connection is turned into its record */
+    uint8_t marks;
+    struct mark stray;           /* MARK_STRAY, found when all connections are known */
     char history[HISTORY_BYTES];
     /* For the report; NULL unless some rule may want to show this connection, and `example` tells. */
     struct timeline *timeline;
@@ -296,6 +298,16 @@ struct exchange_record {
     bool undecided;              /* of interest because nobody can decide on it */
     struct exchange_record *next;
 };
+
+/* A moment of it; its frame is 0 where it did not happen. */
+static inline const struct mark *record_mark(const struct record *record, enum mark_id id)
+{
+    static const struct mark none = { 0 };
+    return id == MARK_STRAY ? &record->stray : id < record->marks ? &record->mark[id] : &none;
+}
+
+/* How many marks have to be kept: up to the last one that happened. */
+unsigned record_marks_needed(const struct record *record);
 
 /* Copies; names of hosts and software live as long as the tracker. */
 void exchange_record_fill(struct exchange_record *record, const struct exchange_facts *facts);

@@ -208,16 +208,21 @@ static bool read_tuple(const json_t *value, struct tcp_tuple *tuple, struct err 
 static json_t *marks_value(const struct record *r)
 {
     json_t *marks = json_object();
-    for (int id = 0; id < MARKS; id++)
-        if (r->mark[id].frame != 0)
+    for (int id = 0; id < MARKS; id++) {
+        const struct mark *mark = record_mark(r, (enum mark_id)id);
+        if (mark->frame != 0)
             json_object_set_new(marks, mark_name((enum mark_id)id),
-                                json_pack("[I, I, i]", (json_int_t)r->mark[id].ns, (json_int_t)r->mark[id].frame,
-                                          r->mark[id].capture));
+                                json_pack("[I, I, i]", (json_int_t)mark->ns, (json_int_t)mark->frame, mark->capture));
+    }
     return marks;
 }
 
-static bool read_marks(json_t *value, struct record *r, struct err *err)
+static bool read_marks(json_t *value, struct record *r, struct arena *arena, struct err *err)
 {
+    r->mark = arena_alloc(arena, MARKS * sizeof *r->mark);
+    if (r->mark == NULL)
+        return err_no_memory(err);
+    r->marks = MARKS;
     const char *name;
     json_t *mark;
     json_object_foreach(value, name, mark) {
@@ -227,7 +232,7 @@ static bool read_marks(json_t *value, struct record *r, struct err *err)
         if (!mark_find(name, &id) || json_unpack(mark, "[I, I, i]", &ns, &frame, &capture) != 0 || frame <= 0 ||
             frame > UINT32_MAX || capture < 0 || capture > UINT16_MAX)
             return err_set(err, "record: the mark '%s' is wrong", name);
-        r->mark[id] = (struct mark){ ns, (uint32_t)frame, (uint16_t)capture };
+        *(id == MARK_STRAY ? &r->stray : &r->mark[id]) = (struct mark){ ns, (uint32_t)frame, (uint16_t)capture };
     }
     return json_is_object(value) || err_set(err, "record: 'marks' is missing");
 }
@@ -361,7 +366,7 @@ static bool read_record(json_t *value, struct record *r, struct arena *arena, st
     return read_tuple(json_object_get(value, "ends"), &r->tuple, err) &&
            read_members(value, of_record, COUNT(of_record), r, err) && TEXTS
 #undef TEXT
-           read_marks(json_object_get(value, "marks"), r, err) &&
+           read_marks(json_object_get(value, "marks"), r, arena, err) &&
            read_exchanges(json_object_get(value, "exchange_list"), r, arena, err);
 }
 

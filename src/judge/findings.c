@@ -198,9 +198,9 @@ static int64_t moment_of(const struct record *r)
 {
     if (r->close_how == HOW_OPEN || r->since_open == NS_ABSENT || r->since_open == NS_UNKNOWN)
         return r->last_ns;
-    const struct mark *open = r->mark[MARK_ESTABLISHED].frame != 0 ? &r->mark[MARK_ESTABLISHED]
-                              : r->mark[MARK_SYN_ACK].frame != 0   ? &r->mark[MARK_SYN_ACK]
-                                                                   : &r->mark[MARK_SYN];
+    const struct mark *open = record_mark(r, MARK_ESTABLISHED), *syn_ack = record_mark(r, MARK_SYN_ACK);
+    if (open->frame == 0)
+        open = syn_ack->frame != 0 ? syn_ack : record_mark(r, MARK_SYN);
     return open->ns + r->since_open + (r->announced_for > 0 ? r->announced_for : 0);
 }
 

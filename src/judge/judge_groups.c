@@ -359,7 +359,7 @@ static void note_strays(struct engine *engine, struct record *record)
     record->misaddressed_from = arena_strdup(&engine->arena, strbuf_text(&from));
     engine->failed |= record->misaddressed_from == NULL;
     strbuf_free(&from);
-    record->mark[MARK_STRAY] = first->mark;
+    record->stray = first->mark;
 }
 
 /* Does the rule still hold for it, now that all connections are known? alike: that it flags so many. */

@@ -89,7 +89,7 @@ static const char *phase_missing(const struct record *r)
 
 static struct value connect_time(const struct record *r)
 {
-    const struct mark *syn = &r->mark[MARK_SYN], *syn_ack = &r->mark[MARK_SYN_ACK];
+    const struct mark *syn = record_mark(r, MARK_SYN), *syn_ack = record_mark(r, MARK_SYN_ACK);
     if (syn->frame == 0)
         return r->open_seen ? value_absent() : value_unknown(no_handshake);
     if (syn_ack->frame != 0)
@@ -114,7 +114,7 @@ static struct value gave_up(const struct record *r)
 static struct value connect_retried(const struct record *r)
 {
     struct value time = connect_time(r);
-    const struct mark *syn = &r->mark[MARK_SYN];
+    const struct mark *syn = record_mark(r, MARK_SYN);
     return time.state != VALUE_KNOWN || r->syns[ROLE_CLIENT] < 2 ? value_absent()
                                                                  : value_span(syn->ns, syn->ns + time.ns);
 }

@@ -113,7 +113,8 @@ static void add_request(struct strbuf *out, const struct finding_connection *con
     if (connection->exchange == NULL) {
         /* A rule about connections: the request that was outstanding, where the mark shows it. */
         const struct record *r = connection->record;
-        if (shows(e, r->mark[MARK_REQUEST].frame, r->mark[MARK_REQUEST].capture))
+        const struct mark *request = record_mark(r, MARK_REQUEST);
+        if (shows(e, request->frame, request->capture))
             text_untrusted(out, r->request, strlen(r->request));
         return;
     }

@@ -38,7 +38,7 @@ static struct mark evidence_mark(const struct finding_connection *connection, en
 {
     const struct exchange_facts *facts = connection->exchange;
     if (facts == NULL)
-        return connection->record->mark[id];
+        return *record_mark(connection->record, id);
     const struct message_span *q = &facts->exchange->request, *p = &facts->exchange->response;
     switch (id) {
     case MARK_REQUEST:
@@ -54,7 +54,7 @@ static struct mark evidence_mark(const struct finding_connection *connection, en
                    ? (struct mark){ facts->exchange->reset_ns, facts->exchange->reset_frame, facts->exchange->reset_capture }
                    : (struct mark){ 0 };
     default:
-        return connection->record->mark[id];
+        return *record_mark(connection->record, id);
     }
 }
 
@@ -289,7 +289,7 @@ bool view_closed(const struct record *r, int64_t *ns)
                                            MARK_SERVER_RST };
     bool closed = false;
     for (size_t i = 0; i < sizeof closes / sizeof *closes; i++) {
-        const struct mark *mark = &r->mark[closes[i]];
+        const struct mark *mark = record_mark(r, closes[i]);
         if (mark->frame != 0 && (!closed || mark->ns < *ns)) {
             *ns = mark->ns;
             closed = true;

@@ -17,6 +17,9 @@ struct list {
     size_t count;
 };
 
+/* A connection that ends well has no other marks. */
+#define FEW_MARKS ((unsigned)MARK_SERVER_FIN_ACK + 1)
+
 struct tracker {
     struct tracker_options options;
     size_t max_open;
@@ -25,6 +28,8 @@ struct tracker {
     struct tcp_table table;
     struct connection_shared shared;
     struct slab connections, remnants, records, exchanges;
+    struct slab few_marks, all_marks; /* of kept records: FEW_MARKS, MARKS each */
+    struct mark marks[MARKS];         /* of the connection that ends now */
     struct record open; /* what is known early of a connection that goes on */
     struct list lists[CONNECTION_STAGES];
     int64_t due_ns; /* before this time, no connection has waited long enough; INT64_MAX: none waits */
@@ -115,6 +120,8 @@ struct tracker *tracker_new(const struct tracker_options *options,
     closes_init(&t->closes, options->most_listed);
     slab_init(&t->connections, sizeof(struct connection));
     slab_init(&t->remnants, sizeof(struct remnant));
+    slab_init(&t->few_marks, FEW_MARKS * sizeof(struct mark));
+    slab_init(&t->all_marks, MARKS * sizeof(struct mark));
     slab_init(&t->records, sizeof(struct record));
     slab_init(&t->exchanges, sizeof(struct exchange_record));
     t->sweep_at = SWEEP_AT;
@@ -197,7 +204,26 @@ static void count_connection(struct tracker *t, const struct connection *c, cons
     t->counts.retransmissions += c->tcp.end[0].retransmitted + c->tcp.end[1].retransmitted;
 }
 
-/* Gives back what nobody holds any more; next time when there are a quarter more. */
+static bool keep_marks(struct tracker *t, struct record *r)
+{
+    const unsigned room = record_marks_needed(r) <= FEW_MARKS ? FEW_MARKS : MARKS;
+    struct mark *kept = slab_take(room == FEW_MARKS ? &t->few_marks : &t->all_marks);
+    if (kept == NULL)
+        return false;
+    memcpy(kept, r->mark, room * sizeof *kept);
+    r->mark = kept;
+    r->marks = (uint8_t)room;
+    return true;
+}
+
+static void give_record(struct tracker *t, struct record *r)
+{
+    if (r->mark != t->marks)
+        slab_give(r->marks == FEW_MARKS ? &t->few_marks : &t->all_marks, r->mark);
+    slab_give(&t->records, r);
+}
+
+/* Gives back what nobody holds any more; next time when there are an eighth more. */
 static void sweep(struct tracker *t)
 {
     struct record **at = &t->kept;
@@ -211,9 +237,9 @@ static void sweep(struct tracker *t)
         }
         *at = r->next;
         connection_drop_timeline(r, &t->shared);
-        slab_give(&t->records, r);
+        give_record(t, r);
     }
-    t->sweep_at = t->kept_count + t->kept_count / 4 + SWEEP_AT;
+    t->sweep_at = t->kept_count + t->kept_count / 8 + SWEEP_AT;
 }
 
 /* Behind those kept before: the last complete exchange, and those without complete response. */
@@ -253,6 +279,9 @@ static bool judge(struct tracker *t, struct connection *c, int64_t now_ns, struc
     struct record *r = slab_take(&t->records);
     if (r == NULL)
         return false;
+    memset(t->marks, 0, sizeof t->marks);
+    r->mark = t->marks;
+    r->marks = MARKS;
     int client = c->talk.client >= 0 ? c->talk.client : role_guessed_client(&c->tcp.tuple);
     connection_record(c, client, c->talk.client < 0, now_ns, r);
     count_connection(t, c, r);
@@ -266,9 +295,11 @@ static bool judge(struct tracker *t, struct connection *c, int64_t now_ns, struc
     t->sink.connection(t->sink.context, r);
     give_exchanges(t, c, r);
     if (r->held == 0) {
-        slab_give(&t->records, r);
+        give_record(t, r);
         return true;
     }
+    if (!keep_marks(t, r))
+        return false;
     r->next = t->kept;
     t->kept = r;
     if (++t->kept_count >= t->sweep_at)
@@ -584,6 +615,8 @@ void tracker_free(struct tracker *t)
     slab_free(&t->connections);
     slab_free(&t->remnants);
     slab_free(&t->records);
+    slab_free(&t->few_marks);
+    slab_free(&t->all_marks);
     slab_free(&t->exchanges);
     tcp_table_free(&t->table);
     streams_free(&t->streams);

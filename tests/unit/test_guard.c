@@ -71,7 +71,6 @@ static const struct knob knobs[] = {
     BOTH(resets, 0, 2), NUMBER(exchanges, 0, 3), NUMBER(requests, 0, 3), NUMBER(unsolicited, 0, 2),
     NUMBER(unsolicited_status, 407, 409), NUMBER(silence_ms, 0, 999000),
     NUMBER(survived_ms, 0, 999000), NUMBER(reused_after_ms, 0, 90000), WAITS(0), WAITS(1),
-    NUMBER(mark[MARK_SYN].frame, 0, 1), NUMBER(mark[MARK_SYN_ACK].frame, 0, 1),
     NUMBER(server_alone, -9000, 9000), DURATION(since_open), DURATION(since_request), DURATION(since_response),
     DURATION(since_activity), DURATION(overdue), DURATION(longest_reuse_idle), DURATION(client_rtt),
     DURATION(rtt), DURATION(resets_apart_ns), DURATION(announced_for), NUMBER(announced_by, -1, 1), DURATION(ping_unanswered), DURATION(settings_unanswered),
@@ -109,6 +108,11 @@ static struct record make_record(unsigned changes)
         .waits = { { .rst_hops = HOPS_ABSENT }, { .rst_hops = HOPS_ABSENT } },
         .server_software = "", .client_software = "", .server_via = "", .client_via = "", .proxied_client = "", .server_name = "", .certificate_names = "", .request = "",
     };
+    static struct mark marks[MARKS]; /* one record is made at a time */
+    marks[MARK_SYN].frame = below(2);
+    marks[MARK_SYN_ACK].frame = below(2);
+    r.mark = marks;
+    r.marks = MARKS;
     r.last_ns = 5 * NS_PER_S;
     r.fin_wait_2_end_ns = below(3) * NS_PER_S;
     for (; changes > 0; changes--)

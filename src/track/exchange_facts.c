@@ -35,13 +35,13 @@ static int64_t fin_known_for(const struct connection *c, unsigned server_end, co
     if (seq_leq(x->request.ack, server->fin_seq))
         return 0;
     /* Behind the client's own FIN it may have been sent again, and what the first one knew is not known. */
-    const struct mark *own_fin = &r->mark[MARK_CLIENT_FIN];
+    const struct mark *own_fin = record_mark(r, MARK_CLIENT_FIN);
     if (allowance > 0 && own_fin->frame != 0 && own_fin->ns < x->request.first_ns)
         return NS_UNKNOWN;
-    const struct mark *fin = &r->mark[MARK_SERVER_FIN], *ack = &r->mark[MARK_SERVER_FIN_ACK];
+    const struct mark *fin = record_mark(r, MARK_SERVER_FIN), *ack = record_mark(r, MARK_SERVER_FIN_ACK);
     int64_t passed = x->request.first_ns - fin->ns;
     /* The client's FIN, which may overtake the request, takes an ACK along that would have come later. */
-    bool acked = ack->frame != 0 && x->request.first_ns > ack->ns && ack->frame != r->mark[MARK_CLIENT_FIN].frame;
+    bool acked = ack->frame != 0 && x->request.first_ns > ack->ns && ack->frame != record_mark(r, MARK_CLIENT_FIN)->frame;
     int64_t since_ack = acked ? x->request.first_ns - ack->ns : NS_UNKNOWN;
     if (r->client_rtt == NS_UNKNOWN || c->waits.end[server_end].fin_repeats > 0)
         return passed <= 0 && !acked ? 0 : since_ack;

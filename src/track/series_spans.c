@@ -113,8 +113,8 @@ static int64_t adopted_ns(const struct record *r)
 {
     int64_t ns = r->first_ns;
     for (int id = MARK_SYN; id <= MARK_SYN_ACK; id++)
-        if (r->mark[id].frame != 0 && r->mark[id].ns > ns)
-            ns = r->mark[id].ns;
+        if (record_mark(r, (enum mark_id)id)->frame != 0 && record_mark(r, (enum mark_id)id)->ns > ns)
+            ns = record_mark(r, (enum mark_id)id)->ns;
     return ns;
 }
 
@@ -238,7 +238,7 @@ static int64_t phases_end(const struct record *r, int64_t now_ns)
 {
     static const enum mark_id ends[] = { MARK_SERVER_FIN, MARK_CLIENT_RST, MARK_SERVER_RST };
     for (unsigned i = 0; i < sizeof ends / sizeof *ends; i++) {
-        const struct mark *mark = &r->mark[ends[i]];
+        const struct mark *mark = record_mark(r, ends[i]);
         bool foreign = i > 0 && r->rst_kind[i - 1] == TCP_RESET_FOREIGN;
         if (mark->frame != 0 && !foreign && mark->ns < now_ns)
             now_ns = mark->ns;
@@ -258,7 +258,7 @@ static void phase_spans(struct series *s, const struct connection *c, const stru
                         int64_t now_ns, struct spans *spans)
 {
     int64_t end = phases_end(r, now_ns), begin = phases_begin(c);
-    const struct mark *client_fin = &r->mark[MARK_CLIENT_FIN];
+    const struct mark *client_fin = record_mark(r, MARK_CLIENT_FIN);
     int64_t client_end = client_fin->frame != 0 && client_fin->ns < end ? client_fin->ns : end;
     if (r->protocol == PROTOCOL_NONE) {
         if (begin != NS_ABSENT && r->bytes[0] + r->bytes[1] == 0)

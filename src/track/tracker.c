@@ -199,7 +199,7 @@ static void count_connection(struct tracker *t, const struct connection *c, cons
     t->counts.requests += r->requests;
     if (r->tls_handshake != TLS_HANDSHAKE_NONE)
         t->counts.tls_keys[r->tls_keys]++;
-    t->counts.unanswered += r->open_seen && r->mark[MARK_SYN_ACK].frame == 0 && !r->established &&
+    t->counts.unanswered += r->open_seen && record_mark(r, MARK_SYN_ACK)->frame == 0 && !r->established &&
                             r->resets[0] + r->resets[1] == 0;
     t->counts.retransmissions += c->tcp.end[0].retransmitted + c->tcp.end[1].retransmitted;
 }

@@ -67,6 +67,7 @@ void conversation_memory_init(struct conversation_memory *memory, const struct c
     memory->clears_left = (uint32_t)(TLS_MOST_CLEAR / parts);
     memory->pieces_left = (uint32_t)(TLS_MOST_PIECES / parts);
     memory->hellos_left = (uint32_t)(TLS_MOST_HELLOS / parts);
+    memory->certificates_left = (uint32_t)(TLS_MOST_CERTIFICATES / parts);
     memory->inflaters_left = (uint32_t)(HTTP2_MOST_INFLATERS / parts);
     parse_memory_init(memory);
     text_pool_init(&memory->texts);
@@ -428,23 +429,25 @@ struct websocket_outcome conversation_websocket(const struct conversation *talk,
 
 struct goaway_times conversation_announced(const struct conversation *talk, unsigned end, int64_t close_ns)
 {
-    struct goaway_times times = { close_ns, close_ns, close_ns, 0 };
+    struct goaway_times times = { close_ns, close_ns, close_ns, 0, 0 };
     if (talk->protocol == PROTOCOL_TLS && end != turns_client(talk) && talk->announced_at != 0) {
         uint32_t before = (uint32_t)((uint64_t)close_ns >> ANNOUNCED_SHIFT) - talk->announced_at;
         int64_t announced_ns = before <= INT32_MAX ? close_ns - ((int64_t)before << ANNOUNCED_SHIFT) : close_ns;
-        return (struct goaway_times){ announced_ns, announced_ns, close_ns, 0 };
+        return (struct goaway_times){ announced_ns, announced_ns, close_ns, 0, 0 };
     }
     const struct http2 *h2 = talk->protocol == PROTOCOL_HTTP2 ? talk->stream[0].http2 : NULL;
     const struct http2_goaway *goaway = h2 != NULL ? &h2->end[end].goaway : NULL;
     if (goaway == NULL || goaway->count == 0 || goaway->first_ns >= close_ns)
         return times;
     times.end_seq = goaway->first_end_seq;
-    if (goaway->code != HTTP2_NO_ERROR) {
-        times.error_ns = goaway->ns;
-        return times;
+    if (goaway->error_ns != 0 && goaway->error_ns < close_ns) {
+        times.error_ns = goaway->error_ns;
+        times.error_end_seq = goaway->error_end_seq;
     }
-    times.announced_ns = goaway->first_ns;
-    times.rested_ns = h2->stream_ns <= goaway->first_ns ? goaway->first_ns : close_ns;
+    if (goaway->first_code == HTTP2_NO_ERROR) {
+        times.announced_ns = goaway->first_ns;
+        times.rested_ns = h2->stream_ns <= goaway->first_ns ? goaway->first_ns : close_ns;
+    }
     return times;
 }
 

@@ -107,7 +107,7 @@ struct conversation {
 struct conversation_memory {
     struct slab exchanges, parses, heads, starts, hellos, http2s, websockets, clears, pieces;
     struct text_pool texts;  /* targets */
-    uint32_t hellos_left, inflaters_left, clears_left, pieces_left; /* so many more may be kept */
+    uint32_t hellos_left, certificates_left, inflaters_left, clears_left, pieces_left; /* so many more may be kept */
     struct key_log *key_log; /* secrets of TLS, NULL: there are none; not owned */
     bool keys_may_come;      /* while their connections go on */
     uint8_t *clear_text;     /* of one record; NULL: none was opened */
@@ -209,8 +209,8 @@ struct websocket_outcome conversation_websocket(const struct conversation *talk,
  * stream is over: what ended the connection had run out at the announcement. */
 struct goaway_times {
     int64_t announced_ns, rested_ns;
-    int64_t error_ns; /* of a GOAWAY that names an error: it announces nothing, it ends the connection; close_ns: there was none */
-    uint32_t end_seq; /* behind the GOAWAY, if it had; 0 within TLS that is not opened: alerts alone follow it */
+    int64_t error_ns; /* of the first GOAWAY that names an error: it announces nothing, it ends the connection; close_ns: there was none */
+    uint32_t end_seq, error_end_seq; /* behind these GOAWAYs; 0 within TLS that is not opened, where a record is as long as one */
 };
 
 struct goaway_times conversation_announced(const struct conversation *talk, unsigned end, int64_t close_ns);

@@ -91,6 +91,7 @@ struct exchange {
     bool awaits_final : 1;          /* inferred: of its response only an interim one was seen (RFC 9110 section 15.2) */
     bool reset_by_client : 1, reset_by_server : 1; /* HTTP/2: a RST_STREAM ended it */
     bool overlaps : 1;              /* HTTP/2: others were outstanding when it began */
+    bool above_limit : 1;           /* HTTP/2: more than the server had said it allows, as far as it had said it by then */
     bool response_doubtful : 1;     /* what is taken for its response may be something else */
     /* Bytes of it are missing in the capture, and where it ends is not known any more. (A gap
      * within a body of known length is bridged and does no harm.) */

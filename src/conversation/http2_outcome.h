@@ -43,7 +43,10 @@ struct http2_goaway {
     bool has_text;
     uint8_t text;          /* enum goaway_text, if it has one */
     int64_t first_ns;      /* of the first one */
+    uint32_t first_code;
     uint32_t first_end_seq; /* behind that */
+    int64_t error_ns;      /* of the first one that names an error; 0: none does */
+    uint32_t error_end_seq;
     int64_t first_rest_ns; /* how long no stream had gone by then; 0: one was open; -1: none ever did */
 };
 

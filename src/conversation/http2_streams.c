@@ -164,6 +164,7 @@ static void open_stream(const struct http2_reading *r)
     x->own_method = "?";
     x->request_seen = true;
     x->overlaps = r->talk->outstanding > 1;
+    x->above_limit = r->talk->outstanding > r->h2->end[!r->from].most_streams;
     x->streams_rested_ns = r->h2->stream_ns;
     span_begin(&x->request, &f->begin, f->begin.seq);
     r->talk->requests++;
@@ -222,6 +223,8 @@ static void end_block(const struct http2_reading *r)
     struct http2_end *e = r->end;
     struct exchange *x = exchange_of(r, e->block_stream);
     e->in_block = false;
+    if (e->block_ends_stream)
+        http2_websocket_ends(r, e->block_stream);
     if (x == NULL)
         return;
     if (is_http2_client(r)) {
@@ -508,20 +511,27 @@ static void end_goaway(const struct http2_reading *r)
     if (e->frame.torn)
         return;
     r->talk->notes |= NOTE_GOAWAY;
-    const int64_t rest_ns = e->goaway.count == 0 ? rest_of_streams(r) : 0;
+    const struct http2_goaway before = e->goaway;
+    const bool first = before.count == 0;
+    const int64_t rest_ns = first ? rest_of_streams(r) : 0;
+    const uint32_t code = be32(e->frame.kept + 4);
+    const bool first_error = code != HTTP2_NO_ERROR && before.error_ns == 0;
     e->goaway = (struct http2_goaway){
         .last_stream = be32(e->frame.kept) & INT32_MAX,
-        .code = be32(e->frame.kept + 4),
+        .code = code,
         .end_seq = e->frame.end_seq,
         .ns = e->frame.begin.ts_ns,
         .frame = e->frame.begin.frame,
         .capture = e->frame.begin.capture,
-        .count = (uint8_t)(e->goaway.count + (e->goaway.count < UINT8_MAX)),
+        .count = (uint8_t)(before.count + (before.count < UINT8_MAX)),
         .has_text = e->frame.length > GOAWAY_BYTES,
         .text = (uint8_t)text_of_goaway(e->frame.kept + GOAWAY_BYTES, e->frame.kept_bytes - GOAWAY_BYTES),
-        .first_ns = e->goaway.count > 0 ? e->goaway.first_ns : e->frame.begin.ts_ns,
-        .first_end_seq = e->goaway.count > 0 ? e->goaway.first_end_seq : e->frame.end_seq,
-        .first_rest_ns = e->goaway.count > 0 ? e->goaway.first_rest_ns : rest_ns,
+        .first_ns = first ? e->frame.begin.ts_ns : before.first_ns,
+        .first_code = first ? code : before.first_code,
+        .first_end_seq = first ? e->frame.end_seq : before.first_end_seq,
+        .first_rest_ns = first ? rest_ns : before.first_rest_ns,
+        .error_ns = first_error ? e->frame.begin.ts_ns : before.error_ns,
+        .error_end_seq = first_error ? e->frame.end_seq : before.error_end_seq,
     };
 }
 

@@ -242,7 +242,9 @@ void tls_give_hello(struct tls_stream *s, struct conversation_memory *memory)
         return;
     slab_give(&memory->hellos, s->hello_bytes);
     s->hello_bytes = NULL;
-    memory->hellos_left++;
+    uint32_t *left = s->certificate == TLS_CERTIFICATE_NONE ? &memory->hellos_left : &memory->certificates_left;
+    ++*left;
+    s->certificate = TLS_CERTIFICATE_NONE;
 }
 
 static void read_hello(struct records *r)

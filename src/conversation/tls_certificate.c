@@ -25,6 +25,19 @@ static const uint8_t *first_of_chain(const uint8_t *body, size_t there, bool is_
     return *length > 0 && *length <= there - at ? body + at : NULL;
 }
 
+/* The bytes of the hello become those of the certificate, which has a limit of its own. */
+static bool takes_over(struct tls_stream *s, struct conversation_memory *memory)
+{
+    if (memory->certificates_left == 0) {
+        tls_give_hello(s, memory);
+        return false;
+    }
+    memory->hellos_left++;
+    memory->certificates_left--;
+    s->certificate = TLS_CERTIFICATE_AWAITED;
+    return true;
+}
+
 static void keep(struct tls_stream *s, const uint8_t *der, size_t length, int64_t ns)
 {
     memmove(s->hello_bytes->bytes, der, length);
@@ -36,22 +49,21 @@ static void keep(struct tls_stream *s, const uint8_t *der, size_t length, int64_
 void tls_certificate_forget(struct tls_stream *s, struct conversation_memory *memory)
 {
     tls_give_hello(s, memory);
-    s->certificate = TLS_CERTIFICATE_NONE;
 }
 
 void tls_certificate_take(struct tls_stream *s, struct conversation_memory *memory, int64_t ns)
 {
+    const bool first = s->certificate == TLS_CERTIFICATE_NONE;
+    if (first && !takes_over(s, memory))
+        return;
     const struct tls_hello_bytes *b = s->hello_bytes;
-    size_t at = 0;
+    size_t at = 0, length = 0;
     while (at + HEADER <= b->have && b->bytes[at] == SERVER_HELLO)
         at += HEADER + length_of(b->bytes + at + 1);
-    bool waits = at == b->have && b->have == s->length && s->certificate == TLS_CERTIFICATE_NONE;
-    if (waits) {
+    if (first && at == b->have && b->have == s->length) { /* in the next record */
         s->hello_bytes->have = 0;
-        s->certificate = TLS_CERTIFICATE_AWAITED;
         return;
     }
-    size_t length;
     bool is_it = at + HEADER <= b->have && b->have <= s->length && b->bytes[at] == CERTIFICATE;
     const uint8_t *der = is_it ? first_of_chain(b->bytes + at + HEADER, b->have - at - HEADER, false, &length) : NULL;
     if (der != NULL)
@@ -64,13 +76,13 @@ void tls_certificate_take_opened(struct tls_stream *s, struct conversation_memor
 {
     size_t length;
     const uint8_t *der = there > HEADER ? first_of_chain(message + HEADER, there - HEADER, true, &length) : NULL;
-    if (der == NULL || length > TLS_HELLO_BYTES || s->hello_bytes != NULL || memory->hellos_left == 0)
+    if (der == NULL || length > TLS_HELLO_BYTES || s->hello_bytes != NULL || memory->certificates_left == 0)
         return;
     s->hello_bytes = slab_take(&memory->hellos);
     memory->failed |= s->hello_bytes == NULL;
     if (s->hello_bytes == NULL)
         return;
-    memory->hellos_left--;
+    memory->certificates_left--;
     keep(s, der, length, ns);
 }
 

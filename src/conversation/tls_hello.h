@@ -43,8 +43,10 @@ struct tls_hello_keys {
  * not whole. */
 #define TLS_HELLO_BYTES 4068
 
-/* So many are kept at once: 16 MiB. A handshake takes a round trip; more at a time are a flood. */
+/* So many are kept at once: 16 MiB. A hello comes within a round trip; more at a time are a flood. And so many certificates, which stay
+ * until data follows: 4 MiB. */
 #define TLS_MOST_HELLOS 4096
+#define TLS_MOST_CERTIFICATES 1024
 
 struct tls_hello_bytes {
     int64_t ns;        /* of the server's certificate (tls_certificate.h), as are the next two */

@@ -257,6 +257,7 @@ struct exchange_facts {
     int64_t stream_reset_after;  /* HTTP/2: from the request's last byte to its RST_STREAM */
     int64_t goaway_known_for;    /* HTTP/2: how long the client's kernel had had the server's last GOAWAY when it sent the request, by the
                                     round trip of the handshake; 0: it had not; NS_ABSENT: there was none, or it came later */
+    bool reset_when_ending;      /* HTTP/2: the client had sent a GOAWAY or its FIN before its RST_STREAM */
     bool above_goaway;           /* HTTP/2: the server's last GOAWAY says that it was not processed */
     int64_t response_silent_for; /* from the response's last byte to the server's close */
     int64_t fin_known_for;       /* how long the client's kernel had had the server's FIN when it

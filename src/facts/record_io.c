@@ -54,7 +54,7 @@ static const struct member of_waits[] = {
 
 static const struct member of_facts[] = {
 #define F struct exchange_facts
-    S(F, covered), S(F, idle_before), S(F, stream_reset_after), S(F, goaway_known_for), FLAG(F, above_goaway), S(F, response_silent_for), S(F, fin_known_for), S(F, fin_surely_known_for), S(F, to_close), S(F, close_after_rest), S(F, held_for), S(F, to_response), S(F, response_duration),
+    S(F, covered), S(F, idle_before), S(F, stream_reset_after), S(F, goaway_known_for), FLAG(F, reset_when_ending), FLAG(F, above_goaway), S(F, response_silent_for), S(F, fin_known_for), S(F, fin_surely_known_for), S(F, to_close), S(F, close_after_rest), S(F, held_for), S(F, to_response), S(F, response_duration),
     S(F, response_to_reset), S(F, early), FLAG(F, early_unknown), S(F, after_close), S(F, continue_wait),
     FLAG(F, reset_first), FLAG(F, response_unknown), FLAG(F, usual),
 #undef F
@@ -80,7 +80,7 @@ static const struct member of_span[] = {
     BIT(response_complete) BIT(request_close) BIT(response_close) BIT(chunked) BIT(close_delimited)                \
     BIT(event_stream) BIT(websocket) BIT(expect_continue) BIT(body_begun) BIT(body_answered) BIT(upgraded) BIT(settled)           \
     BIT(request_lost) BIT(response_lost) BIT(inferred) BIT(answered_whole) BIT(after_rest) BIT(after_upload)              \
-    BIT(awaits_final) BIT(reset_by_client) BIT(reset_by_server) BIT(overlaps) BIT(response_doubtful)
+    BIT(awaits_final) BIT(reset_by_client) BIT(reset_by_server) BIT(overlaps) BIT(above_limit) BIT(response_doubtful)
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 

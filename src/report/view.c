@@ -174,18 +174,17 @@ static bool nobody_acted(const struct record *record, const struct exchange_fact
 }
 
 /* REFUSED_STREAM promises that nothing was done (RFC 9113 section 8.7). Proxies say it for requests that they have handed on, too (HAProxy
- * 2.6, whose server died): it is believed of more streams than the server allows. */
-static bool is_refusal_proven(const struct record *record, const struct exchange_facts *facts)
+ * 2.6, whose server died): it is believed of a stream that was one more than the server had said it allows. */
+static bool is_refusal_proven(const struct exchange_facts *facts)
 {
-    bool reset = facts != NULL && exchange_is_reset(facts->exchange);
-    return !reset || (record->streams_limit != UINT32_MAX && record->streams_peak > record->streams_limit);
+    return facts == NULL || !exchange_is_reset(facts->exchange) || facts->exchange->above_limit;
 }
 
 const char *view_retry(const struct finding *finding, const struct finding_connection *connection)
 {
     switch (finding->rule->retry) {
     case RETRY_SAFE:
-        if (!is_refusal_proven(connection->record, connection->exchange))
+        if (!is_refusal_proven(connection->exchange))
             return by_method(connection);
         return nobody_acted(connection->record, connection->exchange) ? "safe" : "unknown";
     case RETRY_UNSAFE:

@@ -30,13 +30,13 @@ struct tcp_holes {
  * hosts of one network within some milliseconds. So long a hole is not given up, and an answer waits for its request. */
 #define CAPTURE_DISORDER_NS (20 * NS_PER_MS)
 
-/* Whatever waits, waits no longer. */
-#define NO_MORE_WAITING_NS (INT64_MAX / 2)
+/* Whatever waits, waits no longer, whenever that was: a file may say that a packet came in any year. */
+#define NO_MORE_WAITING_NS INT64_MAX
 
 /* Have bytes that the other end acknowledged been missing for long enough? */
 static bool is_given_up(const struct tcp_end *end, int64_t now_ns)
 {
-    return end->holes == NULL || end->holes->gap_frame == 0 ||
+    return end->holes == NULL || end->holes->gap_frame == 0 || now_ns == NO_MORE_WAITING_NS ||
            now_ns - end->holes->gap_ts_ns >= CAPTURE_DISORDER_NS;
 }
 

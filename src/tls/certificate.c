@@ -65,6 +65,8 @@ enum certificate certificate_read(const uint8_t *der, size_t length, const char 
     /* 0: the time cannot be read */
     int begins = X509_cmp_time(X509_get0_notBefore(x), &now), ends = X509_cmp_time(X509_get0_notAfter(x), &now);
     int names_it = name[0] != '\0' ? X509_check_host(x, name, strlen(name), 0, NULL) : 1;
+    if (names_it == 0) /* an address is no name (RFC 6066 section 3), but some ask for it */
+        names_it = X509_check_ip_asc(x, name, 0) == 1;
     X509_free(x);
     return begins == 0 || ends == 0 || names_it < 0 ? CERTIFICATE_NOT_READ
            : ends < 0                               ? CERTIFICATE_EXPIRED

@@ -42,24 +42,25 @@ void fill_overdue(const struct connection *c, unsigned client, int64_t end_ns, s
     r->overdue_body = x->close_delimited;
 }
 
-/* Had the closing end all of it? */
-static bool knew(const struct connection *c, unsigned by, const struct goaway_times *times, const struct act *close)
+/* Had the closing end all up to there? */
+static bool had(const struct act *close, uint32_t end_seq)
 {
-    uint32_t end_seq = times->end_seq != 0 ? times->end_seq : c->tcp.end[by].data_end - conversation_goodbye_bytes(&c->talk, by);
     return close->ack_known && seq_leq(end_seq, close->ack);
 }
 
-struct announcement announcement_of(const struct connection *c, unsigned closer, const struct act *close)
+struct announcement announcement_of(const struct connection *c, unsigned closer, const struct act *close, bool at_rest)
 {
     int64_t close_ns = close->mark.ns;
     struct announcement own = { .by = closer, .times = conversation_announced(&c->talk, closer, close_ns) };
     struct announcement other = { .by = !closer, .times = conversation_announced(&c->talk, !closer, close_ns) };
     own.found = own.times.announced_ns < close_ns;
-    other.found = other.times.announced_ns < close_ns && other.times.announced_ns <= own.times.announced_ns &&
-                  knew(c, other.by, &other.times, close);
+    /* That a record is as long as a GOAWAY says too little of the other end's. While streams run, who closes cuts them: the GOAWAY had
+     * promised to bring them to an end. */
+    other.found = at_rest && other.times.end_seq != 0 && other.times.announced_ns < close_ns &&
+                  other.times.announced_ns <= own.times.announced_ns && had(close, other.times.end_seq);
     struct announcement first = other.found ? other : own;
     bool failed = other.times.error_ns < close_ns && other.times.error_ns <= own.times.announced_ns &&
-                  other.times.error_ns <= own.times.error_ns && knew(c, other.by, &other.times, close);
+                  other.times.error_ns <= own.times.error_ns && had(close, other.times.error_end_seq);
     first.ended_by = failed ? other.by : first.found ? first.by : closer;
     return first;
 }

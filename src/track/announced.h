@@ -14,8 +14,9 @@ struct announcement {
     struct goaway_times times;
 };
 
-/* Of the end `closer`, which closed: the GOAWAY that it had sent, or had, before; the first of the two. */
-struct announcement announcement_of(const struct connection *c, unsigned closer, const struct act *close);
+/* Of the end `closer`, which closed: the GOAWAY that it had sent, or had, before; the first of the two. at_rest: no stream that it knew of
+ * ran any more. */
+struct announcement announcement_of(const struct connection *c, unsigned closer, const struct act *close, bool at_rest);
 
 /* How long did the server leave open what it had said it would close? It had to after its last byte; what
  * either end did to close, or the capture's end, stops the clock. */

@@ -96,7 +96,11 @@ static int64_t held_for(const struct record *r, int64_t passed_ns)
 /* The server's last GOAWAY, and the request: see fin_known_for(), of which this is the simple half. */
 static void http2_facts(const struct connection *c, const struct record *r, const struct exchange *x, struct exchange_facts *f)
 {
-    const struct http2_goaway goaway = conversation_http2(&c->talk, r->client).goaway[ROLE_SERVER];
+    const struct http2_outcome h2 = conversation_http2(&c->talk, r->client);
+    const struct http2_goaway goaway = h2.goaway[ROLE_SERVER], *own = &h2.goaway[ROLE_CLIENT];
+    const struct mark *fin = connection_mark(c, r->client, END_FIN);
+    f->reset_when_ending = exchange_is_reset(x) && ((own->count > 0 && own->first_ns <= x->reset_ns) ||
+                                                    (fin->frame != 0 && fin->ns <= x->reset_ns));
     if (goaway.count == 0)
         return;
     f->above_goaway = x->stream_id > goaway.last_stream && !x->response_seen;

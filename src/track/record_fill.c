@@ -178,7 +178,8 @@ static void fill_close(const struct connection *c, unsigned client, struct recor
     unsure |= a->how == HOW_FIN && is_phase_ambiguous(c, seen_from, &view);
     if ((r->lost_thread || unsure) && r->close_phase != PHASE_TUNNEL)
         r->close_phase = PHASE_UNKNOWN;
-    const struct announcement announcement = announcement_of(c, seen_from, a);
+    const bool at_rest = r->close_phase == PHASE_IDLE || r->close_phase == PHASE_FRESH || r->close_phase == PHASE_DONE;
+    const struct announcement announcement = announcement_of(c, seen_from, a, at_rest);
     if (announcement.found)
         r->announced_by = announcement.by == client ? ROLE_CLIENT : ROLE_SERVER;
     if (announcement.ended_by != seen_from)
@@ -345,8 +346,8 @@ static void fill_websocket(const struct connection *c, unsigned client, struct r
     r->websocket_lost = w.lost || r->one_sided;
     r->websocket_pings = w.pings;
     memcpy(r->websockets_cut, w.cut, sizeof r->websockets_cut);
-    if (r->close_by == BY_CLIENT || r->close_by == BY_SERVER)
-        r->websockets_cut[r->close_by == BY_CLIENT ? ROLE_CLIENT : ROLE_SERVER] += w.open;
+    if (r->ended_by == BY_CLIENT || r->ended_by == BY_SERVER)
+        r->websockets_cut[r->ended_by == BY_CLIENT ? ROLE_CLIENT : ROLE_SERVER] += w.open;
     for (int role = 0; role < 2; role++) {
         const struct websocket_close *close = &w.close[role];
         if (close->frame == 0 || (r->websocket_close_by >= 0 && w.close[!role].ns <= close->ns))
@@ -372,7 +373,9 @@ static struct ending ending_of(const struct connection *c, const struct record *
         return (struct ending){ w->close[role].ns, w->close[role].heard_ns };
     const unsigned end = role == ROLE_CLIENT ? r->client : !r->client;
     const struct act close = act_of(c, end);
-    return (struct ending){ record_closed_ns(r), data_at_close(c, end, &close, !end) };
+    const int64_t closed_ns = record_closed_ns(r);
+    const bool announced = closed_ns != NS_ABSENT && r->announced_by == (int8_t)role && r->announced_for != NS_ABSENT;
+    return (struct ending){ announced ? closed_ns - r->announced_for : closed_ns, data_at_close(c, end, &close, !end) };
 }
 
 /* How long the end that ended it had waited for the other's answer, and heard nothing else of it. */

@@ -116,6 +116,14 @@ static inline bool exchange_is_reset(const struct exchange *exchange)
     return exchange->reset_by_client || exchange->reset_by_server;
 }
 
+/* HTTP/2: its response ended before the announced length. (HTTP/1's do not end then.) The method of a request may not be known. */
+static inline bool exchange_is_short_of_body(const struct exchange *x)
+{
+    return x->stream_id != 0 && x->response_complete && x->response_head && !x->response_lost && !exchange_is_reset(x) && x->response_body > 0 &&
+           (uint64_t)x->response_body > x->response_body_seen && x->request_head && x->method != HTTP_METHOD_OWN && x->method != HTTP_HEAD &&
+           x->status != 204 && x->status != 304;
+}
+
 /* GET, POST, ...; NULL: a method of somebody's own, whose name only its exchange has */
 const char *http_method_name(uint8_t method);
 

@@ -554,6 +554,7 @@ ON_EXCHANGE(stream_goaway_known_for, duration(f->goaway_known_for, no_round_trip
 ON_EXCHANGE(response_silent_for, duration(f->response_silent_for, bytes_missing))
 ON_EXCHANGE(response_to_reset, duration(f->response_to_reset, bytes_missing))
 ON_EXCHANGE(response_reset_first, value_bool(f->reset_first))
+ON_EXCHANGE(response_short, value_bool(exchange_is_short_of_body(x)))
 ON_EXCHANGE(response_announced, x->response_body < 0 ? value_absent()
                                                      : value_number((double)x->response_body))
 ON_EXCHANGE(response_body, x->stream_id != 0 && x->response_lost ? value_unknown(bytes_missing) : value_number((double)x->response_body_seen))

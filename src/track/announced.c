@@ -51,6 +51,8 @@ static bool had(const struct act *close, uint32_t end_seq)
 struct announcement announcement_of(const struct connection *c, unsigned closer, const struct act *close, bool at_rest)
 {
     int64_t close_ns = close->mark.ns;
+    if (c->talk.protocol != PROTOCOL_HTTP2 && c->talk.announced_at == 0) /* nearly all */
+        return (struct announcement){ .by = closer, .ended_by = closer, .times = { close_ns, close_ns, close_ns, 0, 0 } };
     struct announcement own = { .by = closer, .times = conversation_announced(&c->talk, closer, close_ns) };
     struct announcement other = { .by = !closer, .times = conversation_announced(&c->talk, !closer, close_ns) };
     own.found = own.times.announced_ns < close_ns;

@@ -319,10 +319,12 @@ static void fill_http2(const struct connection *c, unsigned client, struct recor
 static void fill_windows(const struct connection *c, unsigned client, int64_t end_ns, struct record *r)
 {
     static const enum mark_id closes[] = { MARK_CLIENT_FIN, MARK_CLIENT_RST, MARK_SERVER_FIN, MARK_SERVER_RST };
+    if (c->talk.protocol != PROTOCOL_HTTP2)
+        return;
     const struct http2_outcome h2 = conversation_http2(&c->talk, client);
     r->client_window_wait = h2.longest_wait_ns[ROLE_CLIENT];
     r->server_window_wait = h2.longest_wait_ns[ROLE_SERVER];
-    if (c->talk.protocol == PROTOCOL_HTTP2 && !h2.windows_known) {
+    if (!h2.windows_known) {
         r->client_window_wait = r->server_window_wait = NS_UNKNOWN;
         return;
     }
@@ -338,9 +340,11 @@ static void fill_windows(const struct connection *c, unsigned client, int64_t en
 
 static void fill_websocket(const struct connection *c, unsigned client, struct record *r)
 {
+    r->websocket_close_by = -1;
+    if (c->talk.protocol != PROTOCOL_HTTP2 && !conversation_is_tunnel(&c->talk))
+        return;
     const struct websocket_outcome w = conversation_websocket(&c->talk, client);
     r->websocket = w.is_read;
-    r->websocket_close_by = -1;
     if (!w.is_read)
         return;
     r->websocket_lost = w.lost || r->one_sided;
@@ -395,7 +399,7 @@ static int64_t unanswered_for(const struct connection *c, struct record *r, enum
 static void fill_unanswered(const struct connection *c, unsigned client, struct record *r)
 {
     r->ping_unanswered = r->settings_unanswered = NS_ABSENT;
-    if (r->ended_by != BY_CLIENT && r->ended_by != BY_SERVER)
+    if ((!r->websocket && r->protocol != PROTOCOL_HTTP2) || (r->ended_by != BY_CLIENT && r->ended_by != BY_SERVER))
         return;
     const enum end_role asker = r->ended_by == BY_CLIENT ? ROLE_CLIENT : ROLE_SERVER;
     const struct websocket_outcome w = conversation_websocket(&c->talk, client);

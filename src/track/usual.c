@@ -20,7 +20,8 @@ bool usual_connection(const struct record *r)
            r->syns[ROLE_CLIENT] <= 1 && r->syns_after_data[ROLE_SERVER] == 0 && !r->one_sided &&
            is_at_ease(r, ROLE_CLIENT) && is_at_ease(r, ROLE_SERVER) && !r->foreign_reset_believed &&
            r->resets_apart_ns == NS_ABSENT && r->reset_on_data_by < 0 && r->tls_alert_by < 0 &&
-           r->goaways[ROLE_SERVER] == 0 && r->announced_for == NS_ABSENT && r->announced_by < 0 && r->silent_requests == 0 && !r->tls_record_cut &&
+           r->goaways[ROLE_SERVER] == 0 && r->announced_for == NS_ABSENT && r->announced_by < 0 && !r->websocket && (r->websockets_cut[0] | r->websockets_cut[1]) == 0 && r->http_mismatch == HTTP_MISMATCH_NONE &&
+           r->tls_certificate == CERTIFICATE_NOT_READ && r->silent_requests == 0 && !r->tls_record_cut &&
            r->survived_ms <= USUAL_SHORTLY_NS / NS_PER_MS && r->silent_by < 0 && r->unsolicited == 0 && !r->lost_thread &&
            (r->overdue == NS_ABSENT || is_short(r->overdue)) &&
            (r->fin_wait_2_by < 0 || is_short(r->fin_wait_2_end_ns - r->fin_wait_2_ns));
@@ -38,6 +39,6 @@ bool usual_exchange(const struct connection *c, const struct exchange *x)
     bool heads = (x->request_head && x->response_head) || x->inferred;
     return x->request_complete && x->response_complete && x->request_seen && heads &&
            x->response_seen && !x->response_doubtful && !x->expect_continue && x->interim == 0 &&
-           !exchange_is_reset(x) && x->keep_alive_timeout_s < 0 && is_followed(c) &&
+           !exchange_is_reset(x) && !exchange_is_short_of_body(x) && x->keep_alive_timeout_s < 0 && is_followed(c) &&
            (done == NULL || done == x || !done->response_close);
 }

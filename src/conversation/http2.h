@@ -88,7 +88,6 @@ struct http2 {
     uint32_t early_resets;   /* see struct http2_outcome */
     bool windows_torn;       /* a frame that moved a window is cut */
     struct websocket *websockets; /* in streams that are open (http2_websockets.h) */
-    uint16_t open_websockets;
     struct websocket_outcome websockets_over; /* of those that ended */
 };
 

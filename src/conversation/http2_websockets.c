@@ -3,11 +3,14 @@
 void http2_websocket_begins(const struct http2_reading *r, uint32_t stream)
 {
     struct http2 *h2 = r->h2;
+    unsigned open = 0;
+    for (const struct websocket *w = h2->websockets; w != NULL; w = websocket_next(w))
+        open++;
     h2->websockets_over.is_read = true;
-    if (h2->open_websockets == HTTP2_MOST_WEBSOCKETS)
+    if (open == HTTP2_MOST_WEBSOCKETS)
         h2->websockets_over.lost = true;
-    else if (websocket_open(&h2->websockets, r->memory, stream) != NULL)
-        h2->open_websockets++;
+    else
+        websocket_open(&h2->websockets, r->memory, stream);
 }
 
 void http2_websocket_data(const struct http2_reading *r, uint32_t stream, const uint8_t *bytes, uint32_t length)
@@ -30,7 +33,6 @@ void http2_websocket_ends(const struct http2_reading *r, uint32_t stream)
     websocket_add(&h2->websockets_over, w, (unsigned)r->talk->client);
     h2->websockets_over.cut[(int)r->from != r->talk->client] += websocket_is_unclosed(w);
     websocket_end(&h2->websockets, r->memory, w);
-    h2->open_websockets--;
 }
 
 void http2_websockets_lost(const struct http2_reading *r)

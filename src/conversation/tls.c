@@ -337,7 +337,7 @@ static void end_opened(struct records *r, const struct tls_text *text)
     case TLS_DATA:
         s->data = s->more_than_alert = true;
         if (r->peer->certificate != TLS_CERTIFICATE_NONE)
-            tls_certificate_forget(r->peer, r->memory);
+            tls_give_hello(r->peer, r->memory);
         tls_clear_hand_on(r->talk, r->memory, r->from, TLS_OPENED, r->chunk);
         find_streams(r);
         break;
@@ -566,7 +566,7 @@ static void take(struct records *r, uint32_t seq, uint32_t length)
     if (s->is_doubtful) /* what follows may be no ticket */
         hand_on(r, seq + length);
     if (s->is_data && r->peer->certificate != TLS_CERTIFICATE_NONE)
-        tls_certificate_forget(r->peer, r->memory);
+        tls_give_hello(r->peer, r->memory);
     end_record(r);
     if (r->talk->handshake_us == 0 && r->talk->hello_at_us != 0)
         note_handshake(r);

@@ -58,6 +58,13 @@ struct tls_stream {
 enum tls_handshake { TLS_HANDSHAKE_NONE, TLS_HANDSHAKE_UNKNOWN, TLS_HANDSHAKE_COMPLETE,
                      TLS_HANDSHAKE_INCOMPLETE };
 
+/* RFC 8446 section 6.2 */
+enum tls_alert {
+    TLS_BAD_CERTIFICATE = 42,
+    TLS_CERTIFICATE_UNKNOWN = 46, /* and those between: the certificate itself is refused */
+    TLS_DECODE_ERROR = 50,
+};
+
 /* What the server sent upon the client's first record. */
 enum tls_answer { TLS_ANSWER_NONE, TLS_ANSWER_TLS, TLS_ANSWER_OTHER, TLS_ANSWER_UNKNOWN };
 
@@ -68,6 +75,7 @@ struct tls_outcome {
     uint8_t alert;        /* its description, unless encrypted */
     bool alert_encrypted;
     uint8_t version;      /* minor number of the version that the server chose: 3 is TLS 1.2, 4 is TLS 1.3; 0: not known */
+    bool client_went_on;  /* with the handshake, after the server's certificate */
     bool record_cut;      /* tls_is_cut() of the server */
     bool record_ahead;    /* with keys: the server sent a record with the number of a later one, though none is missing */
     int8_t resumed;       /* a session from before: 1, 0; -1: not known */

@@ -46,11 +46,6 @@ static void keep(struct tls_stream *s, const uint8_t *der, size_t length, int64_
     s->certificate = TLS_CERTIFICATE_KEPT;
 }
 
-void tls_certificate_forget(struct tls_stream *s, struct conversation_memory *memory)
-{
-    tls_give_hello(s, memory);
-}
-
 void tls_certificate_take(struct tls_stream *s, struct conversation_memory *memory, int64_t ns)
 {
     const bool first = s->certificate == TLS_CERTIFICATE_NONE;
@@ -69,7 +64,7 @@ void tls_certificate_take(struct tls_stream *s, struct conversation_memory *memo
     if (der != NULL)
         keep(s, der, length, ns);
     else
-        tls_certificate_forget(s, memory);
+        tls_give_hello(s, memory);
 }
 
 void tls_certificate_take_opened(struct tls_stream *s, struct conversation_memory *memory, const uint8_t *message, size_t there, int64_t ns)

@@ -18,9 +18,6 @@ void tls_certificate_take(struct tls_stream *server, struct conversation_memory 
 void tls_certificate_take_opened(struct tls_stream *server, struct conversation_memory *memory, const uint8_t *message, size_t length,
                                  int64_t ns);
 
-/* Something came of the handshake. */
-void tls_certificate_forget(struct tls_stream *server, struct conversation_memory *memory);
-
 /* The connection is over. */
 void tls_certificate_judge(struct conversation *talk, struct conversation_memory *memory);
 

@@ -49,6 +49,7 @@ struct tls_outcome tls_outcome(const struct tls_stream *client, const struct tls
 {
     struct tls_outcome o = { .handshake = tls_handshake(client, server), .alert_by = -1, .version = server->said.version,
                              .record_cut = tls_is_cut(server), .record_ahead = server->ahead, .alpn_offered = client->said.alpn, .alpn = server->said.alpn };
+    o.client_went_on = server->said.version == 4 ? client->finished_13 : client->change_cipher_spec;
     o.resumed = missing ? -1 : is_resumed(client, server);
     /* To a server of TLS 1.2 the id of a client of both may have been an offer. */
     bool may_offer = client->said.has_id && !client->said.resumes && server->said.version != 4;

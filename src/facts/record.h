@@ -132,6 +132,7 @@ struct record {
     uint8_t http_mismatch;       /* enum http_mismatch */
     bool tls_answered_http;      /* a server's answer to HTTP in the clear was a record of TLS */
     uint8_t tls_certificate;     /* enum certificate */
+    bool certificate_refused;    /* the client said that it refuses it, or went as soon as it had it, or had it checked */
     const char *certificate_names; /* of that; "" */
     int64_t tls_handshake_ns;    /* from the client's hello to the last Finished; NS_ABSENT: no TLS; NS_UNKNOWN */
     int8_t tls_resumed, tls_offers_session; /* 1, 0; -1: not known, or no TLS */

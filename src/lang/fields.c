@@ -138,13 +138,18 @@ static struct value tls_failure(const struct record *r)
 #include "conversation/tls_alerts.def"
 #undef ALERT
     };
+    static const char *const refused[] = {
+#define VALUE(id, name) [id] = "certificate-" name,
+#include "tls/certificate.def"
+#undef VALUE
+    };
     bool by_server = r->tls_alert_by == ROLE_SERVER;
     if (r->tls_handshake == TLS_HANDSHAKE_UNKNOWN)
         return value_unknown(tls_missing);
     if (r->protocol == PROTOCOL_HTTP1 && r->tls_handshake == TLS_HANDSHAKE_NONE)
         return value_text("http-to-tls");
-    if (r->tls_handshake == TLS_HANDSHAKE_COMPLETE && r->tls_certificate > CERTIFICATE_FITS)
-        return value_text(certificate_names[r->tls_certificate]);
+    if (r->certificate_refused)
+        return value_text(refused[r->tls_certificate]);
     if (r->tls_handshake != TLS_HANDSHAKE_INCOMPLETE)
         return value_absent();
     if (r->tls_alert_by < 0)

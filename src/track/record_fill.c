@@ -11,6 +11,7 @@
 #include "track/end_close.h"
 #include "track/announced.h"
 #include "track/close_phase.h"
+#include "track/tls_facts.h"
 
 /* Which end closed first: 0, 1; 2: neither knew of the other's close. */
 static unsigned first_closer(const struct connection *c, const struct act act[2])
@@ -416,44 +417,6 @@ static void fill_unanswered(const struct connection *c, unsigned client, struct 
     r->ping_unanswered = unanswered_for(c, r, asker, &ending, &h2.ping[asker]);
 }
 
-/* Did the server say goodbye before its FIN? 1, 0; -1: not known, or it is no matter. */
-static int8_t server_notify(const struct connection *c, unsigned client, const struct record *r)
-{
-    const struct tcp_end *server = &c->tcp.end[!client];
-    const struct goodbye *goodbye = c->closing != NULL ? &c->closing->goodbye[!client] : NULL;
-    if (r->tls_handshake != TLS_HANDSHAKE_COMPLETE || !server->fin_seen || server->fin_inferred || c->closing == NULL)
-        return -1;
-    if (goodbye->mark.frame != 0 && goodbye->end_seq == server->fin_seq)
-        return 1;
-    return server->lost_bytes > 0 || conversation_is_lost(&c->talk, !client) ? -1 : 0;
-}
-
-static void fill_tls(const struct connection *c, unsigned client, struct record *r)
-{
-    struct tls_outcome tls = conversation_tls(&c->talk, client, !c->open_seen || r->one_sided);
-    r->tls_handshake = (uint8_t)tls.handshake;
-    r->tls_answer = (uint8_t)tls.answer;
-    r->tls_alert_by = tls.alert_by;
-    r->tls_alert = tls.alert;
-    r->tls_alert_encrypted = tls.alert_encrypted;
-    fill_http2(c, client, r);
-    r->tls_record_cut = tls.record_cut;
-    r->tls_record_ahead = tls.record_ahead;
-    r->tls_keys = c->talk.tls_keys;
-    r->server_notify = server_notify(c, client, r);
-    r->http_mismatch = c->talk.mismatch;
-    r->tls_answered_http = c->talk.tls_answer;
-    r->tls_version = tls.version;
-    r->tls_certificate = tls.certificate;
-    r->certificate_names = tls.certificate_names != NULL ? tls.certificate_names : "";
-    bool unseen = tls.handshake_ns < 0;
-    r->tls_handshake_ns = tls.handshake == TLS_HANDSHAKE_NONE ? NS_ABSENT : unseen ? NS_UNKNOWN : tls.handshake_ns;
-    r->tls_resumed = tls.resumed;
-    r->tls_offers_session = tls.offers_session;
-    r->tls_alpn_offered = tls.alpn_offered;
-    r->tls_alpn = tls.alpn;
-}
-
 /* From the newest request, and from the newest response whose head is there. */
 static void fill_via(const struct conversation *talk, struct record *r)
 {
@@ -558,11 +521,13 @@ void connection_record(const struct connection *c, int client_end, bool role_gue
     r->client_rtt = r->rtt == NS_UNKNOWN ? NS_UNKNOWN
                                          : c->handshake_done.ns - r->mark[MARK_SYN_ACK].ns;
     fill_tls(c, client, r);
+    fill_http2(c, client, r);
     const struct exchange *done = conversation_last_complete(&c->talk);
     r->last_response_ns = done != NULL ? done->response.last_ns - done->response.first_ns : 0;
     r->promised_s = done != NULL && done->keep_alive_timeout_s > 0 ? (uint32_t)done->keep_alive_timeout_s : 0;
     r->one_way = c->talk.one_way && !record_offers_http(r);
     fill_close(c, client, r);
+    fill_refusal(c, client, r);
     fill_overdue(c, client, end_ns, r);
     fill_fin_wait_2(c, client, end_ns, r);
     fill_windows(c, client, end_ns, r);

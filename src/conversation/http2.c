@@ -160,6 +160,16 @@ static void end_frame(const struct http2_reading *r)
     http2_frame_ends(r);
 }
 
+/* The other end has begun with HTTP/2: is this one's answer, or what it asks, HTTP/1? */
+static void note_mismatch(const struct http2_reading *r)
+{
+    bool asks = r->talk->client != (int)!r->from;
+    if (asks && detect_request(r->chunk->bytes, r->chunk->length))
+        r->talk->mismatch = HTTP1_TO_HTTP2;
+    else if (!asks && detect_response(r->chunk->bytes, r->chunk->length))
+        r->talk->mismatch = HTTP2_TO_HTTP1;
+}
+
 /* The first bytes of a direction, or the first after the thread was lost. false: they are no frames. */
 static bool finds_thread(const struct http2_reading *r)
 {
@@ -172,9 +182,8 @@ static bool finds_thread(const struct http2_reading *r)
     } else if (first && !r->talk->mid_stream && (chunk->length < HTTP2_HEAD_BYTES || is_frame_head(chunk->bytes))) {
         /* the server's SETTINGS, or the first bytes of it */
     } else if (chunk->bytes == NULL || !is_chain(chunk->bytes, chunk->length, ENOUGH_FOR_THREAD)) {
-        bool by_server = r->talk->client == (int)!r->from && r->h2->end[!r->from].begun;
-        if (first && by_server && !r->talk->mid_stream && detect_response(chunk->bytes, chunk->length))
-            r->talk->mismatch = HTTP2_TO_HTTP1;
+        if (first && !r->talk->mid_stream && r->h2->end[!r->from].begun)
+            note_mismatch(r);
         return false;
     } else {
         e->headers.stranger = true;

@@ -51,7 +51,8 @@ NOT_WITHIN_TLS = {"tls", "tls-handshake-failed", "busy-loop-meets-announced-time
                   "streams-lost-at-close", "refused-streams", "stream-cancelled", "too-many-pings", "close-without-goaway",
                   "http2-client-closes", "http2-idle-goaway", "grpc-connection-age", "ping-unanswered", "settings-unanswered",
                   "rapid-resets", "dead-connection-used", "websocket-without-close", "websocket-closed-with-error", "websocket-ping-unanswered",
-                  "websocket-goodbye", "goaway-at-age", "http2-idle-client"}
+                  "websocket-goodbye", "goaway-at-age", "http2-idle-client",
+                  "stream-broken-off", "gives-up-while-draining", "http-version-mismatch"}
 
 # Scenarios about a client whose program may run on many.
 OF_FLEETS = {"client-timeout", "client-reset-at-deadline"}

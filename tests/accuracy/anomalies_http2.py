@@ -1,6 +1,6 @@
 """What only HTTP/2 can show: GOAWAY, RST_STREAM, PING."""
-from http2 import (CANCEL, DATA, END_STREAM, ENHANCE_YOUR_CALM, H2, HEADERS, PING, REFUSED_STREAM, SETTINGS_TIMEOUT, answered, fills_windows,
-                   frame, goaway, is_frame, requests, rst_stream)
+from http2 import (CANCEL, DATA, END_HEADERS, END_STREAM, ENHANCE_YOUR_CALM, H2, HEADERS, INTERNAL_ERROR, PING, REFUSED_STREAM,
+                   SETTINGS_TIMEOUT, answered, fills_windows, frame, goaway, is_frame, requests, rst_stream)
 from net import CLIENT
 from scenario import SERVER_POINT, anomaly, seconds
 from tcp import RESET, TIMEOUT
@@ -265,8 +265,9 @@ def window_stall(e, n):
 
 @anomaly
 def ping_unanswered(e, n):
-    """The server's program hangs, with a request running or without; its kernel goes on. The client pings when it has rested, and gives up."""
-    rest, patience = e.rng.choice((1, 5, 15)), seconds(e, 2, 10, 20)
+    """The server's program hangs, with a request running or without; its kernel goes on. The client pings when it has rested, and gives up.
+    Some programs wake up behind that, and answer."""
+    rest, patience, wakes = e.rng.choice((1, 5, 15)), seconds(e, 2, 10, 20), e.rng.random() < 0.5
 
     def client(c, conn):
         h2 = H2(c, True)
@@ -285,16 +286,106 @@ def ping_unanswered(e, n):
             if got[0] in (HEADERS, DATA) and got[1] & END_STREAM:
                 yield e.rng.uniform(0.001, 0.02)
                 h2.respond(got[2], 300)
-        yield 60
+        yield rest + patience + 6 * conn.rtt + e.rng.uniform(0.2, 4) if wakes else 60
+        while wakes and is_frame(got := (yield from h2.next(0.1))):
+            if got[0] in (HEADERS, DATA) and got[1] & END_STREAM:
+                h2.respond(got[2], 300)
         s.close()
     for at in e.times(n):
         e.open(client, server, at=at, may=ENDS | {"fin-wait2-pileup", "fin-answered-late", "client-timeout", "client-reset-at-deadline"})
 
 
 @anomaly
+def stream_broken_off(e, n):
+    """A handler that dies, or a proxy that lost what stood behind it: RST_STREAM, or END_STREAM before the announced length."""
+    def client(c, conn):
+        h2 = H2(c, True)
+        yield from some(h2, e)
+        yield from answered(h2, h2.request())
+        yield e.rng.uniform(0.1, 1)
+        yield from answered(h2, h2.request())
+        yield e.rng.uniform(0.5, 3)
+        yield from c.read(0)
+        c.close()
+
+    def server(s, conn):
+        h2, left = H2(s, False), e.rng.randint(0, 2)
+        while (stream := (yield from requests(h2))) is not None:
+            yield e.rng.uniform(0.001, 0.05)
+            if left != 0:
+                h2.respond(stream, 300)
+            else:
+                length = b"\x0f\x0d\x045000"  # content-length, 28 of the static table
+                s.write(frame(HEADERS, END_HEADERS, stream, b"\x88" + length) + frame(DATA, 0, stream, bytes(e.rng.randint(1, 4000))))
+                yield e.rng.uniform(0.001, 0.5)
+                s.write(rst_stream(stream, INTERNAL_ERROR) if e.rng.random() < 0.5 else frame(DATA, END_STREAM, stream))
+                conn.must.add("stream-broken-off")
+            left -= 1
+        s.close()
+    for at in e.times(n):
+        e.open(client, server, at=at, set_up=lambda conn: conn.speaks_no_http())
+
+
+@anomaly
+def gives_up_while_draining(e, n):
+    """The server says GOAWAY and goes on with the stream that runs; the client has waited for long enough. It was the client."""
+    patience = seconds(e, 2, 5, 10)
+
+    def client(c, conn):
+        h2 = H2(c, True)
+        yield from answered(h2, h2.request())
+        yield e.rng.uniform(0.1, 1)
+        h2.request()
+        end = e.sim.now + patience
+        while is_frame((yield from h2.next(max(end - e.sim.now, 0)))):
+            pass
+        c.close()
+
+    def server(s, conn):
+        h2 = H2(s, False)
+        h2.respond((yield from requests(h2)), 300)
+        last = yield from requests(h2)
+        if last is not None:
+            yield e.rng.uniform(0.1, 0.9) * patience
+            s.write(goaway(last))
+            yield patience * 2
+        s.close()
+    for at in e.times(n):
+        e.open(client, server, at=at, set_up=lambda conn: conn.speaks_no_http(),
+               may={"client-timeout", "client-abort", "client-reset-at-deadline", "fin-answered-late", "fin-wait2-pileup", "close-not-executed"})
+
+
+@anomaly
+def http_version_mismatch(e, n):
+    """HTTP/1 to a port that speaks HTTP/2 alone, or the other way round."""
+    first = e.rng.random() < 0.5
+
+    def client(c, conn):
+        if first:
+            c.write(b"GET / HTTP/1.1\r\nHost: a.example\r\n\r\n")
+        else:
+            H2(c, True).request()
+        while is_data((yield from c.read(20))):
+            pass
+        c.close()
+
+    def server(s, conn):
+        if first:
+            H2(s, False)
+        yield from s.read(20)
+        if not first:
+            s.write(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+        conn.must.add("http-version-mismatch")
+        yield e.rng.uniform(0.001, 0.02)
+        s.close()
+    for at in e.times(n):
+        e.open(client, server, at=at, set_up=lambda conn: conn.speaks_no_http())
+
+
+@anomaly
 def settings_unanswered(e, n):
     """Nobody speaks on the port, or the client does not go on."""
-    patience, silent_server = seconds(e, 5, 10, 20), e.rng.random() < 0.5
+    patience, silent_server, wakes = seconds(e, 5, 10, 20), e.rng.random() < 0.5, e.rng.random() < 0.5
 
     def client(c, conn):
         H2(c, True)
@@ -308,7 +399,10 @@ def settings_unanswered(e, n):
             c.close()
 
     def server(s, conn):
-        if silent_server:
+        if silent_server and wakes:  # too late
+            yield patience + 4 * conn.rtt + e.rng.uniform(0.2, 4)
+            yield from H2(s, False).next(0.1)
+        elif silent_server:
             yield patience * 2
         else:
             H2(s, False)

@@ -5,18 +5,12 @@
 #include "base/text.h"
 #include "conversation/protocol.h"
 #include "conversation/tls_certificate.h"
+#include "conversation/tls_classify.h"
 #include "conversation/tls_clear.h"
 #include "conversation/tls_records.h"
 #include "conversation/turns.h"
 
 #define TLS_FATAL 2
-/* In TLS 1.3 a record holds the content type and the tag of its cipher besides its text; JDK pads handshake messages and alerts
- * with 16 bytes more (measured with versions 17 and 21). */
-#define TLS_13_OVERHEAD 17
-#define TLS_13_PADDING 16
-/* An alert has two bytes. */
-#define TLS_ENCRYPTED_ALERT (2 + TLS_13_OVERHEAD)
-#define TLS_ENCRYPTED_ALERT_CCM_8 (TLS_ENCRYPTED_ALERT - 8)
 
 /* Can a record be that, an encrypted one too? */
 static bool may_be_record(uint8_t type, uint16_t length)
@@ -31,205 +25,9 @@ static bool is_record_header(const uint8_t *bytes)
     return may_be_record(bytes[0], length) && bytes[1] == 3 && bytes[0] <= TLS_DATA && bytes[2] <= 4 && length != 0;
 }
 
-/* What the functions below work on: one direction, and the connection. */
-struct records {
-    struct conversation *talk;
-    struct conversation_memory *memory;
-    struct tls_stream *s, *peer;
-    const struct tcp_chunk *chunk;
-    unsigned from;
-    uint32_t data_seq;      /* where data that was not handed on yet begins; valid if has_data */
-    bool has_data, doubtful;
-};
-
-/* ---- which records carry data -------------------------------------------------------------------- */
-
-/* The version that both speak. TLS 1.3 hides what a record is. */
-enum version { VERSION_UNKNOWN, VERSION_12, VERSION_13 };
-
-static enum version version_of(const struct records *r)
-{
-    const struct tls_stream *server = r->from == turns_client(r->talk) ? r->peer : r->s;
-    if (server->said.version != 0)
-        return server->said.version >= 4 ? VERSION_13 : VERSION_12;
-    if (r->s->finished || r->peer->finished)
-        return VERSION_12;
-    return server->hello && server->said.whole ? VERSION_13 : VERSION_UNKNOWN;
-}
-
-/* Its handshake was over before the capture. */
-static bool is_joined(const struct records *r)
-{
-    return !r->s->hello && !r->peer->hello && !r->s->change_cipher_spec && !r->peer->change_cipher_spec;
-}
-
-/* Is the handshake of TLS 1.3 over, or was it before the capture? */
-static bool is_over_13(const struct records *r)
-{
-    return r->s->finished_13 || r->peer->finished_13 || is_joined(r);
-}
-
-/* As long as an alert is in TLS 1.3? */
-static bool is_alert_length(const struct tls_stream *s, uint16_t length)
-{
-    return length == TLS_ENCRYPTED_ALERT || length == TLS_ENCRYPTED_ALERT_CCM_8 ||
-           (length == TLS_ENCRYPTED_ALERT + TLS_13_PADDING && !s->plain);
-}
-
-/* A Finished has 4 bytes and a hash (RFC 8446 section 4.4.4). Notes which end does not pad: one whose whole flight is in one record
- * may. */
-static bool is_finished_13(struct tls_stream *s, const struct tls_stream *server, uint16_t length)
-{
-    uint16_t plain = (uint16_t)(4 + (server->said.sha384 ? 48 : 32) + TLS_13_OVERHEAD - (server->said.short_tag ? 8 : 0));
-    s->plain |= length == plain;
-    return length == plain || length == plain + TLS_13_PADDING;
-}
-
-/* With a certificate, a client sends Certificate and CertificateVerify before its Finished. */
-#define FLIGHT_RECORDS 3
-
-/* A record of EndOfEarlyData: 4 bytes; of a Certificate that holds none: 8. */
-#define TLS_END_OF_EARLY_DATA (4 + TLS_13_OVERHEAD)
-#define TLS_NO_CERTIFICATE (8 + TLS_13_OVERHEAD)
-
-static bool is_clients_data_13(struct records *r, uint16_t length)
-{
-    struct tls_stream *s = r->s;
-    if (s->finished_13)
-        return true;
-    if (length != TLS_END_OF_EARLY_DATA) {
-        bool is_finished = is_finished_13(s, r->peer, length);
-        s->no_certificate |= s->flight == 0 && (length == TLS_NO_CERTIFICATE || length == TLS_NO_CERTIFICATE + TLS_13_PADDING);
-        s->flight = (uint8_t)(s->flight + 1) & 3;
-        s->odd_flight = s->flight == FLIGHT_RECORDS && !is_finished;
-        s->finished_13 = s->odd_flight || is_finished;
-        r->talk->unsure |= s->odd_flight; /* requests may be among what was taken for its handshake */
-    }
-    return false;
-}
-
-/* EncryptedExtensions comes first, and in a record of its own from most servers: its length tells what it chose for HTTP/1
- * (nothing; the name was taken; ALPN http/1.1, without and with that) and for HTTP/2. Of others nothing is known; nor where the
- * server may have agreed to shorter records as well. */
-static void note_choice_13(struct records *r, uint16_t length)
-{
-    static const uint16_t http1[] = { 23, 27, 38, 42 };
-    for (size_t i = 0; i < sizeof http1 / sizeof *http1 && !r->peer->said.limits; i++)
-        if (length == http1[i] || length == http1[i] + TLS_13_PADDING)
-            r->talk->multiplexed = false;
-}
-
-/* A server's session tickets follow its handshake, or the first request (Java), or stand between that and the response (OpenSSL's
- * second, or both). OpenSSL's have some 250 bytes, those that hold a chain of certificates more (JDK 17: 1,093 with the
- * server's alone); OpenSSL, GnuTLS and those built on them send two of one size, one right behind the other. */
-#define LARGEST_TICKET 2048
-#define SAME_WRITE_NS NS_PER_MS
-#define USUAL_TICKETS 2
-
-/* Data in several records has records of one size too, but those are as long as a packet: Go's first ones carry 1,208 bytes or so,
- * others' with dynamic record sizes 1,300 to 1,400, all others 16,384. Only tickets that hold the client's certificate are as long. */
-#define SHORTEST_FULL_RECORD 1150
-
-static bool may_be_two_tickets(const struct records *r, uint16_t length)
-{
-    bool client_certificate = r->peer->flight > 1 && !r->peer->no_certificate; /* else its Finished is all */
-    return length < SHORTEST_FULL_RECORD || client_certificate;
-}
-
-/* What was taken for the response to the first request, and was written at the same time: was it a ticket, of two that are alike? */
-static bool is_second_ticket(const struct records *r, const struct exchange *first, uint16_t length)
-{
-    return r->s->flight == 1 && first->response_seen && r->chunk->ts_ns - first->response.first_ns <= SAME_WRITE_NS &&
-           length == r->s->unasked && may_be_two_tickets(r, length);
-}
-
-/* A ticket may be followed by a second one, and in OpenSSL by one that is a byte longer or shorter. */
-static bool is_like_ticket(const struct records *r, uint16_t length)
-{
-    const struct tls_stream *s = r->s;
-    return may_be_two_tickets(r, length) && s->flight < USUAL_TICKETS && s->unasked != 0 && length + 1 >= s->unasked && length <= s->unasked + 1;
-}
-
-static bool is_servers_data_13(struct records *r, uint16_t length)
-{
-    struct tls_stream *s = r->s;
-    struct exchange *first = r->talk->first;
-    if (!s->data)
-        note_choice_13(r, length);
-    if (!r->peer->finished_13) {
-        is_finished_13(s, s, length);
-        return false;
-    }
-    if (r->talk->done != NULL && !r->talk->done->upgraded) /* the CONNECT, or STARTTLS, that it may have begun with */
-        return true;
-    bool asked = first != NULL && (r->chunk->ack == 0 || first->response_seen || seq_lt(first->request.seq, r->chunk->ack));
-    bool answered = first != NULL && first->response_seen && !first->response_doubtful;
-    if (!asked) {
-        /* No ticket, or one too many: a greeting, or events that nobody asked for. */
-        r->talk->unsure |= length > LARGEST_TICKET || s->flight == 3;
-        s->unasked = length < LARGEST_TICKET ? length : LARGEST_TICKET;
-        s->flight = s->flight < 3 ? s->flight + 1u : 3;
-        return false;
-    }
-    if (answered || length > LARGEST_TICKET) {
-        s->flight = 3;
-        return true;
-    }
-    if (is_second_ticket(r, first, length)) {
-        first->response_seen = first->response_doubtful = false;
-        s->flight = USUAL_TICKETS;
-        return false;
-    }
-    s->is_doubtful = s->flight == 0 || is_like_ticket(r, length);
-    s->unasked = length;
-    s->flight = s->is_doubtful && s->flight < 3 ? s->flight + 1u : s->flight;
-    return true;
-}
-
-/* The longest frames of HTTP/2 that only steer, PING and GOAWAY, have 9 bytes of head and 8 more (RFC 9113 section 6). */
-#define H2_CONTROL_BYTES 17
-
-/* A record of type application data begins: does it carry some? */
-static bool is_application_data(struct records *r, uint16_t length)
-{
-    enum version version = version_of(r);
-    uint16_t overhead = version == VERSION_12 ? TLS_12_OVERHEAD : TLS_13_OVERHEAD;
-    bool is_client = r->from == turns_client(r->talk);
-    bool steers = (r->talk->multiplexed && length <= H2_CONTROL_BYTES + overhead) ||
-                  (is_client && r->peer->goodbye && length < TURN_SHORTEST_REQUEST + overhead);
-    if (is_client && !r->peer->hello && r->s->said.early_data)
-        return length != TLS_END_OF_EARLY_DATA;
-    if (version == VERSION_12)
-        return !steers;
-    if (version == VERSION_UNKNOWN && !is_joined(r)) {
-        r->talk->unsure = true;
-        return false;
-    }
-    if (is_alert_length(r->s, length))
-        return false;
-    if (version == VERSION_UNKNOWN)
-        return !steers;
-    bool data = is_client ? is_clients_data_13(r, length) : is_servers_data_13(r, length);
-    return data && !steers;
-}
-
-/* A record of HTTP/2 that is as long as a GOAWAY without a text; so are a PING, which the other end answers, and that answer. */
-static void note_announcement(struct records *r, uint16_t length)
-{
-    bool is_server = r->from != turns_client(r->talk);
-    uint16_t overhead = version_of(r) == VERSION_12 ? TLS_12_OVERHEAD : TLS_13_OVERHEAD;
-    bool steers = !r->s->is_data && r->talk->multiplexed && !is_joined(r) && length == H2_CONTROL_BYTES + overhead;
-    if (!steers && is_alert_length(r->s, length))
-        return;
-    bool announces = is_server && steers && !r->talk->control_asked;
-    uint32_t now = (uint32_t)((uint64_t)r->chunk->ts_ns >> ANNOUNCED_SHIFT);
-    r->talk->announced_at = !announces ? 0 : now != 0 ? now : 1;
-    r->talk->control_asked = !is_server && steers;
-}
-
 /* ---- records --------------------------------------------------------------------------------------- */
 
-static void note_name(struct records *r, const char *name)
+static void note_name(struct tls_reading *r, const char *name)
 {
     const char *kept = intern_text(&r->memory->names, name, strlen(name));
     r->memory->failed |= kept == NULL;
@@ -247,7 +45,7 @@ void tls_give_hello(struct tls_stream *s, struct conversation_memory *memory)
     s->certificate = TLS_CERTIFICATE_NONE;
 }
 
-static void read_hello(struct records *r)
+static void read_hello(struct tls_reading *r)
 {
     struct tls_stream *s = r->s;
     char name[TLS_NAME_BYTES];
@@ -289,14 +87,14 @@ static void read_hello(struct records *r)
 }
 
 /* The record is an alert, or as long as one where nobody can tell. */
-static void note_goodbye(struct records *r)
+static void note_goodbye(struct tls_reading *r)
 {
     r->s->goodbye = true;
     r->talk->notes |= NOTE_GOODBYE;
 }
 
 /* The streams may have moved (tls_clear.h). */
-static void find_streams(struct records *r)
+static void find_streams(struct tls_reading *r)
 {
     r->s = tls_stream_of(r->talk, r->from);
     r->peer = tls_stream_of(r->talk, !r->from);
@@ -311,7 +109,7 @@ static void note_alert(struct tls_stream *s, uint8_t level, uint8_t description)
 }
 
 /* What a record that was opened says of the connection. */
-static void end_opened(struct records *r, const struct tls_text *text)
+static void end_opened(struct tls_reading *r, const struct tls_text *text)
 {
     struct tls_stream *s = r->s;
     s->goodbye = text->type == TLS_ALERT;
@@ -329,7 +127,7 @@ static void end_opened(struct records *r, const struct tls_text *text)
         note_goodbye(r);
         break;
     case TLS_HANDSHAKE:
-        if (text->finished && version_of(r) == VERSION_13)
+        if (text->finished && tls_spoken_version(r) == TLS_SPOKEN_13)
             s->finished_13 = true;
         else if (text->finished)
             s->finished = true;
@@ -345,22 +143,22 @@ static void end_opened(struct records *r, const struct tls_text *text)
 }
 
 /* Nothing of that end opens: on without keys, with this record as the first. */
-static void revert(struct records *r)
+static void revert(struct tls_reading *r)
 {
     const struct tcp_chunk record = tls_clear_record(r->talk->clear, r->from);
     tls_clear_revert(r->talk, r->memory);
     find_streams(r);
     r->s->goodbye = false;
-    if (is_application_data(r, r->s->length))
+    if (tls_is_application_data(r, r->s->length))
         turns_input(r->talk, r->memory, r->from, &record, r->s->is_doubtful);
 }
 
 /* Of text that is read otherwise. What is whole and as short as an alert most likely is one: what else takes two bytes is a piece of a
  * message, the end of a chunk for example. */
-static void end_unopened(struct records *r)
+static void end_unopened(struct tls_reading *r)
 {
-    bool is_13 = version_of(r) == VERSION_13;
-    if (r->s->type == TLS_ALERT || (is_13 && is_alert_length(r->s, r->s->length) && !tls_clear_is_torn(r->talk->clear, r->from))) {
+    bool is_13 = tls_spoken_version(r) == TLS_SPOKEN_13;
+    if (r->s->type == TLS_ALERT || (is_13 && tls_is_alert_length(r->s, r->s->length) && !tls_clear_is_torn(r->talk->clear, r->from))) {
         r->s->has_encrypted_alert = true;
         r->talk->unsure |= r->s->type != TLS_ALERT;
         r->talk->notes |= NOTE_CONTROL;
@@ -374,10 +172,10 @@ static void end_unopened(struct records *r)
 }
 
 /* Before any text was read. Whose data does not open, though all of it is there, has other keys. */
-static void end_unread(struct records *r, enum tls_opening opening, bool is_data)
+static void end_unread(struct tls_reading *r, enum tls_opening opening, bool is_data)
 {
-    bool over = r->s->finished_13 || r->peer->finished_13 || version_of(r) == VERSION_12;
-    if (r->s->type != TLS_DATA || (!is_data && is_alert_length(r->s, r->s->length)))
+    bool over = r->s->finished_13 || r->peer->finished_13 || tls_spoken_version(r) == TLS_SPOKEN_12;
+    if (r->s->type != TLS_DATA || (!is_data && tls_is_alert_length(r->s, r->s->length)))
         return;
     if (opening == TLS_NOT_OPENED && is_data && !tls_clear_is_torn(r->talk->clear, r->from))
         tls_clear_give_up(r->talk, r->memory);
@@ -386,7 +184,7 @@ static void end_unread(struct records *r, enum tls_opening opening, bool is_data
 }
 
 /* With keys. true: nothing more is to be known of the record. */
-static bool end_sealed(struct records *r)
+static bool end_sealed(struct tls_reading *r)
 {
     struct tls_text text;
     bool was_read = tls_clear_is_read(r->talk), is_data = r->s->is_data && !r->s->is_doubtful;
@@ -405,7 +203,7 @@ static bool end_sealed(struct records *r)
 }
 
 /* Does one begin? The client's first. */
-static void note_hello(struct records *r)
+static void note_hello(struct tls_reading *r)
 {
     uint32_t now_us = (uint32_t)(r->chunk->ts_ns / NS_PER_US);
     if (r->from == turns_client(r->talk) && r->talk->hello_at_us == 0)
@@ -413,7 +211,7 @@ static void note_hello(struct records *r)
 }
 
 /* Is it over with this record? That one is known where no record was lost that may have been it. */
-static void note_handshake(struct records *r)
+static void note_handshake(struct tls_reading *r)
 {
     struct conversation *talk = r->talk;
     const struct tls_stream *client = r->from == turns_client(talk) ? r->s : r->peer;
@@ -429,7 +227,7 @@ static void rest(struct tls_stream *s)
     s->header_have = s->body_have = 0;
 }
 
-static void end_record(struct records *r)
+static void end_record(struct tls_reading *r)
 {
     if (r->talk->clear != NULL && end_sealed(r)) {
         rest(r->s);
@@ -457,11 +255,11 @@ static void end_record(struct records *r)
         s->finished |= s->change_cipher_spec && !s->said.retry && !r->peer->said.retry;
         break;
     case TLS_DATA: {
-        bool is_12 = version_of(r) == VERSION_12, is_alert = !is_12 && is_alert_length(s, s->length);
+        bool is_12 = tls_spoken_version(r) == TLS_SPOKEN_12, is_alert = !is_12 && tls_is_alert_length(s, s->length);
         r->talk->unsure |= s->goodbye && !is_alert && !is_12; /* so that was none */
         s->data = true;
         s->more_than_alert |= !is_alert;
-        if (is_alert && is_over_13(r))
+        if (is_alert && tls_is_over_13(r))
             note_goodbye(r);
         else
             s->goodbye = false;
@@ -471,7 +269,7 @@ static void end_record(struct records *r)
     rest(s);
 }
 
-static void begin_record(struct records *r)
+static void begin_record(struct tls_reading *r)
 {
     struct tls_stream *s = r->s;
     s->left = s->length;
@@ -486,10 +284,10 @@ static void begin_record(struct records *r)
     if (tls_clear_is_read(r->talk))
         return;
     /* What is spoken was agreed upon before the capture. */
-    r->talk->multiplexed |= s->type == TLS_DATA && is_joined(r);
-    s->is_data = s->type == TLS_DATA && is_application_data(r, s->left);
+    r->talk->multiplexed |= s->type == TLS_DATA && tls_is_joined(r);
+    s->is_data = s->type == TLS_DATA && tls_is_application_data(r, s->left);
     if (s->type == TLS_DATA)
-        note_announcement(r, s->length);
+        tls_note_announcement(r, s->length);
     if (s->type == TLS_HANDSHAKE && !s->hello && s->hello_bytes == NULL && r->memory->hellos_left > 0) {
         s->hello_bytes = slab_take(&r->memory->hellos);
         r->memory->failed |= s->hello_bytes == NULL;
@@ -498,7 +296,7 @@ static void begin_record(struct records *r)
 }
 
 /* One more byte of a record's header. */
-static void take_header(struct records *r, uint8_t byte)
+static void take_header(struct tls_reading *r, uint8_t byte)
 {
     struct tls_stream *s = r->s;
     switch (s->header_have++) {
@@ -522,7 +320,7 @@ static void take_header(struct records *r, uint8_t byte)
 }
 
 /* The next bytes of it: all at once where they are there. Returns how many. */
-static uint32_t take_headers(struct records *r, const uint8_t *bytes, uint32_t length)
+static uint32_t take_headers(struct tls_reading *r, const uint8_t *bytes, uint32_t length)
 {
     struct tls_stream *s = r->s;
     if (s->header_have > 0 || length < TLS_HEADER_BYTES || bytes[1] != 3) {
@@ -537,7 +335,7 @@ static uint32_t take_headers(struct records *r, const uint8_t *bytes, uint32_t l
 }
 
 /* Data up to here in this chunk is handed on. */
-static void hand_on(struct records *r, uint32_t seq)
+static void hand_on(struct tls_reading *r, uint32_t seq)
 {
     if (!r->has_data)
         return;
@@ -550,7 +348,7 @@ static void hand_on(struct records *r, uint32_t seq)
 }
 
 /* So many bytes of the current record, of which the first is seq. */
-static void take(struct records *r, uint32_t seq, uint32_t length)
+static void take(struct tls_reading *r, uint32_t seq, uint32_t length)
 {
     struct tls_stream *s = r->s;
     if (!s->is_data || r->doubtful != s->is_doubtful)
@@ -594,7 +392,7 @@ static bool recovers(const struct tls_stream *s, const struct tcp_chunk *chunk)
 #define LONGEST_ALERT (80 + TLS_HEADER_BYTES)
 
 /* Bytes of which nobody knows what they are. Short ones may be an alert, a client's may belong to the handshake. */
-static void take_unknown(struct records *r, const struct tcp_chunk *chunk)
+static void take_unknown(struct tls_reading *r, const struct tcp_chunk *chunk)
 {
     if (r->s->foreign)
         return;
@@ -602,7 +400,7 @@ static void take_unknown(struct records *r, const struct tcp_chunk *chunk)
         tls_clear_lost(r->talk, r->from, chunk);
     if (tls_clear_is_read(r->talk))
         return;
-    bool is_handshake = !is_joined(r) && !(r->s->finished && r->peer->finished) && !r->s->finished_13 && !r->peer->finished_13;
+    bool is_handshake = !tls_is_joined(r) && !(r->s->finished && r->peer->finished) && !r->s->finished_13 && !r->peer->finished_13;
     if (chunk->length > LONGEST_ALERT && !is_handshake)
         turns_input(r->talk, r->memory, r->from, chunk, true);
     else
@@ -610,13 +408,13 @@ static void take_unknown(struct records *r, const struct tcp_chunk *chunk)
 }
 
 /* The record's next bytes may be opened. NULL: they were not captured. */
-static void keep_sealed(struct records *r, const uint8_t *bytes, uint32_t length)
+static void keep_sealed(struct tls_reading *r, const uint8_t *bytes, uint32_t length)
 {
     if (r->talk->clear != NULL)
         tls_clear_body(r->talk->clear, r->memory, r->from, r->s, r->chunk, bytes, length);
 }
 
-static void input_gap(struct records *r)
+static void input_gap(struct tls_reading *r)
 {
     struct tls_stream *s = r->s;
     struct tcp_chunk chunk = *r->chunk;
@@ -643,7 +441,7 @@ static void input_gap(struct records *r)
     take_unknown(r, &chunk);
 }
 
-static void input_bytes(struct records *r)
+static void input_bytes(struct tls_reading *r)
 {
     const struct tcp_chunk *chunk = r->chunk;
     uint32_t at = 0;
@@ -674,7 +472,7 @@ static void input_bytes(struct records *r)
 
 static void input(struct conversation *talk, struct conversation_memory *memory, unsigned from, const struct tcp_chunk *chunk)
 {
-    struct records r = { .talk = talk, .memory = memory, .chunk = chunk, .from = from };
+    struct tls_reading r = { .talk = talk, .memory = memory, .chunk = chunk, .from = from };
     find_streams(&r);
     if (r.s->adrift && recovers(r.s, chunk)) {
         r.s->adrift = false;

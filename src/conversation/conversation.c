@@ -14,7 +14,7 @@
 #include "conversation/parse.h"
 #include "conversation/protocol.h"
 #include "conversation/proxy_header.h"
-#include "conversation/request_line.h"
+#include "conversation/start.h"
 #include "conversation/tls_certificate.h"
 #include "conversation/tls_clear.h"
 #include "conversation/turns.h"
@@ -113,17 +113,28 @@ void conversation_init(struct conversation *talk, int client, unsigned likely_cl
 
 void conversation_become(struct conversation *talk, struct conversation_memory *memory, enum protocol protocol)
 {
+    struct http_start *kept[2] = { NULL, NULL }; /* what came before it was known is the beginning of it */
     talk->inferred = protocols[protocol]->inferred;
     for (unsigned i = 0; i < 2; i++) {
         struct conversation_stream *stream = &talk->stream[i];
-        if (talk->inferred && stream->mode == MODE_START && stream->start != NULL)
-            turns_input(talk, memory, i, &stream->start->chunk, false);
-        start_drop(stream, memory);
+        if (stream->mode == MODE_START) {
+            kept[i] = stream->start;
+            stream->start = NULL;
+        }
         if (protocol == PROTOCOL_OPAQUE)
             stream->start = NULL; /* nothing is kept of it yet (opaque.c) */
         stream->mode = MODE_OPAQUE;
     }
+    for (unsigned i = 0; i < 2; i++)
+        if (kept[i] != NULL && talk->inferred)
+            turns_input(talk, memory, i, &kept[i]->chunk, false);
     talk->protocol = (uint8_t)protocol;
+    for (unsigned i = 0; i < 2; i++)
+        if (kept[i] != NULL) {
+            if (!talk->inferred)
+                protocols[protocol]->input(talk, memory, i, &kept[i]->chunk);
+            slab_give(&memory->starts, kept[i]);
+        }
 }
 
 /* The question that every chunk asks, without a call where there are no keys. */

@@ -8,10 +8,11 @@
 #include "base/seq.h"
 #include "conversation/detect.h"
 #include "conversation/exchanges.h"
+#include "conversation/http2.h"
 #include "conversation/parse.h"
 #include "conversation/plain_head.h"
 #include "conversation/protocol.h"
-#include "conversation/request_line.h"
+#include "conversation/start.h"
 #include "conversation/tls_clear.h"
 #include "conversation/turns.h"
 #include "conversation/websocket.h"
@@ -319,8 +320,8 @@ static bool may_have_answered(const struct conversation *talk, const struct tcp_
     return talk->mid_stream && x != NULL && x->request_seen && x->request.ack != 0 && seq_lt(x->request.ack, chunk->seq);
 }
 
-/* The first bytes of a direction, or the first after the thread was lost. */
-static void start(struct conversation *talk, struct conversation_memory *memory, unsigned from, const struct tcp_chunk *chunk)
+/* The first bytes of a direction, or the first after the thread was lost: a message of HTTP/1? */
+static bool start(struct conversation *talk, struct conversation_memory *memory, unsigned from, const struct tcp_chunk *chunk)
 {
     struct conversation_stream *stream = &talk->stream[from];
     bool begun = stream->mode == MODE_START && stream->start != NULL;
@@ -328,7 +329,7 @@ static void start(struct conversation *talk, struct conversation_memory *memory,
     while (!begun && empty < chunk->length && (chunk->bytes[empty] == '\r' || chunk->bytes[empty] == '\n'))
         empty++;
     if (empty == chunk->length)
-        return;
+        return false;
     const uint8_t *bytes = chunk->bytes + empty;
     uint32_t length = chunk->length - empty;
     if (talk->client < 0) {
@@ -338,11 +339,12 @@ static void start(struct conversation *talk, struct conversation_memory *memory,
     }
     bool fits = talk->client == (int)from ? detect_request(bytes, length) : detect_response(bytes, length);
     bool lost = stream->mode == MODE_LOST || talk->mid_stream || stream->lost_bytes;
-    if ((begun || !fits) && !lost && empty == 0 && talk->client == (int)from) {
-        enum detected detected = start_add(stream, memory, chunk);
+    if ((begun || !fits) && !lost && empty == 0 && talk->client >= 0) {
+        bool by_client = talk->client == (int)from;
+        enum detected detected = start_add(stream, memory, chunk, by_client ? detect_request_line : http2_detect_settings);
         if (detected == DETECTED_PERHAPS)
-            return;
-        fits = detected == DETECTED_YES;
+            return false;
+        fits = by_client && detected == DETECTED_YES;
     }
     if (talk->client >= 0 && fits && (talk->protocol == PROTOCOL_NONE ||
                                       talk->protocol == PROTOCOL_HTTP1)) {
@@ -350,15 +352,13 @@ static void start(struct conversation *talk, struct conversation_memory *memory,
             stream->lost_bytes = true;
         talk->protocol = PROTOCOL_HTTP1;
         stream->mode = MODE_MESSAGES;
-        return;
+        return true;
     }
-    const struct tcp_chunk *first = begun && stream->start != NULL ? &stream->start->chunk : chunk;
-    enum protocol protocol = protocol_recognise(first->bytes, first->length);
-    start_drop(stream, memory);
+    enum protocol protocol = start_recognise(stream, chunk);
     if (talk->protocol == PROTOCOL_NONE && protocol != PROTOCOL_HTTP1 &&
         (!lost || protocol != PROTOCOL_OPAQUE)) {
         conversation_become(talk, memory, protocol);
-        return;
+        return false;
     }
     if (!lost && talk->protocol == PROTOCOL_HTTP1) {
         talk->errors += talk->errors < UINT16_MAX; /* the other end speaks HTTP, this one something else */
@@ -366,8 +366,10 @@ static void start(struct conversation *talk, struct conversation_memory *memory,
             talk->mismatch = HTTP1_TO_HTTP2;
         talk->tls_answer |= protocol == PROTOCOL_TLS && talk->client == (int)!from;
     }
+    start_drop(stream, memory);
     stream->mode = MODE_LOST;
     stream->not_understood = true;
+    return false;
 }
 
 /* What was kept of a request line that came in pieces. */
@@ -510,8 +512,9 @@ static void input(struct conversation *talk, struct conversation_memory *memory,
     }
     if (stream->mode == MODE_START || stream->mode == MODE_LOST) {
         bool begins = stream->mode == MODE_START;
-        start(talk, memory, from, chunk);
-        if (begins && stream->mode == MODE_MESSAGES)
+        if (!start(talk, memory, from, chunk))
+            return;
+        if (begins)
             feed_start(&feeding);
     }
     if (stream->mode == MODE_MESSAGES)

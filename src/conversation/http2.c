@@ -77,39 +77,56 @@ static bool may_be_frame_head(const uint8_t *head)
 }
 
 /* Do frames that follow each other begin here? So many heads, or some frames that end with the segment: what else begins with a number
- * of three bytes that leads exactly there, and means something at each place? */
-static bool is_chain(const uint8_t *bytes, size_t length, unsigned enough)
+ * of three bytes that leads exactly there, and means something at each place? PERHAPS: the segment ends within the frame that would
+ * tell. */
+static enum detected detect_chain(const uint8_t *bytes, size_t length, unsigned enough)
 {
     size_t at = 0;
     unsigned frames = 0;
     while (at + HTTP2_HEAD_BYTES <= length && frames < enough) {
         if (bytes[at + 3] >= TYPES || !is_frame_head(bytes + at))
-            return false;
+            return DETECTED_NO;
         frames++;
         at += HTTP2_HEAD_BYTES + length_of(bytes + at);
     }
-    return frames == enough || (frames > 0 && at == length);
+    return frames == enough || (frames > 0 && at == length) ? DETECTED_YES : DETECTED_PERHAPS;
+}
+
+static bool is_chain(const uint8_t *bytes, size_t length, unsigned enough)
+{
+    return detect_chain(bytes, length, enough) == DETECTED_YES;
 }
 
 /* Where nobody said that it is HTTP/2, and where its thread is only to be found again. */
 enum { ENOUGH_FOR_HTTP2 = 2, ENOUGH_FOR_THREAD = 1 };
 
+enum detected http2_detect_settings(const uint8_t *bytes, size_t length)
+{
+    enum { LENGTH_BYTES = 3, SETTING_BYTES = 6, MOST_SETTINGS = 32 }; /* sections 4.1 and 6.5.1; programs send up to ten */
+    static const uint8_t behind_length[HTTP2_HEAD_BYTES - LENGTH_BYTES] = { HTTP2_SETTINGS }; /* no flags, stream 0 */
+    uint32_t payload = 0;
+    for (size_t i = 0; i < LENGTH_BYTES && i < length; i++)
+        payload |= (uint32_t)bytes[i] << (16 - 8 * i);
+    if (payload > MOST_SETTINGS * SETTING_BYTES)
+        return DETECTED_NO;
+    if (length <= LENGTH_BYTES)
+        return DETECTED_PERHAPS;
+    size_t have = length - LENGTH_BYTES < sizeof behind_length ? length - LENGTH_BYTES : sizeof behind_length;
+    if (payload % SETTING_BYTES != 0 || memcmp(bytes + LENGTH_BYTES, behind_length, have) != 0)
+        return DETECTED_NO;
+    return detect_chain(bytes, length, ENOUGH_FOR_HTTP2);
+}
+
+/* It, or the beginning of it. */
+static bool may_be_preface(const uint8_t *bytes, size_t length)
+{
+    return memcmp(bytes, preface, length < PREFACE_BYTES ? length : PREFACE_BYTES) == 0;
+}
+
 static bool is_preface(const uint8_t *bytes, size_t length)
 {
     enum { SURE = 4 };
-    return length >= SURE && memcmp(bytes, preface, length < PREFACE_BYTES ? length : PREFACE_BYTES) == 0;
-}
-
-/* How many bytes of the preface are still to come; the first few may have been what told the protocol. 0: these are none. */
-static uint8_t preface_left(const uint8_t *bytes, size_t length)
-{
-    enum { SURE = 4 };
-    for (size_t k = 0; k + SURE <= PREFACE_BYTES; k++) {
-        size_t left = PREFACE_BYTES - k;
-        if ((k == 0 || length >= SURE) && memcmp(bytes, preface + k, length < left ? length : left) == 0)
-            return (uint8_t)left;
-    }
-    return 0;
+    return length >= SURE && may_be_preface(bytes, length);
 }
 
 static bool recognises(const uint8_t *bytes, size_t length)
@@ -138,8 +155,10 @@ static bool take_head(const struct http2_reading *r)
     struct http2_end *e = r->end;
     struct http2_frame *f = &e->frame;
     uint8_t type = e->head[3], flags = e->head[4];
-    if (!may_be_frame_head(e->head) || (e->in_block && type != HTTP2_CONTINUATION))
+    bool in_step = e->framed || r->talk->mid_stream;
+    if (!(in_step ? may_be_frame_head(e->head) : is_frame_head(e->head)) || (e->in_block && type != HTTP2_CONTINUATION))
         return false;
+    e->framed = true;
     f->length = f->left = length_of(e->head);
     f->type = type;
     f->flags = flags;
@@ -160,13 +179,15 @@ static void end_frame(const struct http2_reading *r)
     http2_frame_ends(r);
 }
 
-/* The other end has begun with HTTP/2: is this one's answer, or what it asks, HTTP/1? */
-static void note_mismatch(const struct http2_reading *r)
+/* Where an end's first bytes are no frame, and the other has begun with HTTP/2: is its answer, or what it asks, HTTP/1? */
+static void note_mismatch(const struct http2_reading *r, const uint8_t *bytes, size_t length)
 {
+    if (r->talk->mid_stream || !r->h2->end[!r->from].begun)
+        return;
     bool asks = r->talk->client != (int)!r->from;
-    if (asks && detect_request(r->chunk->bytes, r->chunk->length))
+    if (asks && detect_request(bytes, length))
         r->talk->mismatch = HTTP1_TO_HTTP2;
-    else if (!asks && detect_response(r->chunk->bytes, r->chunk->length))
+    else if (!asks && detect_response(bytes, length))
         r->talk->mismatch = HTTP2_TO_HTTP1;
 }
 
@@ -177,13 +198,14 @@ static bool finds_thread(const struct http2_reading *r)
     const struct tcp_chunk *chunk = r->chunk;
     bool first = !e->begun && chunk->bytes != NULL;
     e->begun = true;
-    if (first && (e->preface_left = preface_left(chunk->bytes, chunk->length)) > 0) {
+    if (first && may_be_preface(chunk->bytes, chunk->length)) {
+        e->preface_left = PREFACE_BYTES;
         r->talk->client = (int8_t)r->from;
     } else if (first && !r->talk->mid_stream && (chunk->length < HTTP2_HEAD_BYTES || is_frame_head(chunk->bytes))) {
         /* the server's SETTINGS, or the first bytes of it */
     } else if (chunk->bytes == NULL || !is_chain(chunk->bytes, chunk->length, ENOUGH_FOR_THREAD)) {
-        if (first && !r->talk->mid_stream && r->h2->end[!r->from].begun)
-            note_mismatch(r);
+        if (first)
+            note_mismatch(r, chunk->bytes, chunk->length);
         return false;
     } else {
         e->headers.stranger = true;
@@ -216,6 +238,8 @@ static void read_frames(const struct http2_reading *r)
             e->head[e->have++] = *bytes;
             e->frame.end_seq = tcp_chunk_seq(chunk, at + 1);
             if (e->have == HTTP2_HEAD_BYTES && !take_head(r)) {
+                if (!e->framed)
+                    note_mismatch(r, e->head, HTTP2_HEAD_BYTES);
                 r->talk->errors += r->talk->errors < UINT16_MAX;
                 r->talk->unsure |= !r->talk->mid_stream; /* a GOAWAY may be among what is not read */
                 go_adrift(r);

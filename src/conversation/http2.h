@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "conversation/detect.h"
 #include "conversation/http2_headers.h"
 #include "conversation/http2_outcome.h"
 #include "conversation/websocket.h"
@@ -56,6 +57,7 @@ struct http2_end {
     uint8_t head[HTTP2_HEAD_BYTES], have; /* of the next frame */
     uint8_t preface_left;    /* bytes of the client's preface still to come */
     bool begun;              /* a byte of it was seen */
+    bool framed;             /* a frame of it was seen to begin */
     bool lost;               /* the thread was, at least once */
     bool role_found;         /* by the header block that is being read */
     bool adrift;             /* where frames begin is not known */
@@ -90,5 +92,9 @@ struct http2 {
     struct websocket *websockets; /* in streams that are open (http2_websockets.h) */
     struct websocket_outcome websockets_over; /* of those that ended */
 };
+
+/* Are these what a server begins with: SETTINGS, and more frames or nothing behind them (RFC 9113 section 3.4)? PERHAPS: so far they
+ * could become that. */
+enum detected http2_detect_settings(const uint8_t *bytes, size_t length);
 
 #endif

@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "conversation/protocol.h"
-#include "conversation/request_line.h"
+#include "conversation/start.h"
 #include "conversation/tls_clear.h"
 #include "conversation/tls_records.h"
 #include "conversation/turns.h"

@@ -18,7 +18,7 @@ enum stream_mode {
 
 struct http_parse; /* a message while llhttp reads it */
 struct websocket;
-struct http_start; /* first bytes that may become a request line (request_line.h) */
+struct http_start; /* first bytes that may become a request line (start.h) */
 
 /* One direction. */
 struct conversation_stream {

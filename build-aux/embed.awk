@@ -1,4 +1,4 @@
-# Text files -> a C table of name and contents (src/rules/builtin.h).
+# Text files -> a C table of name and contents (src/rules/builtin.h), where pack_rules cannot run because the build is for another machine.
 function base(path) { sub(/.*\//, "", path); return path }
 BEGIN {
     print "/* Made from rules/ by build-aux/embed.awk. */"
@@ -7,7 +7,7 @@ BEGIN {
     print "const struct builtin_file builtin_rules[] = {"
 }
 FNR == 1 {
-    if (NR > 1) print "    },"
+    if (NR > 1) print "      , NULL },"
     printf "    { \"%s\",\n", base(FILENAME)
 }
 {
@@ -16,7 +16,7 @@ FNR == 1 {
     printf "      \"%s\\n\"\n", $0
 }
 END {
-    if (NR > 0) print "    },"
-    print "    { NULL, NULL }"
+    if (NR > 0) print "      , NULL },"
+    print "    { NULL, NULL, NULL }"
     print "};"
 }

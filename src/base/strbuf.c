@@ -35,6 +35,12 @@ void strbuf_add(struct strbuf *buf, const char *text, size_t length)
     buf->text[buf->length] = '\0';
 }
 
+void strbuf_add_strbuf(struct strbuf *buf, const struct strbuf *other)
+{
+    buf->failed |= other->failed;
+    strbuf_add(buf, strbuf_text(other), other->length);
+}
+
 void strbuf_adds(struct strbuf *buf, const char *text)
 {
     strbuf_add(buf, text, strlen(text));

@@ -21,6 +21,8 @@ void strbuf_adds(struct strbuf *buf, const char *text);
 void strbuf_addc(struct strbuf *buf, char c);
 void strbuf_addf(struct strbuf *buf, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+/* Also hands on that the other one failed. */
+void strbuf_add_strbuf(struct strbuf *buf, const struct strbuf *other);
 const char *strbuf_text(const struct strbuf *buf); /* "" while empty */
 void strbuf_clear(struct strbuf *buf);             /* keeps the memory */
 void strbuf_free(struct strbuf *buf);

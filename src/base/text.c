@@ -20,7 +20,14 @@ static void civil_from_days(int64_t days, int64_t *year, unsigned *month, unsign
     *year = (int64_t)yoe + era * 400 + (*month <= 2);
 }
 
-void text_time(struct strbuf *out, int64_t ts_ns)
+/* The parts of a moment, UTC. */
+struct moment {
+    int year;
+    unsigned month, day;
+    int seconds, nanos; /* of the day, of the second */
+};
+
+static struct moment moment_of(int64_t ts_ns)
 {
     int64_t seconds = ts_ns / NS_PER_S;
     int64_t nanos = ts_ns % NS_PER_S;
@@ -41,8 +48,27 @@ void text_time(struct strbuf *out, int64_t ts_ns)
         year = 0;
     if (year > 9999)
         year = 9999;
-    strbuf_addf(out, "%04d-%02u-%02uT%02d:%02d:%02d.%09dZ", (int)year, month, day,
-                (int)(rest / 3600), (int)(rest / 60 % 60), (int)(rest % 60), (int)nanos);
+    return (struct moment){ (int)year, month, day, (int)rest, (int)nanos };
+}
+
+void text_time(struct strbuf *out, int64_t ts_ns)
+{
+    struct moment m = moment_of(ts_ns);
+    strbuf_addf(out, "%04d-%02u-%02uT%02d:%02d:%02d.%09dZ", m.year, m.month, m.day, m.seconds / 3600, m.seconds / 60 % 60, m.seconds % 60,
+                m.nanos);
+}
+
+void text_date_ms(struct strbuf *out, int64_t ts_ns)
+{
+    struct moment m = moment_of(ts_ns);
+    strbuf_addf(out, "%04d-%02u-%02uT", m.year, m.month, m.day);
+    text_clock_ms(out, ts_ns);
+}
+
+void text_clock_ms(struct strbuf *out, int64_t ts_ns)
+{
+    struct moment m = moment_of(ts_ns);
+    strbuf_addf(out, "%02d:%02d:%02d.%03dZ", m.seconds / 3600, m.seconds / 60 % 60, m.seconds % 60, (int)(m.nanos / NS_PER_MS));
 }
 
 void text_duration(struct strbuf *out, int64_t ns)

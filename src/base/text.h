@@ -16,6 +16,9 @@
 /* Appends RFC 3339 in UTC with nine decimals: 2026-01-31T23:59:59.123456789Z.
  * Times outside years 0000 to 9999 are clamped. */
 void text_time(struct strbuf *out, int64_t ts_ns);
+/* For people, who need no more than milliseconds: 2026-01-31T23:59:59.123Z; beside a date, 23:59:59.123Z. */
+void text_date_ms(struct strbuf *out, int64_t ts_ns);
+void text_clock_ms(struct strbuf *out, int64_t ts_ns);
 
 /* Appends a duration for people: 0 s, 85 us, 1.20 ms, 250 ms, 3.000 s, 61.204 s, 2 h 5 min. */
 void text_duration(struct strbuf *out, int64_t ns);

@@ -257,7 +257,7 @@ static bool packet_line(struct conv *conv, const char *p)
     }
     if (line.flags == 0)
         line.flags = PSH | ACK;
-    ok = ok && send_packet(conv, c, &line);
+    ok = ok && (!line.payload.failed || err_no_memory(conv->err)) && send_packet(conv, c, &line);
     strbuf_free(&line.payload);
     return ok;
 }
@@ -496,21 +496,24 @@ static int by_time(const void *a, const void *b)
 
 /* ---- as a capture ----------------------------------------------------------------------------- */
 
-static void hand_out_keys(const struct capture *capture)
+static bool hand_out_keys(const struct capture *capture)
 {
     struct strbuf text = { 0 };
     conv_seal_key_log(&text);
     if (capture->secrets != NULL)
         capture->secrets->take(capture->secrets->context, (const uint8_t *)strbuf_text(&text), text.length, true, capture->number, 0);
+    bool whole = !text.failed;
     strbuf_free(&text);
+    return whole;
 }
 
 static enum capture_event conv_read(struct capture *capture, struct capture_batch *batch, struct err *err)
 {
-    (void)err;
     struct conv *conv = capture->state;
-    if (conv->keys && conv->next == 0)
-        hand_out_keys(capture);
+    if (conv->keys && conv->next == 0 && !hand_out_keys(capture)) {
+        err_no_memory(err);
+        return CAPTURE_FAILED;
+    }
     for (; batch->count < batch->max && conv->next < conv->frames.count; conv->next++) {
         const struct frame *frame = &conv->frames.items[conv->next];
         batch->packets[batch->count++] = (struct packet){
@@ -602,7 +605,7 @@ bool conv_file_open(struct capture *capture, struct source *source, struct err *
     bool ok = source->error[0] == '\0' ? text.length <= MAX_TEXT_BYTES ||
                                               err_set(err, "%s: is too large for a conversation", capture->info.file)
                                         : err_set(err, "%s: cannot read: %s", capture->info.file, source->error);
-    ok = ok && fill(capture, capture->info.file, strbuf_text(&text), text.length, err);
+    ok = ok && (!text.failed || err_no_memory(err)) && fill(capture, capture->info.file, strbuf_text(&text), text.length, err);
     strbuf_free(&text);
     if (ok)
         source_close(source);

@@ -30,7 +30,7 @@ static void add_frame(struct strbuf *out, unsigned type, unsigned flags, uint32_
     add_number(out, type, 1);
     add_number(out, flags, 1);
     add_number(out, stream, 4);
-    strbuf_add(out, strbuf_text(body), body->length);
+    strbuf_add_strbuf(out, body);
 }
 
 static bool is_word(const struct arguments *a, unsigned i, const char *word)

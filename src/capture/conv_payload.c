@@ -67,7 +67,8 @@ static bool take_text(const char **p, struct strbuf *payload, size_t most, struc
     if (ok && times > 0 && times > (most - payload->length) / once.length)
         ok = err_set(err, "the payload is longer than %zu bytes", most);
     for (uint64_t i = 0; ok && i < times; i++)
-        strbuf_add(payload, strbuf_text(&once), once.length);
+        strbuf_add_strbuf(payload, &once);
+    payload->failed |= once.failed;
     strbuf_free(&once);
     return ok;
 }

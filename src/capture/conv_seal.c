@@ -12,6 +12,7 @@ static const uint8_t secret_byte[2] = { 'c', 's' };
 
 void conv_seal(unsigned from, uint64_t number, uint8_t type, const struct strbuf *text, struct strbuf *payload)
 {
+    payload->failed |= text->failed;
     struct tls_secret secret = { .length = SECRET_BYTES };
     struct tls_record_keys keys;
     struct gcm_aes128_ctx gcm;

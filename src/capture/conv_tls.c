@@ -16,7 +16,7 @@ static void add_number(struct strbuf *out, uint64_t number, unsigned bytes)
 static void add_part(struct strbuf *out, const struct strbuf *part, unsigned length_bytes)
 {
     add_number(out, part->length, length_bytes);
-    strbuf_add(out, strbuf_text(part), part->length);
+    strbuf_add_strbuf(out, part);
 }
 
 static void add_extension(struct strbuf *out, unsigned type, const struct strbuf *body)
@@ -98,7 +98,7 @@ static void client_hello(const char **p, struct strbuf *payload)
         }
         *p += length;
     }
-    if (protocols.length > 0)
+    if (protocols.length > 0 || protocols.failed)
         add_alpn(&extensions, &protocols);
     add_supported_versions(&extensions);
     if (resumes) /* the last one (RFC 8446 section 4.2.11) */

@@ -78,8 +78,8 @@ static bool wants_color(const struct options *options, const struct output *outp
            (no_color == NULL || no_color[0] == '\0');
 }
 
-static void write_reports(const struct options *options, const struct outputs *outputs,
-                          const struct analysis *analysis)
+static bool write_reports(const struct options *options, const struct outputs *outputs,
+                          const struct analysis *analysis, struct err *err)
 {
     for (size_t i = 0; i < options->output_count; i++) {
         const struct output *output = &options->outputs[i];
@@ -88,8 +88,10 @@ static void write_reports(const struct options *options, const struct outputs *o
             .max_connections = options->max_connections,
             .color = wants_color(options, output),
         };
-        output->format->write(analysis, &report, outputs->file[i]);
+        if (!output->format->write(analysis, &report, outputs->file[i]))
+            return err_no_memory(err);
     }
+    return true;
 }
 
 static struct capture_set *open_live(const struct options *options,
@@ -199,7 +201,7 @@ static int analyse(const struct options *options, const struct rules *rules, str
         fputs("\r\033[K", stderr);
     if (analysis == NULL)
         return EXIT_USAGE;
-    write_reports(options, outputs, analysis);
+    bool written = write_reports(options, outputs, analysis, err);
     size_t count;
     const struct finding *findings = engine_findings(analysis->run->engine, &count);
     /* Findings come worst first. */
@@ -207,7 +209,7 @@ static int analyse(const struct options *options, const struct rules *rules, str
                  findings[0].rule->severity >= options->fail_on;
     found |= options->fail_on_undecided && !analysis_is_complete(analysis);
     analysis_free(analysis);
-    return found ? EXIT_FOUND : EXIT_ANALYSED;
+    return !written ? EXIT_USAGE : found ? EXIT_FOUND : EXIT_ANALYSED;
 }
 
 int run_analysis(const struct options *given, const struct cli_signals *signals)

@@ -230,7 +230,7 @@ static void add_outliers(const struct line *line, struct set *set)
         set->end++;
 }
 
-bool cluster_is_fixed(int64_t *times, size_t count)
+bool cluster_is_fixed(int64_t *times, size_t count, bool *fixed)
 {
     struct point *points = malloc((count + 1) * sizeof *points);
     if (points == NULL)
@@ -240,11 +240,11 @@ bool cluster_is_fixed(int64_t *times, size_t count)
         points[i] = (struct point){ times[i], (uint32_t)i };
     const struct line line = { points, count };
     struct set set = strongest_set(&line, log(DEADLINE_CHANCE));
-    bool fixed = set.end > 0;
-    if (fixed)
+    if (set.end > 0)
         add_outliers(&line, &set);
+    *fixed = set.end > 0 && (set.end - set.start) * 2 >= count;
     free(points);
-    return fixed && (set.end - set.start) * 2 >= count;
+    return true;
 }
 
 /* ---- the timers of a group ------------------------------------------------------------------- */

@@ -71,7 +71,7 @@ struct cluster {
 };
 
 /* Is there one timer that explains at least half of these times? Sorts them. */
-bool cluster_is_fixed(int64_t *times, size_t count);
+bool cluster_is_fixed(int64_t *times, size_t count, bool *fixed) WARN_UNUSED; /* false: no memory */
 
 /* The largest set of times that a coarse timer explains; false: they do not look like one. Sorts the times. */
 bool cluster_find_coarse(int64_t *times, size_t count, struct cluster *cluster);

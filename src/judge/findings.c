@@ -98,12 +98,12 @@ static void make_parts(const struct finding *finding, const struct group *all, s
     }
     for (size_t t = 0; t < finding->timer_count; t++) {
         size_t count = members_of(finding, (uint8_t)t, room);
-        parts->items[parts->count++] = (struct group){ room, count, &finding->timers[t].deadline, all->shift, all->together };
+        parts->items[parts->count++] = (struct group){ room, count, &finding->timers[t].deadline, all->shift, all->together, all->failed };
         room += count;
     }
     free_ones = members_of(finding, DEADLINE_NO_TIMER, room);
     if (free_ones > 0)
-        parts->items[parts->count++] = (struct group){ room, free_ones, &no_deadline, all->shift, all->together };
+        parts->items[parts->count++] = (struct group){ room, free_ones, &no_deadline, all->shift, all->together, all->failed };
 }
 
 static bool speaks_of_timers(const struct choice *choices)
@@ -267,7 +267,7 @@ static void tell_finding(struct engine *engine, const struct told *told, struct 
         if (told->hits[i]->background)
             members[all++] = (struct member){ told->hits[i]->record, told->hits[i]->exchange };
     struct deadline main = deadlines_main(&told->deadlines, told->count);
-    const struct group group = { members, all, &main, told->shift, told->together };
+    const struct group group = { members, all, &main, told->shift, told->together, &engine->failed };
     struct parts parts;
     make_parts(finding, &group, members + all, &parts);
     finding->confidence = choose(engine, finding->rule->confidence, &group);

@@ -122,7 +122,7 @@ static bool holds(struct engine *engine, const struct rule *rule, const struct p
     for (size_t i = 0; i < pool->count; i++)
         members[i] = (struct member){ pool->hits[i]->record, pool->hits[i]->exchange };
     struct group group = { members, pool->count, deadline != NULL ? deadline : &none, pool->shift,
-                           moments_of(&engine->moments, pool->hits, pool->count) };
+                           moments_of(&engine->moments, pool->hits, pool->count), &engine->failed };
     struct value v = expr_group_value(rule->when, &group);
     free(members);
     return v.state == VALUE_KNOWN && v.truth;

@@ -209,11 +209,17 @@ static size_t longest_run(const double *values, size_t n, size_t *at)
     return longest;
 }
 
+static struct value no_memory(const struct group *group)
+{
+    *group->failed = true;
+    return value_absent();
+}
+
 static struct value statistic(const struct expr *e, const struct group *group)
 {
     double *values = malloc((group->count + 1) * sizeof *values);
     if (values == NULL)
-        return value_unknown("memory ran out");
+        return no_memory(group);
     size_t n = 0;
     for (size_t i = 0; i < group->count; i++) {
         struct value v = of_member(e->left, group, i);
@@ -242,23 +248,23 @@ static struct value fixed(const struct expr *e, const struct group *group)
 {
     int64_t *times = malloc((group->count + 1) * sizeof *times);
     if (times == NULL)
-        return value_unknown("memory ran out");
+        return no_memory(group);
     size_t n = 0;
     for (size_t i = 0; i < group->count; i++) {
         struct value v = of_member(e->left, group, i);
         if (v.state == VALUE_KNOWN)
             times[n++] = v.ns;
     }
-    bool yes = cluster_is_fixed(times, n);
+    bool yes, ok = cluster_is_fixed(times, n, &yes);
     free(times);
-    return value_bool(yes);
+    return ok ? value_bool(yes) : no_memory(group);
 }
 
 static struct value peak_of(const struct expr *e, const struct group *group)
 {
     struct peak_event *events = malloc((group->count * 2 + 1) * sizeof *events);
     if (events == NULL)
-        return value_unknown("memory ran out");
+        return no_memory(group);
     size_t n = 0;
     for (size_t i = 0; i < group->count; i++) {
         struct value v = of_member(e->left, group, i);

@@ -36,6 +36,7 @@ struct group {
     const struct deadline *deadline;
     unsigned shift; /* one member of 2^shift is here: numbers are multiplied */
     enum together together;
+    bool *failed; /* becomes true where memory ran out, and a value is wrong for that */
 };
 
 /* What a field is read from; what its scope does not have is NULL. */

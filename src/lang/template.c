@@ -177,6 +177,7 @@ static void write_range(const struct template *piece, const struct value *least,
     if (strcmp(strbuf_text(&low), strbuf_text(&high)) != 0)
         strbuf_addf(out, "%s to ", strbuf_text(&low));
     write_value(piece, &most, out);
+    out->failed |= low.failed || high.failed;
     strbuf_free(&low);
     strbuf_free(&high);
 }

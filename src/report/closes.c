@@ -38,15 +38,15 @@ static void add_since(struct strbuf *text, enum close_since since)
 }
 
 /* " (1.500 s to 1.503 s)", unless both look the same. */
-static void add_range(struct strbuf *text, int64_t least_ns, int64_t most_ns)
+static void add_range(struct document *doc, struct strbuf *text, int64_t least_ns, int64_t most_ns)
 {
     struct strbuf least = { 0 }, most = { 0 };
     text_duration(&least, least_ns);
     text_duration(&most, most_ns);
     if (strcmp(strbuf_text(&least), strbuf_text(&most)) != 0)
         strbuf_addf(text, " (%s to %s)", strbuf_text(&least), strbuf_text(&most));
-    strbuf_free(&least);
-    strbuf_free(&most);
+    document_free_text(doc, &least);
+    document_free_text(doc, &most);
 }
 
 static void write_kind(struct document *doc, const struct close_kind *kind)
@@ -59,11 +59,11 @@ static void write_kind(struct document *doc, const struct close_kind *kind)
         add_since(&when, kind->since);
     }
     if (kind->timed > 1)
-        add_range(&when, kind->least_ns, kind->most_ns);
+        add_range(doc, &when, kind->least_ns, kind->most_ns);
     doc->ops->figure(doc, strbuf_text(&count), strbuf_text(&what), strbuf_text(&when));
-    strbuf_free(&count);
-    strbuf_free(&what);
-    strbuf_free(&when);
+    document_free_text(doc, &count);
+    document_free_text(doc, &what);
+    document_free_text(doc, &when);
 }
 
 static void write_more(struct document *doc, uint64_t more, const char *what)
@@ -75,7 +75,7 @@ static void write_more(struct document *doc, uint64_t more, const char *what)
     text_count(&text, more);
     strbuf_addf(&text, " more %s%s", what, more == 1 ? "" : "s");
     doc->ops->entry(doc, strbuf_text(&text));
-    strbuf_free(&text);
+    document_free_text(doc, &text);
 }
 
 static void write_server(struct document *doc, const struct server_closes *server)
@@ -83,7 +83,7 @@ static void write_server(struct document *doc, const struct server_closes *serve
     struct strbuf text = { 0 };
     add_server(&text, server);
     doc->ops->entry(doc, strbuf_text(&text));
-    strbuf_free(&text);
+    document_free_text(doc, &text);
     unsigned kinds = 0;
     uint64_t rest = 0;
     for (const struct close_kind *kind = server->kinds; kind != NULL; kind = kind->next)
@@ -95,7 +95,7 @@ static void write_server(struct document *doc, const struct server_closes *serve
         return;
     text_count(&text, rest);
     doc->ops->figure(doc, strbuf_text(&text), "in other ways", "");
-    strbuf_free(&text);
+    document_free_text(doc, &text);
 }
 
 static void write_servers(struct document *doc, const struct closes *closes)
@@ -117,13 +117,13 @@ static void write_servers(struct document *doc, const struct closes *closes)
 
 static void write_connection(struct document *doc, const struct record *r, bool several_files)
 {
-    struct strbuf text = { 0 }, time = { 0 };
+    struct strbuf text = { 0 };
     int64_t ns;
     if (several_files)
         strbuf_addf(&text, "[%u] ", r->capture + 1u);
     if (view_closed(r, &ns)) {
-        text_time(&time, ns);
-        strbuf_addf(&text, "%.12sZ ", strbuf_text(&time) + 11);
+        text_clock_ms(&text, ns);
+        strbuf_addc(&text, ' ');
     }
     view_endpoint(&text, r, ROLE_CLIENT);
     strbuf_adds(&text, " > ");
@@ -140,8 +140,7 @@ static void write_connection(struct document *doc, const struct record *r, bool 
     char filter[32];
     snprintf(filter, sizeof filter, "tcp.stream eq %" PRIu32, r->tcp_stream);
     doc->ops->connection(doc, filter, strbuf_text(&text));
-    strbuf_free(&text);
-    strbuf_free(&time);
+    document_free_text(doc, &text);
 }
 
 static void write_connections(struct document *doc, const struct closes *closes, bool several_files)

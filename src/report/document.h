@@ -15,6 +15,7 @@ struct document {
     const struct document_ops *ops;
     FILE *out;
     bool color;
+    bool failed; /* memory: something of it is missing */
 };
 
 /* Blocks come in the order in which they are read. */
@@ -43,6 +44,9 @@ struct document_ops {
     void (*ladder)(struct document *doc, const struct ladder *ladder);
     void (*finding_over)(struct document *doc);
 };
+
+/* Gives back a text that was built for a block. */
+void document_free_text(struct document *doc, struct strbuf *text);
 
 /* The whole report, as blocks. */
 void narrative_write(const struct analysis *analysis, const struct report_options *options, size_t most_connections,

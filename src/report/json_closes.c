@@ -11,23 +11,23 @@ static json_t *since_value(const struct close_kind *kind)
     if (kind->timed == 0)
         return json_null();
     json_t *value = json_object();
-    json_object_set_new(value, "from", json_string(close_since_names[kind->since]));
-    json_object_set_new(value, "known", json_integer((json_int_t)kind->timed));
-    json_object_set_new(value, "median_s", json_seconds(closes_median_ns(kind)));
-    json_object_set_new(value, "least_s", json_seconds(kind->least_ns));
-    json_object_set_new(value, "most_s", json_seconds(kind->most_ns));
+    json_put(&value, "from", json_string(close_since_names[kind->since]));
+    json_put(&value, "known", json_integer((json_int_t)kind->timed));
+    json_put(&value, "median_s", json_seconds(closes_median_ns(kind)));
+    json_put(&value, "least_s", json_seconds(kind->least_ns));
+    json_put(&value, "most_s", json_seconds(kind->most_ns));
     return value;
 }
 
 static json_t *kind_value(const struct close_kind *kind)
 {
     json_t *value = json_object();
-    json_object_set_new(value, "by", json_string_or_null(close_by_names[kind->by]));
-    json_object_set_new(value, "how", json_string_or_null(close_how_names[kind->how]));
-    json_object_set_new(value, "phase", json_string_or_null(close_phase_names[kind->phase]));
-    json_object_set_new(value, "upon_goaway", json_boolean(kind->upon_goaway));
-    json_object_set_new(value, "count", json_integer((json_int_t)kind->count));
-    json_object_set_new(value, "since", since_value(kind));
+    json_put(&value, "by", json_string_or_null(close_by_names[kind->by]));
+    json_put(&value, "how", json_string_or_null(close_how_names[kind->how]));
+    json_put(&value, "phase", json_string_or_null(close_phase_names[kind->phase]));
+    json_put(&value, "upon_goaway", json_boolean(kind->upon_goaway));
+    json_put(&value, "count", json_integer((json_int_t)kind->count));
+    json_put(&value, "since", since_value(kind));
     return value;
 }
 
@@ -36,29 +36,30 @@ static json_t *server_value(const struct server_closes *server)
     struct strbuf ip = { 0 };
     view_ip(&ip, &server->address, server->ipv6);
     json_t *value = json_object(), *kinds = json_array(), *endpoint = json_object();
-    json_object_set_new(endpoint, "ip", json_string(strbuf_text(&ip)));
-    json_object_set_new(endpoint, "port", json_integer(server->port));
-    strbuf_free(&ip);
+    json_put(&endpoint, "ip", json_text(&ip));
+    json_put(&endpoint, "port", json_integer(server->port));
     for (const struct close_kind *kind = server->kinds; kind != NULL; kind = kind->next)
-        json_array_append_new(kinds, kind_value(kind));
-    json_object_set_new(value, "server", endpoint);
-    json_object_set_new(value, "connections", json_integer((json_int_t)server->connections));
-    json_object_set_new(value, "kinds", kinds);
+        json_append(&kinds, kind_value(kind));
+    json_put(&value, "server", endpoint);
+    json_put(&value, "connections", json_integer((json_int_t)server->connections));
+    json_put(&value, "kinds", kinds);
     return value;
 }
 
-void json_closes(const struct analysis *analysis, FILE *out)
+bool json_closes(const struct analysis *analysis, FILE *out)
 {
     const struct closes *closes = tracker_closes(analysis->run->tracker);
+    bool whole = true;
     fprintf(out, "{\"left_out\":%s,\"servers\":[", closes->left_out ? "true" : "false");
-    for (size_t i = 0; i < closes->count && i < MOST_SERVERS; i++) {
+    for (size_t i = 0; i < closes->count && i < MOST_SERVERS && whole; i++) {
         fputs(i == 0 ? "\n " : ",\n ", out);
-        json_dump(out, server_value(closes->sorted[i]));
+        whole = json_dump(out, server_value(closes->sorted[i]));
     }
     fputs("],\"connections\":[", out);
-    for (size_t i = 0; i < closes->listed.count; i++) {
+    for (size_t i = 0; i < closes->listed.count && whole; i++) {
         fputs(i == 0 ? "\n " : ",\n ", out);
-        json_dump(out, json_connection(closes->listed.items[i].item));
+        whole = json_dump(out, json_connection(closes->listed.items[i].item));
     }
     fputs("]}", out);
+    return whole;
 }

@@ -9,6 +9,7 @@
 
 #include "report/report.h"
 
-void json_closes(const struct analysis *analysis, FILE *out);
+/* false: no memory. */
+bool json_closes(const struct analysis *analysis, FILE *out);
 
 #endif

@@ -11,6 +11,7 @@ struct writer {
     const struct series *series;
     FILE *out;
     unsigned samples;
+    bool failed; /* no memory */
 };
 
 /* printf would be most of the work in a small capture. */
@@ -60,7 +61,7 @@ static void write_phases(const struct writer *w, const struct series_entry *entr
                          series_phase_name((enum series_phase)phase), !any);
 }
 
-static void write_entry(const struct writer *w, const struct series_entry *entry,
+static void write_entry(struct writer *w, const struct series_entry *entry,
                         enum series_kind kind)
 {
     struct strbuf address = { 0 };
@@ -76,10 +77,11 @@ static void write_entry(const struct writer *w, const struct series_entry *entry
     fputs("}},\"phases\":{", w->out);
     write_phases(w, entry);
     fputs("}}", w->out);
+    w->failed |= address.failed;
     strbuf_free(&address);
 }
 
-static void write_table(const struct writer *w, enum series_kind kind, const char *name)
+static void write_table(struct writer *w, enum series_kind kind, const char *name)
 {
     const struct series_entry *top[MOST_ENTRIES];
     size_t count = series_top(w->series, kind, top, MOST_ENTRIES);
@@ -101,16 +103,17 @@ static void write_left_out(const struct writer *w, enum series_kind kind, const 
         fprintf(w->out, "%zu", table->count > MOST_ENTRIES ? table->count - MOST_ENTRIES : 0);
 }
 
-void json_series(const struct analysis *analysis, FILE *out)
+bool json_series(const struct analysis *analysis, FILE *out)
 {
     const struct series *series = tracker_series(analysis->run->tracker);
-    const struct writer w = { series, out, series_samples(series, analysis->run->intake.now_ns) };
+    struct writer w = { series, out, series_samples(series, analysis->run->intake.now_ns), false };
     int64_t ms = series_width_ns(series) / NS_PER_MS;
     fprintf(out, "{\"width_s\":%" PRId64 ".%03d,\"first\":", ms / 1000, (int)(ms % 1000));
     if (w.samples > 0) {
         struct strbuf first = { 0 };
         text_time(&first, series->origin_ns);
         fprintf(out, "\"%s\"", strbuf_text(&first));
+        w.failed |= first.failed;
         strbuf_free(&first);
     } else {
         fputs("null", out);
@@ -123,4 +126,5 @@ void json_series(const struct analysis *analysis, FILE *out)
     fputc(',', out);
     write_left_out(&w, SERIES_CLIENTS, "clients");
     fputs("}}", out);
+    return !w.failed;
 }

@@ -9,6 +9,7 @@
 #include "report/report.h"
 
 /* Writes the object, one array at a time. */
-void json_series(const struct analysis *analysis, FILE *out);
+/* false: no memory. */
+bool json_series(const struct analysis *analysis, FILE *out);
 
 #endif

@@ -148,7 +148,7 @@ static void set_label(struct ladder_step *step, const struct strbuf *text)
 }
 
 static struct ladder_step arrow_of(const struct finding_connection *connection, const struct timeline_entry *e,
-                                   bool proves)
+                                   bool proves, bool *failed)
 {
     const struct record *r = connection->record;
     enum end_role role = e->from == r->client ? ROLE_CLIENT : ROLE_SERVER;
@@ -159,6 +159,7 @@ static struct ladder_step arrow_of(const struct finding_connection *connection, 
     add_request(&request, connection, e);
     label(&text, e, strbuf_text(&request));
     set_label(&step, &text);
+    *failed |= request.failed || text.failed;
     strbuf_free(&request);
     strbuf_free(&text);
     return step;
@@ -177,6 +178,7 @@ bool ladder_make(const struct finding *finding, const struct finding_connection 
     ladder->steps = malloc((2 * kept + 1) * sizeof *ladder->steps); /* a silence before each, and what was omitted */
     if (ladder->steps == NULL)
         return false;
+    bool failed = ladder->client.failed || ladder->server.failed;
     int64_t before = 0;
     for (unsigned i = 0; i < kept; i++) {
         const struct timeline_entry *e = timeline_at(timeline, i);
@@ -187,9 +189,9 @@ bool ladder_make(const struct finding *finding, const struct finding_connection 
         if (since - before >= SILENCE_NS)
             ladder->steps[ladder->count++] = (struct ladder_step){ .kind = LADDER_SILENCE, .since_ns = since - before };
         before = since;
-        ladder->steps[ladder->count++] = arrow_of(connection, e, proves(evidence, evidence_count, e));
+        ladder->steps[ladder->count++] = arrow_of(connection, e, proves(evidence, evidence_count, e), &failed);
     }
-    return true;
+    return !failed;
 }
 
 void ladder_free(struct ladder *ladder)

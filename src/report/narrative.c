@@ -13,6 +13,12 @@ static void add_counted(struct strbuf *out, uint64_t n, const char *noun)
     strbuf_addf(out, " %s%s", noun, n == 1 ? "" : "s");
 }
 
+void document_free_text(struct document *doc, struct strbuf *text)
+{
+    doc->failed |= text->failed;
+    strbuf_free(text);
+}
+
 /* ---- head ---------------------------------------------------------------------------------- */
 
 static void write_capture(struct document *doc, const struct analysis *analysis, size_t index)
@@ -41,11 +47,7 @@ static void write_capture(struct document *doc, const struct analysis *analysis,
         strbuf_adds(&text, " in ");
         text_duration(&text, info->last_ns - info->first_ns);
         strbuf_adds(&text, " from ");
-        struct strbuf time = { 0 };
-        text_time(&time, info->first_ns);
-        strbuf_add(&text, strbuf_text(&time), 23); /* milliseconds are enough for a head */
-        strbuf_adds(&text, "Z");
-        strbuf_free(&time);
+        text_date_ms(&text, info->first_ns);
     }
     const char *vantage = view_vantage(analysis, index);
     if (strcmp(vantage, "unknown") != 0)
@@ -60,9 +62,10 @@ static void write_capture(struct document *doc, const struct analysis *analysis,
     }
     struct view_limits limits;
     view_limits(analysis, index, &limits);
+    doc->failed |= limits.failed;
     for (size_t i = 0; i < limits.count; i++)
         doc->ops->limit(doc, limits.clause[i]);
-    strbuf_free(&text);
+    document_free_text(doc, &text);
 }
 
 /* What was passed over, by kind: it may hide TCP. */
@@ -76,7 +79,7 @@ static void write_not_understood(struct document *doc, const struct analysis *an
         strbuf_addf(&text, " packet%s not looked into: %s", analysis->run->intake.decoder.kinds[kind] == 1 ? "" : "s",
                     decoded_name((enum decoded)kind));
         doc->ops->limit(doc, strbuf_text(&text));
-        strbuf_free(&text);
+        document_free_text(doc, &text);
     }
 }
 
@@ -110,7 +113,7 @@ static void write_head(struct document *doc, const struct analysis *analysis)
         strbuf_adds(&text, " given up early: too many were open at once");
         doc->ops->limit(doc, strbuf_text(&text));
     }
-    strbuf_free(&text);
+    document_free_text(doc, &text);
 }
 
 /* ---- findings ------------------------------------------------------------------------------ */
@@ -134,7 +137,7 @@ static void write_ends(struct document *doc, const struct finding *f)
     }
     strbuf_addf(&text, "; %s; accountable: %s", f->confidence, f->accountable);
     doc->ops->finding_ends(doc, strbuf_text(&text));
-    strbuf_free(&text);
+    document_free_text(doc, &text);
 }
 
 /* What the words of the texts mean where nothing could be read. */
@@ -152,7 +155,7 @@ static void write_inferred(struct document *doc, const struct finding *f)
     }
     strbuf_adds(&text, "a request is what the client sent until it was answered, a response what the server sent upon it.");
     doc->ops->term(doc, "Note", "", strbuf_text(&text));
-    strbuf_free(&text);
+    document_free_text(doc, &text);
 }
 
 /* Where the times count up to an announcement, and how long before the close that was. */
@@ -177,7 +180,7 @@ static void write_announced(struct document *doc, const struct finding *f)
     }
     strbuf_adds(&text, " later.");
     doc->ops->term(doc, "Note", "", strbuf_text(&text));
-    strbuf_free(&text);
+    document_free_text(doc, &text);
 }
 
 static void write_items(struct document *doc, const char *label, const struct finding_texts *texts)
@@ -239,18 +242,15 @@ static void write_texts(struct document *doc, const struct analysis *analysis, c
             strbuf_addf(&text, "%s%s", text.length > 0 ? ", " : "", analysis->rules->items[i]->id);
     if (text.length > 0)
         doc->ops->term(doc, "Also", "explains", strbuf_text(&text));
-    strbuf_free(&text);
+    document_free_text(doc, &text);
 }
 
 /* When it closed, or when its last packet came: hours to milliseconds, UTC. */
 static void add_moment(struct strbuf *out, const struct record *record)
 {
     int64_t ns;
-    struct strbuf time = { 0 };
-    text_time(&time, view_closed(record, &ns) ? ns : record->last_ns);
-    strbuf_add(out, strbuf_text(&time) + strlen("2026-01-01T"), strlen("00:00:00.000"));
-    strbuf_adds(out, "Z ");
-    strbuf_free(&time);
+    text_clock_ms(out, view_closed(record, &ns) ? ns : record->last_ns);
+    strbuf_addc(out, ' ');
 }
 
 /* Is a request part of the evidence? */
@@ -297,7 +297,7 @@ static void write_connection(struct document *doc, const struct analysis *analys
     char filter[32];
     snprintf(filter, sizeof filter, "tcp.stream eq %" PRIu32, c->record->tcp_stream);
     doc->ops->connection(doc, filter, strbuf_text(&text));
-    strbuf_free(&text);
+    document_free_text(doc, &text);
 }
 
 static void write_connections(struct document *doc, const struct analysis *analysis, const struct finding *f, size_t shown)
@@ -313,7 +313,7 @@ static void write_connections(struct document *doc, const struct analysis *analy
         add_counted(&text, f->entries - shown, "more connection");
         strbuf_adds(&text, " (--max-connections 0 lists all)");
         doc->ops->more_connections(doc, strbuf_text(&text));
-        strbuf_free(&text);
+        document_free_text(doc, &text);
     }
 }
 
@@ -325,7 +325,7 @@ static void write_example(struct document *doc, const struct finding *f)
             if (ladder_make(f, &f->connections[i], &ladder))
                 doc->ops->ladder(doc, &ladder);
             else
-                doc->ops->more_connections(doc, "no memory for a timeline");
+                doc->failed = true;
             ladder_free(&ladder);
             return;
         }
@@ -337,7 +337,7 @@ static void write_finding(struct document *doc, const struct analysis *analysis,
     struct strbuf count = { 0 };
     add_counted(&count, f->count, "connection");
     doc->ops->finding(doc, f->rule->severity, f->rule->name, strbuf_text(&count));
-    strbuf_free(&count);
+    document_free_text(doc, &count);
     write_ends(doc, f);
     write_texts(doc, analysis, f);
     write_connections(doc, analysis, f, most_connections);
@@ -400,7 +400,7 @@ static void write_undecided(struct document *doc, const struct analysis *analysi
             add_undecided(&text, undecided, count, j);
         }
         doc->ops->entry(doc, strbuf_text(&text));
-        strbuf_free(&text);
+        document_free_text(doc, &text);
     }
 }
 
@@ -466,7 +466,7 @@ static void write_looked_at(struct document *doc, const struct analysis *analysi
     if (closed_books > 0)
         strbuf_adds(&text, " Where HTTP is not in the clear, who sent when tells requests and responses.");
     doc->ops->paragraph(doc, strbuf_text(&text));
-    strbuf_free(&text);
+    document_free_text(doc, &text);
 }
 
 static void write_counts(struct document *doc, const size_t counts[SEVERITIES], size_t all, bool some_hidden)
@@ -479,7 +479,7 @@ static void write_counts(struct document *doc, const size_t counts[SEVERITIES], 
     add_counted(&text, counts[SEVERITY_WARNING], "warning");
     strbuf_addf(&text, ", %zu info%s", counts[SEVERITY_INFO], some_hidden ? " (some hidden by --min-severity)" : "");
     doc->ops->paragraph(doc, strbuf_text(&text));
-    strbuf_free(&text);
+    document_free_text(doc, &text);
 }
 
 void narrative_write(const struct analysis *analysis, const struct report_options *options, size_t most_connections,

@@ -25,7 +25,7 @@ static void write_heading(struct document *doc, const struct series *series)
     text_duration(&text, series_width_ns(series));
     strbuf_adds(&text, ", and when first (UTC)");
     doc->ops->section(doc, strbuf_text(&text));
-    strbuf_free(&text);
+    document_free_text(doc, &text);
 }
 
 static void write_server(struct document *doc, const struct series_entry *entry)
@@ -34,24 +34,21 @@ static void write_server(struct document *doc, const struct series_entry *entry)
     strbuf_adds(&text, "server ");
     text_endpoint(&text, entry->key.address.bytes, entry->key.port, entry->key.ipv6);
     doc->ops->entry(doc, strbuf_text(&text));
-    strbuf_free(&text);
+    document_free_text(doc, &text);
 }
 
 static void write_peak(struct document *doc, const struct series *series, const char *name, uint32_t peak,
                        const uint32_t values[])
 {
-    struct strbuf count = { 0 }, time = { 0 }, when = { 0 };
+    struct strbuf count = { 0 }, when = { 0 };
     int64_t sample = 0;
     while (values[sample] != peak)
         sample++;
     text_count(&count, peak);
-    text_time(&time, series->origin_ns + sample * series_width_ns(series));
-    /* 09:41:44.288: the time of day is enough beside the head's date. */
-    strbuf_addf(&when, "%.12sZ", strbuf_text(&time) + 11);
+    text_clock_ms(&when, series->origin_ns + sample * series_width_ns(series));
     doc->ops->figure(doc, strbuf_text(&count), name, strbuf_text(&when));
-    strbuf_free(&count);
-    strbuf_free(&time);
-    strbuf_free(&when);
+    document_free_text(doc, &count);
+    document_free_text(doc, &when);
 }
 
 void peaks_write(const struct analysis *analysis, struct document *doc)

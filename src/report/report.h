@@ -2,7 +2,7 @@
  * report - findings -> text for people, JSON for programs.
  *
  * Floor: report; uses all below. Writes to the stream it is given and nowhere else; write errors
- * stay in the stream (ferror) for the caller to see.
+ * stay in the stream (ferror) for the caller to see; false is no memory, and what was written is no report.
  */
 #ifndef HANGUP_REPORT_REPORT_H
 #define HANGUP_REPORT_REPORT_H
@@ -20,14 +20,14 @@ struct report_options {
 /* A report is one file that writes it, and one row of formats.def. */
 struct report_format {
     const char *name; /* what -o calls it */
-    void (*write)(const struct analysis *analysis, const struct report_options *options, FILE *out);
+    bool (*write)(const struct analysis *analysis, const struct report_options *options, FILE *out);
 };
 
 /* All of them; the first is what is printed where nobody asks for another. */
 const struct report_format *report_formats(size_t *count);
 
 #define FORMAT(name, function) \
-    void function(const struct analysis *analysis, const struct report_options *options, FILE *out);
+    bool function(const struct analysis *analysis, const struct report_options *options, FILE *out);
 #include "report/formats.def"
 #undef FORMAT
 

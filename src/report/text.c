@@ -165,8 +165,9 @@ static void ladder_ends(FILE *out, const struct ladder *ladder)
             strbuf_text(&ladder->server));
 }
 
-static void ladder_step(FILE *out, const struct ladder_step *step)
+static void ladder_step(struct document *doc, const struct ladder_step *step)
 {
+    FILE *out = doc->out;
     struct strbuf text = { 0 };
     switch (step->kind) {
     case LADDER_OMITTED:
@@ -186,7 +187,7 @@ static void ladder_step(FILE *out, const struct ladder_step *step)
         fprintf(out, " %-5s %s\n", strbuf_text(&text), step->meaning);
         break;
     }
-    strbuf_free(&text);
+    document_free_text(doc, &text);
 }
 
 static void ladder(struct document *doc, const struct ladder *ladder)
@@ -195,7 +196,7 @@ static void ladder(struct document *doc, const struct ladder *ladder)
             ladder->tcp_stream);
     ladder_ends(doc->out, ladder);
     for (size_t i = 0; i < ladder->count; i++)
-        ladder_step(doc->out, &ladder->steps[i]);
+        ladder_step(doc, &ladder->steps[i]);
 }
 
 static void finding_over(struct document *doc)
@@ -203,7 +204,7 @@ static void finding_over(struct document *doc)
     (void)doc;
 }
 
-void report_text(const struct analysis *analysis, const struct report_options *options, FILE *out)
+bool report_text(const struct analysis *analysis, const struct report_options *options, FILE *out)
 {
     static const struct document_ops ops = {
         .title = title,
@@ -223,5 +224,7 @@ void report_text(const struct analysis *analysis, const struct report_options *o
         .ladder = ladder,
         .finding_over = finding_over,
     };
-    narrative_write(analysis, options, DEFAULT_CONNECTIONS, &(struct document){ &ops, out, options->color });
+    struct document doc = { .ops = &ops, .out = out, .color = options->color };
+    narrative_write(analysis, options, DEFAULT_CONNECTIONS, &doc);
+    return !doc.failed;
 }

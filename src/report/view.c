@@ -153,6 +153,7 @@ void view_limits(const struct analysis *analysis, size_t capture, struct view_li
     if (counts->limited_segments > 0)
         CLAUSE(counts->limited_segments, "%s out-of-order segment%s given up (limit)");
 #undef CLAUSE
+    limits->failed = text.failed;
     strbuf_free(&text);
 }
 

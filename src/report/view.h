@@ -36,6 +36,7 @@ const char *view_vantage(const struct analysis *analysis, size_t capture);
 struct view_limits {
     char clause[9][160];
     size_t count;
+    bool failed; /* memory */
 };
 void view_limits(const struct analysis *analysis, size_t capture, struct view_limits *limits);
 

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/vec.h"
 #include "rules/rule_source.h"
 #include "lang/suggest.h"
 #include "lang/template.h"
@@ -535,7 +534,7 @@ static bool check_keys(struct loader *l, const yaml_node_t *root)
     return true;
 }
 
-static bool load_document(struct loader *l)
+bool rule_load(struct loader *l)
 {
     yaml_node_t *root = yaml_document_get_root_node(&l->document);
     if (root == NULL || root->type != YAML_MAPPING_NODE)
@@ -554,87 +553,4 @@ static bool load_document(struct loader *l)
         return err_set(l->err, "%s: a rule with scope: group needs 'members', which connections "
                                "the group is made of", l->origin);
     return true;
-}
-
-static bool add_rule(struct rules *rules, struct rule *rule, struct err *err)
-{
-    for (size_t i = 0; i < rules->count; i++)
-        if (strcmp(rules->items[i]->id, rule->id) == 0) {
-            rules->items[i] = rule;
-            return true;
-        }
-    if (rules->count == RULES_MAX)
-        return err_set(err, "%s: there are more than %d rules", rule->origin, RULES_MAX);
-    if (!VEC_ROOM(rules))
-        return err_no_memory(err);
-    rules->items[rules->count++] = rule;
-    return true;
-}
-
-static bool parse(struct loader *l)
-{
-    yaml_parser_t parser;
-    if (!yaml_parser_initialize(&parser))
-        return err_no_memory(l->err);
-    yaml_parser_set_input_string(&parser, (const unsigned char *)l->text, l->length);
-    bool ok = yaml_parser_load(&parser, &l->document);
-    yaml_document_t second;
-    if (ok && yaml_parser_load(&parser, &second)) {
-        const yaml_node_t *root = yaml_document_get_root_node(&second);
-        bool empty = root == NULL || (root->type == YAML_SCALAR_NODE &&
-                                      root->data.scalar.length == 0);
-        if (!empty) {
-            source_fail(l, root, "a second document begins here; a file holds one rule");
-            yaml_document_delete(&l->document);
-            ok = false;
-        }
-        yaml_document_delete(&second);
-    } else {
-        if (ok)
-            yaml_document_delete(&l->document);
-        ok = false;
-        source_fail_at(l, parser.problem_mark.index, "not YAML: %s",
-                parser.problem != NULL ? parser.problem : "it cannot be read");
-    }
-    yaml_parser_delete(&parser);
-    return ok;
-}
-
-/* Depth of brackets; quotes are not looked at, which no sane rule comes near. */
-static int nesting(const char *text)
-{
-    int depth = 0, deepest = 0;
-    for (; *text != '\0'; text++) {
-        depth += (*text == '[' || *text == '{') - (*text == ']' || *text == '}');
-        depth = depth < 0 ? 0 : depth;
-        deepest = depth > deepest ? depth : deepest;
-    }
-    return deepest;
-}
-
-bool rules_add(struct rules *rules, const char *origin, const char *text, size_t length,
-               struct err *err)
-{
-    struct loader l = { .rules = rules, .length = length, .err = err };
-    l.rule = arena_alloc(&rules->arena, sizeof *l.rule);
-    l.origin = arena_strdup(&rules->arena, origin);
-    l.text = arena_strndup(&rules->arena, text, length);
-    if (l.rule == NULL || l.origin == NULL || l.text == NULL)
-        return err_no_memory(err);
-    if (strlen(l.text) != length)
-        return err_set(err, "%s: is not a text file", origin);
-    size_t most = strncmp(l.text, "messages:", strlen("messages:")) == 0 ? RULE_MAX_MESSAGES_BYTES : RULE_MAX_BYTES;
-    if (length > most || nesting(l.text) > RULE_MAX_NESTING)
-        return err_set(err, "%s: is too large or too deeply nested for a rule file", origin);
-    l.rule->origin = l.origin;
-    l.rule->source = l.text;
-    if (!parse(&l))
-        return false;
-    yaml_node_t *root = yaml_document_get_root_node(&l.document);
-    bool mapping = root != NULL && root->type == YAML_MAPPING_NODE;
-    bool timers = mapping && source_key(&l, root, "timers") != NULL;
-    bool messages = mapping && source_key(&l, root, "messages") != NULL;
-    bool ok = timers ? timers_load(&l, root) : messages ? messages_load(&l, root) : load_document(&l);
-    yaml_document_delete(&l.document);
-    return ok && (timers || messages || add_rule(rules, l.rule, err));
 }

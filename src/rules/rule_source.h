@@ -40,6 +40,9 @@ bool source_text(struct loader *l, const yaml_node_t *node, const char **text);
 bool source_each(struct loader *l, yaml_node_t *node,
                  bool (*take)(struct loader *l, yaml_node_t *item, void *context), void *context);
 
+/* A file whose document is a rule, to l->rule. */
+bool rule_load(struct loader *l);
+
 /* A file with the key `timers` is no rule: its timers go to the rules (timers_load.c). */
 bool timers_load(struct loader *l, yaml_node_t *root);
 

@@ -104,8 +104,9 @@ bool rules_add_builtin(struct rules *rules, bool with_cases, struct err *err)
             continue; /* nobody searches */
         char origin[128];
         snprintf(origin, sizeof origin, "built-in %s", file->name);
+        bool packed = !with_cases && file->nodes != NULL;
         size_t length = with_cases ? strlen(file->text) : length_without_cases(file->text);
-        if (!rules_add(rules, origin, file->text, length, err))
+        if (packed ? !rules_add_packed(rules, origin, file->text, file->nodes, err) : !rules_add(rules, origin, file->text, length, err))
             return false;
     }
     return true;

@@ -5,18 +5,20 @@
 
 #include "base/seq.h"
 #include "base/text.h"
+#include "base/tree.h"
 
 /* Out-of-order bytes kept, until the hole before them is filled or known to be lost. */
 struct tcp_pending {
-    struct tcp_pending *next;
+    struct tree_node node; /* by sequence number; of the same, by arrival */
     struct tcp_chunk chunk; /* chunk.bytes points to `bytes`; chunk.length on the wire */
     uint32_t captured;
     uint8_t bytes[];
 };
 
 struct tcp_holes {
-    struct tcp_pending *first, *last; /* in sequence order */
-    uint32_t runs;                    /* in the list */
+    struct tree_node *root;    /* of runs */
+    struct tcp_pending *first; /* NULL: none waits */
+    uint32_t runs;
     /* The first segment of the other end that acknowledged bytes beyond deliver_nxt. frame 0: none. */
     int64_t gap_ts_ns;
     uint32_t gap_frame, gap_ack;
@@ -41,11 +43,24 @@ static bool is_given_up(const struct tcp_end *end, int64_t now_ns)
 }
 
 /* NULL: no memory. */
-static struct tcp_holes *holes_of(struct tcp_end *end)
+static struct tcp_holes *holes_of(struct tcp_end *end, struct tcp_budget *budget)
 {
-    if (end->holes == NULL)
+    if (end->holes == NULL) {
         end->holes = calloc(1, sizeof *end->holes);
+        budget->failed |= end->holes == NULL;
+    }
     return end->holes;
+}
+
+static struct tcp_pending *pending_of(struct tree_node *node)
+{
+    return (struct tcp_pending *)node; /* its first member */
+}
+
+static int comes_before(const struct tree_node *a, const struct tree_node *b)
+{
+    const struct tcp_pending *x = (const struct tcp_pending *)a, *y = (const struct tcp_pending *)b;
+    return seq_lt(x->chunk.seq, y->chunk.seq);
 }
 
 /* The first run that waits, or NULL. */
@@ -54,11 +69,11 @@ static struct tcp_pending *first_pending(const struct tcp_end *end)
     return end->holes != NULL ? end->holes->first : NULL;
 }
 
-void reassembly_note_gap(struct tcp_end *end, const struct segment *s, uint32_t seq)
+void reassembly_note_gap(struct tcp_end *end, const struct segment *s, uint32_t seq, struct tcp_budget *budget)
 {
-    struct tcp_holes *holes = holes_of(end);
+    struct tcp_holes *holes = holes_of(end, budget);
     if (holes == NULL || holes->gap_frame != 0)
-        return; /* without memory, the gap is dated by what shows it */
+        return;
     holes->gap_ts_ns = s->ts_ns;
     holes->gap_frame = s->frame;
     holes->gap_capture = s->capture;
@@ -66,9 +81,9 @@ void reassembly_note_gap(struct tcp_end *end, const struct segment *s, uint32_t 
     holes->gap_confirmed = false;
 }
 
-void reassembly_joins(struct tcp_end *end, uint32_t seq)
+void reassembly_joins(struct tcp_end *end, uint32_t seq, struct tcp_budget *budget)
 {
-    struct tcp_holes *holes = holes_of(end);
+    struct tcp_holes *holes = holes_of(end, budget);
     if (holes == NULL)
         return;
     holes->before_capture = true;
@@ -164,10 +179,12 @@ static void drop_first(struct tcp_conn *conn, unsigned from, struct tcp_budget *
 {
     struct tcp_holes *holes = conn->end[from].holes;
     struct tcp_pending *first = holes->first;
-    holes->first = first->next;
+    struct tree_node *taken, *left;
+    holes->root = tree_take_first(holes->root, &taken);
+    for (left = holes->root; left != NULL && left->left != NULL;)
+        left = left->left;
+    holes->first = pending_of(left);
     holes->runs--;
-    if (first->next == NULL)
-        holes->last = NULL;
     conn->pending_bytes -= cost_of(first->captured);
     budget->bytes -= cost_of(first->captured);
     free(first);
@@ -217,30 +234,24 @@ static bool keep(struct tcp_conn *conn, unsigned from, const struct tcp_chunk *c
     if (conn->pending_bytes + cost_of(captured) > budget->max_conn_bytes ||
         budget->bytes + cost_of(captured) > budget->max_bytes)
         return false;
-    struct tcp_holes *holes = holes_of(&conn->end[from]);
+    struct tcp_holes *holes = holes_of(&conn->end[from], budget);
     if (holes == NULL || holes->runs == TCP_MAX_PENDING_RUNS)
         return false;
-    struct tcp_pending **at = &holes->first;
-    /* Nearly always the new run comes last. */
-    if (holes->last != NULL && seq_lt(holes->last->chunk.seq, chunk->seq))
-        at = &holes->last->next;
-    while (*at != NULL && seq_leq((*at)->chunk.seq, chunk->seq)) {
-        if ((*at)->chunk.seq == chunk->seq && (*at)->chunk.length >= chunk->length)
-            return true; /* the same again */
-        at = &(*at)->next;
-    }
+    const struct tcp_pending wanted = { .chunk = *chunk }, *before = pending_of(tree_at_most(holes->root, &wanted.node, comes_before));
+    if (before != NULL && before->chunk.seq == chunk->seq && before->chunk.length >= chunk->length)
+        return true; /* the same again: of those that begin there, each is longer than the one before */
     struct tcp_pending *run = malloc(sizeof *run + captured);
+    budget->failed |= run == NULL;
     if (run == NULL)
         return false;
     run->chunk = *chunk;
     run->captured = captured;
     memcpy(run->bytes, chunk->bytes, captured);
     run->chunk.bytes = run->bytes;
-    run->next = *at;
-    *at = run;
+    holes->root = tree_insert(holes->root, &run->node, comes_before);
+    if (before == NULL)
+        holes->first = run;
     holes->runs++;
-    if (run->next == NULL)
-        holes->last = run;
     conn->pending_bytes += cost_of(captured);
     budget->bytes += cost_of(captured);
     return true;

@@ -20,11 +20,11 @@ void reassembly_acked(struct tcp_conn *conn, unsigned from, uint32_t ack, int64_
 
 /* In the middle of a connection the other end waits for seq, and the first segment of this one lies behind that: what is in between
  * passed before the capture began, unless it still comes, overtaken. */
-void reassembly_joins(struct tcp_end *end, uint32_t seq);
+void reassembly_joins(struct tcp_end *end, uint32_t seq, struct tcp_budget *budget);
 
 /* `segment`, of the other end, acknowledges bytes of `end` up to `seq` that were not handed on yet: if they
  * do not come out of order, they were not captured, and were sent before that. */
-void reassembly_note_gap(struct tcp_end *end, const struct segment *segment, uint32_t seq);
+void reassembly_note_gap(struct tcp_end *end, const struct segment *segment, uint32_t seq, struct tcp_budget *budget);
 
 /* An end whose bytes were acknowledged before they were seen sends a segment that begins at seq: does it lie behind them? An ACK alone
  * may be damaged, or forged. The end has holes. */

@@ -155,13 +155,14 @@ struct tcp_budget {
     size_t bytes;              /* now */
     uint64_t limited;          /* segments whose bytes were given up as a gap */
     bool exhausted;            /* because of the total */
+    bool failed;               /* no memory */
 };
 
 #define TCP_MAX_PENDING_BYTES ((size_t)256 * 1024 * 1024)
 #define TCP_MAX_CONN_PENDING_BYTES (4u * 1024 * 1024) /* Linux' default largest receive buffer is
                                                          6 MiB (tcp_rmem), half of it overhead */
 
-/* Runs behind holes of one end: more than a window of full segments has. They are searched one by one. */
+/* Runs behind holes of one end: more than a window of full segments has. */
 #define TCP_MAX_PENDING_RUNS 4096
 
 /* A connection whose first segment is `segment`, sent by end 0. */

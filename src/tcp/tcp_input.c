@@ -205,12 +205,12 @@ static unsigned take_syn(struct tcp_end *end, struct tcp_end *peer, const struct
 
 /* The first segment of an end whose SYN was not captured. More than a usual window ahead of what the other end waits for, that has
  * not been waiting for it. */
-static void join(struct tcp_end *end, const struct tcp_end *peer, const struct segment *s)
+static void join(struct tcp_end *end, const struct tcp_end *peer, const struct segment *s, struct tcp_budget *budget)
 {
     enum { USUAL_WINDOW = 65535 };
     set_base(end, s->seq - 1);
     if (s->payload_len > 0 && peer->ack_known && seq_lt(peer->ack, s->seq) && s->seq - peer->ack <= USUAL_WINDOW)
-        reassembly_joins(end, peer->ack);
+        reassembly_joins(end, peer->ack, budget);
 }
 
 /* An end that was never seen starting, or whose SYN-ACK was not captured, is established once it
@@ -261,7 +261,7 @@ static unsigned take_ack(struct tcp_conn *conn, unsigned from, const struct segm
     }
     uint32_t sent = peer->fin_seen && seq_lt(peer->fin_seq, s->ack) ? peer->fin_seq : s->ack;
     if (peer->base_known && seq_lt(peer->deliver_nxt, sent))
-        reassembly_note_gap(peer, s, sent);
+        reassembly_note_gap(peer, s, sent, budget);
     if (peer->holes != NULL)
         reassembly_acked(conn, !from, end->ack, s->ts_ns, budget, sink);
     return notes;
@@ -405,7 +405,7 @@ unsigned tcp_input(struct tcp_conn *conn, unsigned from, const struct segment *s
     if (s->flags & TCP_SYN)
         notes |= take_syn(end, peer, s);
     else if (!end->base_known)
-        join(end, peer, s);
+        join(end, peer, s, budget);
     /* A capture that begins with a keep-alive probe: its number is one below the next byte. */
     if (!end->syn_seen && !peer->syn_seen && end->data_segments == 0 && s->seq == end->snd_nxt + 1 &&
         peer->ack_known && peer->ack == s->seq)

@@ -34,7 +34,7 @@ void connection_shared_free(struct connection_shared *shared)
 
 bool connection_shared_failed(const struct connection_shared *shared)
 {
-    return shared->failed || shared->talks.failed;
+    return shared->failed || shared->talks.failed || shared->budget.failed;
 }
 
 bool connection_shared_crowded(const struct connection_shared *shared)

@@ -14,6 +14,7 @@
 #include "base/seq.h"
 #include "base/slab.h"
 #include "base/text.h"
+#include "base/tree.h"
 
 static void seq_wraps(void **state)
 {
@@ -167,10 +168,65 @@ static void least_keeps_the_smallest(void **state)
     least_free(&none);
 }
 
+struct numbered {
+    struct tree_node node;
+    uint32_t number, arrival;
+};
+
+static int comes_before(const struct tree_node *a, const struct tree_node *b)
+{
+    return ((const struct numbered *)a)->number < ((const struct numbered *)b)->number;
+}
+
+/* An AA tree: left children stand one level lower, right ones one or none, right grandchildren lower. Returns its depth. */
+static unsigned depth_of(const struct tree_node *node)
+{
+    if (node == NULL)
+        return 0;
+    assert_int_equal(node->left != NULL ? node->left->level : 0, node->level - 1);
+    unsigned right = node->right != NULL ? node->right->level : 0;
+    assert_true(right == node->level || right + 1 == node->level);
+    assert_true(node->right == NULL || node->right->right == NULL || node->right->right->level < node->level);
+    unsigned a = depth_of(node->left), b = depth_of(node->right);
+    return 1 + (a > b ? a : b);
+}
+
+/* Insertions and removals in several orders: what comes out is sorted, and of equal ones by arrival. */
+static void tree_orders(void **state)
+{
+    (void)state;
+    enum { MANY = 4096, ORDERS = 4 };
+    static struct numbered items[MANY];
+    for (unsigned order = 0; order < ORDERS; order++) {
+        struct tree_node *root = NULL, *first;
+        uint32_t x = 1, taken = 0;
+        for (uint32_t i = 0; i < MANY; i++) {
+            x = x * 1664525 + 1013904223;
+            const uint32_t numbers[ORDERS] = { i, MANY - i, x >> 8, (x >> 8) % 16 };
+            items[i] = (struct numbered){ .number = numbers[order], .arrival = i };
+            const struct numbered *before = (struct numbered *)tree_at_most(root, &items[i].node, comes_before);
+            assert_true(before == NULL || before->number <= items[i].number);
+            root = tree_insert(root, &items[i].node, comes_before);
+            if (i % 512 == 0)
+                assert_true(depth_of(root) <= 26); /* 2 log2(4097) */
+        }
+        struct numbered last = { .number = 0 };
+        for (; root != NULL; taken++) {
+            root = tree_take_first(root, &first);
+            const struct numbered *item = (const struct numbered *)first;
+            assert_true(taken == 0 || last.number < item->number || (last.number == item->number && last.arrival < item->arrival));
+            last = *item;
+            if (taken % 512 == 0)
+                (void)depth_of(root);
+        }
+        assert_int_equal(taken, MANY);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(least_keeps_the_smallest), cmocka_unit_test(seq_wraps),      cmocka_unit_test(times),
+        cmocka_unit_test(least_keeps_the_smallest), cmocka_unit_test(tree_orders), cmocka_unit_test(seq_wraps),      cmocka_unit_test(times),
         cmocka_unit_test(durations),      cmocka_unit_test(strangers_text),
         cmocka_unit_test(counts),         cmocka_unit_test(slab_reuses),
         cmocka_unit_test(arena_holds),    cmocka_unit_test(intern_keeps_one),

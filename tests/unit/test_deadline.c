@@ -12,18 +12,25 @@
 
 #define MS NS_PER_MS
 
+static bool is_fixed(int64_t *times, size_t count)
+{
+    bool fixed;
+    assert_true(cluster_is_fixed(times, count, &fixed));
+    return fixed;
+}
+
 static void fixed_or_not(void **state)
 {
     (void)state;
     int64_t fixed[] = { 2001 * MS, 2000 * MS, 2007 * MS, 2003 * MS };
-    assert_true(cluster_is_fixed(fixed, 4));
+    assert_true(is_fixed(fixed, 4));
     int64_t scattered[] = { 500 * MS, 900 * MS, 1400 * MS, 2300 * MS };
-    assert_false(cluster_is_fixed(scattered, 4));
+    assert_false(is_fixed(scattered, 4));
     int64_t minority[] = { 1000 * MS, 5000 * MS, 1900 * MS, 5001 * MS, 2500 * MS };
-    assert_false(cluster_is_fixed(minority, 5));
+    assert_false(is_fixed(minority, 5));
     int64_t quick[] = { MS, MS, MS };
-    assert_false(cluster_is_fixed(quick, 3)); /* processing, not a timer */
-    assert_false(cluster_is_fixed(quick, 0));
+    assert_false(is_fixed(quick, 3)); /* processing, not a timer */
+    assert_false(is_fixed(quick, 0));
 }
 
 static struct record record_of(int64_t open, int64_t request)

@@ -162,7 +162,8 @@ static double of_group(const char *source)
     const struct member members[] = { { &records[0], NULL }, { &records[1], NULL },
                                       { &records[2], NULL } };
     const struct deadline deadline = { 0 };
-    const struct group group = { .members = members, .count = 3, .deadline = &deadline };
+    bool failed = false;
+    const struct group group = { .members = members, .count = 3, .deadline = &deadline, .failed = &failed };
     struct value v = expr_group_value(expr, &group);
     assert_int_equal(v.state, VALUE_KNOWN);
     arena_free(&arena);

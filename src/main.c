@@ -34,6 +34,7 @@ int main(int argc, char **argv)
     /* Of several outputs, one may be a pipe whose reader has gone (output_is_unwanted). */
     const struct sigaction ignore = { .sa_handler = SIG_IGN };
     sigaction(SIGPIPE, &ignore, NULL);
+    sigaction(SIGXFSZ, &ignore, NULL); /* a report that becomes too large is an error like others */
     sigaction(SIGUSR1, &ignore, NULL); /* tools that ask others for their state send it */
     const struct cli_signals signals = { catch_interrupts, interrupted };
     return cli_main(argc, argv, &signals);

@@ -8,66 +8,8 @@
 
 #include "capture/live.h"
 #include "cli/commands.h"
+#include "cli/outputs.h"
 #include "cli/privileges.h"
-
-/* Where the reports go: opened before the analysis, so that a mistake shows at once, and before
- * privileges are dropped. */
-struct outputs {
-    FILE *file[OPTIONS_MAX_OUTPUTS];
-};
-
-/* A report written onto a capture would destroy it. */
-static bool is_input(const struct options *options, const char *path)
-{
-    struct stat out, in;
-    if (stat(path, &out) != 0)
-        return false;
-    for (size_t i = 0; i <= options->argument_count; i++) {
-        const char *input = i < options->argument_count ? options->arguments[i] : options->key_log;
-        if (input != NULL && stat(input, &in) == 0 && in.st_dev == out.st_dev &&
-            in.st_ino == out.st_ino && S_ISREG(in.st_mode))
-            return true;
-    }
-    return false;
-}
-
-static bool open_outputs(const struct options *options, struct outputs *outputs, struct err *err)
-{
-    for (size_t i = 0; i < options->output_count; i++) {
-        const char *path = options->outputs[i].path;
-        for (size_t j = 0; path != NULL && j < i; j++)
-            if (options->outputs[j].path != NULL && strcmp(options->outputs[j].path, path) == 0)
-                return err_set(err, "%s: is named for two reports", path);
-        if (path != NULL && is_input(options, path))
-            return err_set(err, "%s: is both to be read and a report to write", path);
-        outputs->file[i] = path == NULL ? stdout : fopen(path, "we");
-        if (outputs->file[i] == NULL)
-            return err_set(err, "%s: cannot write: %s", path, strerror(errno));
-    }
-    return true;
-}
-
-static bool close_outputs(const struct options *options, struct outputs *outputs, struct err *err)
-{
-    bool ok = true;
-    for (size_t i = 0; i < options->output_count; i++) {
-        FILE *file = outputs->file[i];
-        if (file == NULL)
-            continue;
-        errno = 0;
-        bool written = !ferror(file) && fflush(file) == 0;
-        int cause = errno;
-        if (file != stdout && fclose(file) != 0)
-            written = false;
-        if (!written && !(file == stdout && output_is_unwanted(file)))
-            ok = err_set(err, "%s: cannot write the report%s%s",
-                         options->outputs[i].path != NULL ? options->outputs[i].path
-                                                          : "standard output",
-                         cause != 0 ? ": " : "", cause != 0 ? strerror(cause) : "");
-        outputs->file[i] = NULL;
-    }
-    return ok;
-}
 
 static bool wants_color(const struct options *options, const struct output *output)
 {
@@ -78,7 +20,7 @@ static bool wants_color(const struct options *options, const struct output *outp
            (no_color == NULL || no_color[0] == '\0');
 }
 
-static bool write_reports(const struct options *options, const struct outputs *outputs,
+static bool write_reports(const struct options *options, struct outputs *outputs,
                           const struct analysis *analysis, struct err *err)
 {
     for (size_t i = 0; i < options->output_count; i++) {
@@ -88,8 +30,11 @@ static bool write_reports(const struct options *options, const struct outputs *o
             .max_connections = options->max_connections,
             .color = wants_color(options, output),
         };
-        if (!output->format->write(analysis, &report, outputs->file[i]))
+        struct output_file *to = &outputs->files[i];
+        errno = 0;
+        if (!output->format->write(analysis, &report, to->file))
             return err_no_memory(err);
+        to->cause = ferror(to->file) ? errno : 0;
     }
     return true;
 }
@@ -168,7 +113,7 @@ static int analyse(const struct options *options, const struct rules *rules, str
     if (captures == NULL)
         return EXIT_USAGE;
     /* Inputs first: a mistyped name must not empty an old report. */
-    if (!open_outputs(options, outputs, err) ||
+    if (!outputs_open(outputs, options, live, err) ||
         (live && !begin_live(options, signals, err))) {
         capture_set_close(captures);
         return EXIT_USAGE;
@@ -220,12 +165,12 @@ int run_analysis(const struct options *given, const struct cli_signals *signals)
     struct err err = { "" };
     struct rules rules;
     struct secrets secrets = { .fd = -1 };
-    struct outputs outputs = { { NULL } };
+    struct outputs outputs = { .count = 0 };
     int status = EXIT_USAGE;
     if (load_rules(&options, false, &rules, &err))
         status = analyse(&options, &rules, &secrets, &outputs, signals, &err);
     secrets_close(&secrets);
-    if (!close_outputs(&options, &outputs, &err))
+    if (!outputs_close(&outputs, status != EXIT_USAGE, &err))
         status = EXIT_USAGE;
     rules_free(&rules);
     return err.text[0] != '\0' ? complain(&err) : status;

@@ -11,7 +11,7 @@ static uint32_t table_bytes(const struct http2_headers *h)
     return bytes < MOST_TABLE_BYTES ? bytes : MOST_TABLE_BYTES;
 }
 
-/* Literals with an empty name and value, each of which becomes an entry (RFC 7541 section 6.2.1). */
+/* Literals with an empty name and value, each of which becomes an entry (RFC 7541 section 6.2.1). false: no memory. */
 static bool fill(nghttp2_hd_inflater *inflater, uint32_t bytes)
 {
     static const uint8_t empty[] = { 0x40, 0x00, 0x00 };
@@ -52,11 +52,13 @@ static bool begin(struct http2_headers *h, uint32_t *left)
     }
     if (table_bytes(h) > h->table_bytes) {
         h->table_bytes = table_bytes(h);
-        nghttp2_hd_inflate_change_table_size(h->inflater, h->table_bytes);
+        if (nghttp2_hd_inflate_change_table_size(h->inflater, h->table_bytes) == NGHTTP2_ERR_NOMEM)
+            return false;
     }
     h->strangers += is_new && h->stranger;
-    h->broken = is_new && h->stranger && !fill(h->inflater, h->table_bytes);
-    h->stranger = h->broken;
+    if (is_new && h->stranger && !fill(h->inflater, h->table_bytes))
+        return false;
+    h->broken = h->stranger = false;
     return true;
 }
 
@@ -71,6 +73,8 @@ bool http2_headers_feed(struct http2_headers *h, uint32_t *left, const uint8_t *
         nghttp2_nv field;
         int flags = 0;
         ssize_t taken = nghttp2_hd_inflate_hd2(h->inflater, &field, &flags, bytes, length, ends);
+        if (taken == NGHTTP2_ERR_NOMEM)
+            return false;
         if (taken < 0) {
             h->broken = true;
             h->dead |= h->strangers == 0;

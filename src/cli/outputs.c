@@ -1,0 +1,182 @@
+#include "cli/outputs.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/strbuf.h"
+#include "cli/commands.h"
+
+/* A report written onto a capture would destroy it. */
+static bool is_input(const struct options *options, const char *path)
+{
+    struct stat out, in;
+    if (stat(path, &out) != 0)
+        return false;
+    for (size_t i = 0; i <= options->argument_count; i++) {
+        const char *input = i < options->argument_count ? options->arguments[i] : options->key_log;
+        if (input != NULL && stat(input, &in) == 0 && in.st_dev == out.st_dev &&
+            in.st_ino == out.st_ino && S_ISREG(in.st_mode))
+            return true;
+    }
+    return false;
+}
+
+/* "folder/" of "folder/name", "" of "name". */
+static size_t folder_length(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash != NULL ? (size_t)(slash + 1 - path) : 0;
+}
+
+/* Where a new file would have had them from the umask, or as the file had them that is there. */
+static void take_mode(int fd, const struct stat *old)
+{
+    mode_t mask = umask(0);
+    umask(mask);
+    (void)fchmod(fd, old != NULL ? old->st_mode & 07777 : 0666 & ~mask);
+    if (old != NULL && (old->st_uid != geteuid() || old->st_gid != getegid()))
+        (void)fchown(fd, old->st_uid, old->st_gid); /* as root, into somebody's file; else it becomes the writer's */
+}
+
+/* A file in the folder that is not seen until it is whole; -1: none can be made. */
+static int open_beside(struct output_file *output)
+{
+    const char *path = output->target;
+    size_t length = folder_length(path);
+#ifdef O_TMPFILE
+    char *folder = length > 0 ? strndup(path, length) : strdup(".");
+    bool can_be_named = access("/proc/self/fd", X_OK) == 0;
+    int fd = folder != NULL && can_be_named ? open(folder, O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600) : -1;
+    free(folder);
+    if (fd >= 0)
+        return fd;
+#endif
+    struct strbuf name = { 0 };
+    strbuf_addf(&name, "%.*s.%s.XXXXXX", (int)length, path, path + length);
+    int named = name.failed ? -1 : mkstemp(name.text);
+    if (named < 0) {
+        strbuf_free(&name);
+        return -1;
+    }
+    (void)fcntl(named, F_SETFD, FD_CLOEXEC);
+    output->temporary = name.text;
+    return named;
+}
+
+/* The file that the path names, or would. NULL: no memory, or it cannot be. */
+static char *real_target(const char *path, bool exists)
+{
+    return exists ? realpath(path, NULL) : strdup(path);
+}
+
+static bool open_output(struct output_file *output, const char *path, bool in_place, struct err *err)
+{
+    struct stat old;
+    bool exists = stat(path, &old) == 0;
+    if (!exists && errno != ENOENT)
+        return err_set(err, "%s: cannot write: %s", path, strerror(errno));
+    int fd = -1;
+    struct stat link;
+    bool dangles = !exists && lstat(path, &link) == 0;
+    bool can_replace = exists ? S_ISREG(old.st_mode) && old.st_nlink == 1 && access(path, W_OK) == 0 : !dangles;
+    if (can_replace && !in_place) {
+        output->target = real_target(path, exists);
+        fd = output->target != NULL ? open_beside(output) : -1;
+    }
+    if (fd >= 0) {
+        take_mode(fd, exists ? &old : NULL);
+        output->file = fdopen(fd, "w");
+    } else { /* no file; or in a folder where nothing can be made */
+        free(output->target);
+        output->target = NULL;
+        output->file = fopen(path, "we");
+    }
+    return output->file != NULL || err_set(err, "%s: cannot write: %s", path, strerror(errno));
+}
+
+bool outputs_open(struct outputs *outputs, const struct options *options, bool in_place, struct err *err)
+{
+    outputs->given = options->outputs;
+    for (size_t i = 0; i < options->output_count; i++) {
+        const char *path = options->outputs[i].path;
+        outputs->count = i + 1;
+        for (size_t j = 0; path != NULL && j < i; j++)
+            if (options->outputs[j].path != NULL && strcmp(options->outputs[j].path, path) == 0)
+                return err_set(err, "%s: is named for two reports", path);
+        if (path != NULL && is_input(options, path))
+            return err_set(err, "%s: is both to be read and a report to write", path);
+        if (path == NULL)
+            outputs->files[i].file = stdout;
+        else if (!open_output(&outputs->files[i], path, in_place, err))
+            return false;
+    }
+    return true;
+}
+
+/* Gives a file without a name one that nobody else has. */
+static bool name_it(struct output_file *output)
+{
+    enum { MOST_TRIES = 100 };
+    size_t length = folder_length(output->target);
+    for (unsigned i = 0; i < MOST_TRIES; i++) {
+        struct strbuf name = { 0 };
+        char self[32];
+        strbuf_addf(&name, "%.*s.%s.%ld-%u", (int)length, output->target, output->target + length, (long)getpid(), i);
+        snprintf(self, sizeof self, "/proc/self/fd/%d", fileno(output->file));
+        if (!name.failed && linkat(AT_FDCWD, self, AT_FDCWD, name.text, AT_SYMLINK_FOLLOW) == 0) {
+            output->temporary = name.text;
+            return true;
+        }
+        strbuf_free(&name);
+        if (errno != EEXIST)
+            return false;
+    }
+    return false;
+}
+
+static bool take_place(struct output_file *output)
+{
+    return (output->temporary != NULL || name_it(output)) && rename(output->temporary, output->target) == 0;
+}
+
+static bool close_output(struct output_file *output, bool keep)
+{
+    FILE *file = output->file;
+    errno = 0;
+    bool whole = !ferror(file) && fflush(file) == 0;
+    if (whole && keep && output->target != NULL) {
+        whole = (fsync(fileno(file)) == 0 || errno == EINVAL) && take_place(output);
+        keep = whole;
+    }
+    int cause = output->cause != 0 ? output->cause : errno;
+    if (output->temporary != NULL && !keep)
+        unlink(output->temporary);
+    if (file != stdout && fclose(file) != 0 && whole) {
+        whole = false;
+        cause = errno;
+    }
+    errno = cause;
+    return whole || (file == stdout && output_is_unwanted(file));
+}
+
+bool outputs_close(struct outputs *outputs, bool keep, struct err *err)
+{
+    bool ok = true;
+    for (size_t i = 0; i < outputs->count; i++) {
+        struct output_file *output = &outputs->files[i];
+        const char *path = outputs->given[i].path;
+        if (output->file != NULL && !close_output(output, keep)) {
+            int cause = errno;
+            ok = err_set(err, "%s: cannot write the report%s%s", path != NULL ? path : "standard output", cause != 0 ? ": " : "",
+                         cause != 0 ? strerror(cause) : "");
+        }
+        free(output->target);
+        free(output->temporary);
+        *output = (struct output_file){ 0 };
+    }
+    return ok;
+}

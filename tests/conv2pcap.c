@@ -13,7 +13,7 @@ int main(int argc, char **argv)
         fputs("usage: conv2pcap FILE.conv OUT.pcap\n", stderr);
         return 2;
     }
-    struct capture *capture = capture_open(argv[1], &err);
+    struct capture *capture = capture_open(argv[1], NULL, &err);
     pcap_t *raw = pcap_open_dead_with_tstamp_precision(DLT_RAW, CAPTURE_MAX_PACKET_BYTES,
                                                        PCAP_TSTAMP_PRECISION_NANO);
     pcap_dumper_t *out = capture != NULL && raw != NULL ? pcap_dump_open(raw, argv[2]) : NULL;

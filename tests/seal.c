@@ -340,7 +340,7 @@ int main(int argc, char **argv)
     }
     pcap_t *out = NULL;
     for (int pass = 0; pass < 2; pass++) {
-        struct capture *capture = capture_open(argv[1], &err);
+        struct capture *capture = capture_open(argv[1], NULL, &err);
         if (capture == NULL)
             fail(2, err.text);
         struct packet packet;

@@ -3,9 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-void intern_init(struct intern *intern, size_t max_texts)
+bool intern_init(struct intern *intern, size_t max_texts)
 {
-    *intern = (struct intern){ .key = siphash_random_key(), .max_texts = max_texts };
+    *intern = (struct intern){ .max_texts = max_texts };
+    return siphash_draw_key(&intern->key);
 }
 
 static size_t home_of(const struct intern *intern, const char *text, size_t length, size_t capacity)

@@ -24,7 +24,8 @@ struct intern {
     bool full;          /* some text was not kept */
 };
 
-void intern_init(struct intern *intern, size_t max_texts);
+/* false: no key can be drawn (siphash.h); it may be freed all the same. */
+bool intern_init(struct intern *intern, size_t max_texts);
 
 /* The text as it is kept; valid until intern_free. NULL: no memory. */
 const char *intern_text(struct intern *intern, const char *text, size_t length);

@@ -6,6 +6,7 @@
 #ifndef HANGUP_BASE_SIPHASH_H
 #define HANGUP_BASE_SIPHASH_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -13,9 +14,9 @@ struct siphash_key {
     uint64_t k0, k1;
 };
 
-/* A key from the system's randomness. It never influences a report: nothing is
- * listed in hash order. */
-struct siphash_key siphash_random_key(void);
+/* A key from the system's randomness (getentropy(3), on Linux getrandom(2)); false: there is none, errno says why, and no key is safe. It
+ * never influences a report: nothing is listed in hash order. */
+bool siphash_draw_key(struct siphash_key *key);
 
 static inline uint64_t siphash_rotl(uint64_t x, unsigned bits)
 {

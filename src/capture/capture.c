@@ -75,16 +75,17 @@ static bool open_format(struct capture *capture, struct source *source, struct e
     return not_a_capture(name, source->buffer + source->start, source_left(source), err);
 }
 
-struct capture *capture_open(const char *path, struct err *err)
+struct capture *capture_open(const char *path, const struct opener *opener, struct err *err)
 {
     struct source source;
-    if (!source_open(&source, path, err))
+    if (!source_open(&source, path, opener, err))
         return NULL;
     struct capture *capture = calloc(1, sizeof *capture);
     if (capture == NULL) {
         err_no_memory(err);
     } else {
         capture->info.file = path;
+        capture->file_bytes = source_file_bytes(&source);
         capture->info.dropped_packets = -1;
         if (open_format(capture, &source, err))
             return capture;

@@ -16,6 +16,7 @@
 
 #include "base/block.h"
 #include "base/err.h"
+#include "capture/opener.h"
 
 /* A record longer than this is taken for damage, as Wireshark does for network packets
  * (WTAP_MAX_PACKET_SIZE_STANDARD, wiretap/wtap.h). */
@@ -92,11 +93,12 @@ struct capture {
     struct capture_info info;
     const struct capture_secrets *secrets; /* NULL: nobody takes them; set before the first read */
     uint16_t number; /* among several, in the order of the command line; likewise */
+    int64_t file_bytes; /* of a file that can be opened again, as it lies there; -1: it is none */
 };
 
 /* Opens a file ("-": standard input) of any format known. On failure NULL, and err names the
  * file and what is wrong. `path` must outlive the capture. */
-struct capture *capture_open(const char *path, struct err *err) WARN_UNUSED;
+struct capture *capture_open(const char *path, const struct opener *opener, struct err *err) WARN_UNUSED;
 
 /* Reads the next packets and keeps the counters of info. See capture_ops.read. */
 enum capture_event capture_read(struct capture *capture, struct capture_batch *batch, struct err *err) WARN_UNUSED;

@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #define MEMBER_BATCH 256
 
@@ -16,8 +15,10 @@ struct member {
     int64_t next_ts_ns;      /* of the next packet; valid unless finished */
     bool parked, finished;
     bool keeps_bytes;
+    int64_t file_bytes;      /* see struct capture */
     uint16_t number;
     const struct capture_secrets *secrets; /* the set's */
+    const struct opener *opener;           /* likewise */
 };
 
 struct capture_set {
@@ -60,7 +61,7 @@ static bool wait_for_packet(struct member *member, struct err *err)
 
 static bool open_member(struct member *member, struct err *err)
 {
-    member->capture = capture_open(member->path, err);
+    member->capture = capture_open(member->path, member->opener, err);
     if (member->capture == NULL)
         return false;
     member->capture->number = member->number;
@@ -74,14 +75,13 @@ static bool first_look(struct member *member, bool alone, struct err *err)
     if (!open_member(member, err))
         return false;
     member->info = member->capture->info;
+    member->file_bytes = member->capture->file_bytes;
     member->keeps_bytes = capture_block(member->capture) != NULL;
     if (alone)
         return true;
     if (!wait_for_packet(member, err))
         return false;
-    struct stat st;
-    bool can_reopen = stat(member->path, &st) == 0 && S_ISREG(st.st_mode);
-    if (!member->finished && can_reopen) {
+    if (!member->finished && member->file_bytes >= 0) {
         capture_close(member->capture);
         member->capture = NULL;
         member->count = member->next = 0;
@@ -112,8 +112,8 @@ static struct capture_set *new_set(size_t count, struct err *err)
     return set;
 }
 
-struct capture_set *capture_set_open(const char *const *paths, size_t count, const struct capture_secrets *secrets,
-                                     struct err *err)
+struct capture_set *capture_set_open(const char *const *paths, size_t count, const struct opener *opener,
+                                     const struct capture_secrets *secrets, struct err *err)
 {
     if (count > UINT16_MAX) {
         err_set(err, "%zu files are too many at once (at most %d)", count, UINT16_MAX);
@@ -126,6 +126,7 @@ struct capture_set *capture_set_open(const char *const *paths, size_t count, con
         set->members[i].path = paths[i];
         set->members[i].number = (uint16_t)i;
         set->members[i].secrets = secrets;
+        set->members[i].opener = opener;
         if (!first_look(&set->members[i], count == 1, err)) {
             capture_set_close(set);
             return NULL;
@@ -209,11 +210,10 @@ bool capture_set_is_files(const struct capture_set *set, uint64_t *bytes)
 {
     *bytes = 0;
     for (size_t i = 0; i < set->count; i++) {
-        struct stat st;
-        const char *path = set->members[i].path;
-        if (path == NULL || stat(path, &st) != 0 || !S_ISREG(st.st_mode))
+        const struct member *member = &set->members[i];
+        if (member->path == NULL || member->file_bytes < 0)
             return false;
-        *bytes += (uint64_t)st.st_size;
+        *bytes += (uint64_t)member->file_bytes;
     }
     return true;
 }
@@ -224,7 +224,7 @@ bool capture_set_rewind(struct capture_set *set, struct err *err)
     for (size_t i = 0; i < set->count; i++) {
         struct member *member = &set->members[i];
         capture_close(member->capture);
-        *member = (struct member){ .path = member->path, .number = member->number, .secrets = member->secrets };
+        *member = (struct member){ .path = member->path, .number = member->number, .secrets = member->secrets, .opener = member->opener };
         if (!first_look(member, set->count == 1, err))
             return false;
     }

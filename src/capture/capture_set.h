@@ -15,8 +15,8 @@ struct capture_set;
 
 /* Opens and checks every file. NULL: err names the first that cannot be read. The array's strings, and `secrets`, must outlive
  * the set. secrets NULL: nobody takes what the files carry. */
-struct capture_set *capture_set_open(const char *const *paths, size_t count, const struct capture_secrets *secrets,
-                                     struct err *err) WARN_UNUSED;
+struct capture_set *capture_set_open(const char *const *paths, size_t count, const struct opener *opener,
+                                     const struct capture_secrets *secrets, struct err *err) WARN_UNUSED;
 
 /* A set of one capture that is open already; takes it over. */
 struct capture_set *capture_set_of(struct capture *capture, struct err *err) WARN_UNUSED;

@@ -49,13 +49,13 @@ static bool take_buffer(struct source *source)
     return true;
 }
 
-bool source_open(struct source *source, const char *path, struct err *err)
+bool source_open(struct source *source, const char *path, const struct opener *opener, struct err *err)
 {
     *source = (struct source){ .ops = &file_ops, .fd = -1 };
     bool standard_input = strcmp(path, "-") == 0;
     const char *name = standard_input ? "standard input" : path;
     struct stat st;
-    source->fd = standard_input ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
+    source->fd = standard_input ? STDIN_FILENO : opener_open(opener, path);
     if (source->fd < 0)
         return err_set(err, "%s: cannot open: %s", name, strerror(errno));
     if (fstat(source->fd, &st) == 0 && S_ISDIR(st.st_mode)) {
@@ -71,6 +71,13 @@ bool source_open(struct source *source, const char *path, struct err *err)
         return true;
     source_close(source);
     return err_no_memory(err);
+}
+
+int64_t source_file_bytes(const struct source *source)
+{
+    struct stat st;
+    bool is_file = source->fd > STDERR_FILENO && fstat(source->fd, &st) == 0 && S_ISREG(st.st_mode);
+    return is_file ? (int64_t)st.st_size : -1;
 }
 
 bool source_stack(struct source *source, const struct source_ops *ops, void *state, struct err *err)

@@ -12,6 +12,7 @@
 
 #include "base/block.h"
 #include "base/err.h"
+#include "capture/opener.h"
 
 /* Blocks whose bytes others may still look at, kept to be filled again. */
 #define SOURCE_SPARE_BLOCKS 64
@@ -42,7 +43,10 @@ struct source {
 };
 
 /* path "-" is standard input. The file must be readable and not a directory. */
-bool source_open(struct source *source, const char *path, struct err *err) WARN_UNUSED;
+bool source_open(struct source *source, const char *path, const struct opener *opener, struct err *err) WARN_UNUSED;
+
+/* Is it a file that can be opened again? Its bytes then, also where they are packed; else -1. */
+int64_t source_file_bytes(const struct source *source);
 void source_close(struct source *source);
 
 /* A source of one's own; state is closed with it. false: no memory, and state is still the caller's. */

@@ -287,7 +287,7 @@ static struct analysis *analyse(struct capture *capture, const struct rules *rul
     struct secrets secrets = { .fd = -1 };
     if (capture == NULL)
         return NULL;
-    if (!secrets_open(&secrets, NULL, false, 1, no_matter, err)) {
+    if (!secrets_open(&secrets, NULL, NULL, false, 1, no_matter, err)) {
         capture_close(capture);
         secrets_close(&secrets);
         return NULL;

@@ -6,6 +6,7 @@
 
 #include "capture/live.h"
 #include "cli/commands.h"
+#include "cli/jail.h"
 
 bool output_is_unwanted(FILE *file)
 {
@@ -65,11 +66,20 @@ static void show_version(void)
 #ifdef HAVE_LIBCRYPTO
         "libcrypto",
 #endif
+#ifdef HAVE_LIBSECCOMP
+        "libseccomp",
+#endif
     };
     printf("hangup %s\n", PACKAGE_VERSION);
     for (size_t i = 0; i < sizeof libraries / sizeof *libraries; i++)
         printf("%s%s", i > 0 ? " " : "", libraries[i]);
     puts(sizeof libraries / sizeof *libraries > 1 ? "" : " no optional library");
+    struct jail_locks locks;
+    jail_available(&locks);
+    fputs("locks:", stdout);
+    for (size_t i = 0; locks.names[i] != NULL; i++)
+        printf(" %s", locks.names[i]);
+    puts(locks.names[0] != NULL ? "" : " none");
 }
 
 static int dispatch(const struct options *options, const struct cli_signals *signals)

@@ -21,6 +21,7 @@ enum option_id {
     OPTION_MAX_CONNECTIONS,
     OPTION_CONNECTIONS,
     OPTION_TEXTS,
+    OPTION_NO_SANDBOX,
     OPTION_MAX_OPEN,
     OPTION_THREADS,
     OPTION_PROGRESS,
@@ -52,6 +53,7 @@ SETS(list_interfaces, o->list_interfaces = true)
 SETS(help, o->help = true)
 SETS(version, o->version = true)
 SETS(texts, o->texts = true)
+SETS(no_sandbox, o->no_sandbox = true)
 SETS(show_query, o->show_query = true)
 SETS(key_log, o->key_log = value)
 SETS(file, append(o->arguments, &o->argument_count, value))
@@ -216,6 +218,7 @@ static const struct option_row {
       "follow N connections at once (2000000); the oldest is given up" },
     { OPTION_THREADS, "threads", "N", MODE_FILES, take_threads,
       "follow connections in N threads (one a core, at most 4); same report" },
+    { OPTION_NO_SANDBOX, "no-sandbox", NULL, ANALYSIS, take_no_sandbox, "do not lock the analysis in: for debuggers" },
     { OPTION_PROGRESS, "progress", "WHEN", ANALYSIS, take_progress, "auto, always, never: packets read, on stderr" },
     { OPTION_COLOR, "color", "WHEN", ANALYSIS, take_color, "auto, always, never; NO_COLOR is honoured" },
     { 'h', "help", NULL, MODE_ANY, take_help, "show this help" },

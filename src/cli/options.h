@@ -49,6 +49,7 @@ struct options {
     struct server_hint *servers;
     size_t server_count;
     bool texts;                  /* --texts */
+    bool no_sandbox;             /* --no-sandbox */
     bool show_query, has_fail_on, fail_on_undecided;
     enum severity min_severity, fail_on;
     long max_connections;        /* -1: default */

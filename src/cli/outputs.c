@@ -143,16 +143,38 @@ static bool take_place(struct output_file *output)
     return (output->temporary != NULL || name_it(output)) && rename(output->temporary, output->target) == 0;
 }
 
+/* false: errno, or output->cause, says why; 0: nobody knows. */
+static bool flush_output(struct output_file *output)
+{
+    errno = 0;
+    return (!ferror(output->file) && fflush(output->file) == 0) || (output->file == stdout && output_is_unwanted(stdout));
+}
+
+static bool cannot_write(const struct output_file *output, const char *path, struct err *err)
+{
+    int cause = output->cause != 0 ? output->cause : errno;
+    return err_set(err, "%s: cannot write the report%s%s", path != NULL ? path : "standard output", cause != 0 ? ": " : "",
+                   cause != 0 ? strerror(cause) : "");
+}
+
+bool outputs_flush(struct outputs *outputs, struct err *err)
+{
+    bool ok = true;
+    for (size_t i = 0; i < outputs->count; i++)
+        if (!flush_output(&outputs->files[i]))
+            ok = cannot_write(&outputs->files[i], outputs->given[i].path, err);
+    return ok;
+}
+
 static bool close_output(struct output_file *output, bool keep)
 {
     FILE *file = output->file;
-    errno = 0;
-    bool whole = !ferror(file) && fflush(file) == 0;
+    bool whole = flush_output(output);
     if (whole && keep && output->target != NULL) {
         whole = (fsync(fileno(file)) == 0 || errno == EINVAL) && take_place(output);
         keep = whole;
     }
-    int cause = output->cause != 0 ? output->cause : errno;
+    int cause = errno;
     if (output->temporary != NULL && !keep)
         unlink(output->temporary);
     if (file != stdout && fclose(file) != 0 && whole) {
@@ -160,7 +182,7 @@ static bool close_output(struct output_file *output, bool keep)
         cause = errno;
     }
     errno = cause;
-    return whole || (file == stdout && output_is_unwanted(file));
+    return whole;
 }
 
 bool outputs_close(struct outputs *outputs, bool keep, struct err *err)
@@ -169,11 +191,8 @@ bool outputs_close(struct outputs *outputs, bool keep, struct err *err)
     for (size_t i = 0; i < outputs->count; i++) {
         struct output_file *output = &outputs->files[i];
         const char *path = outputs->given[i].path;
-        if (output->file != NULL && !close_output(output, keep)) {
-            int cause = errno;
-            ok = err_set(err, "%s: cannot write the report%s%s", path != NULL ? path : "standard output", cause != 0 ? ": " : "",
-                         cause != 0 ? strerror(cause) : "");
-        }
+        if (output->file != NULL && !close_output(output, keep))
+            ok = cannot_write(output, path, err);
         free(output->target);
         free(output->temporary);
         *output = (struct output_file){ 0 };

@@ -29,6 +29,9 @@ struct outputs {
  * be renamed when the reports are there, so that they are written over what is there. */
 bool outputs_open(struct outputs *outputs, const struct options *options, bool in_place, struct err *err) WARN_UNUSED;
 
+/* All is written that will be: before another process keeps them. false: as above. */
+bool outputs_flush(struct outputs *outputs, struct err *err) WARN_UNUSED;
+
 /* keep: the reports are written; they take their places. Else they never were, and what stood there stays. false: one could not be
  * written, and err says which. */
 bool outputs_close(struct outputs *outputs, bool keep, struct err *err) WARN_UNUSED;

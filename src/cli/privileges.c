@@ -91,8 +91,18 @@ void privileges_forbid_dumps(void)
 #endif
 }
 
+/* What no program started later could have: only who has CAP_SETPCAP may give that up. */
+static void empty_bounding_set(void)
+{
+#ifdef HAVE_LIBCAP_NG
+    capng_clear(CAPNG_SELECT_BOUNDS);
+    (void)capng_apply(CAPNG_SELECT_BOUNDS);
+#endif
+}
+
 bool privileges_drop(const char *user, struct err *err)
 {
+    empty_bounding_set();
     if (!drop_user(user, err))
         return false;
 #ifdef HAVE_LIBCAP_NG

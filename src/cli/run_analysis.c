@@ -7,7 +7,9 @@
 #include <unistd.h>
 
 #include "capture/live.h"
+#include "cli/broker.h"
 #include "cli/commands.h"
+#include "cli/jail.h"
 #include "cli/outputs.h"
 #include "cli/privileges.h"
 
@@ -20,23 +22,35 @@ static bool wants_color(const struct options *options, const struct output *outp
            (no_color == NULL || no_color[0] == '\0');
 }
 
-static bool write_reports(const struct options *options, struct outputs *outputs,
-                          const struct analysis *analysis, struct err *err)
+/* A run: what the process that looks at packets gets from the one that was started. */
+struct job {
+    const struct options *options;
+    const struct cli_signals *signals;
+    const struct rules *rules;
+    struct outputs *outputs;
+    struct capture_set *live; /* NULL: files are analysed */
+    size_t threads;           /* 0 was asked for: the default */
+    bool locked;              /* the jail is wanted, and built */
+};
+
+static bool write_reports(const struct job *job, const struct analysis *analysis, const struct jail_locks *locks, struct err *err)
 {
+    const struct options *options = job->options;
     for (size_t i = 0; i < options->output_count; i++) {
         const struct output *output = &options->outputs[i];
         const struct report_options report = {
             .min_severity = options->min_severity,
             .max_connections = options->max_connections,
             .color = wants_color(options, output),
+            .locks = locks->names,
         };
-        struct output_file *to = &outputs->files[i];
+        struct output_file *to = &job->outputs->files[i];
         errno = 0;
         if (!output->format->write(analysis, &report, to->file))
             return err_no_memory(err);
         to->cause = ferror(to->file) ? errno : 0;
     }
-    return true;
+    return outputs_flush(job->outputs, err);
 }
 
 static struct capture_set *open_live(const struct options *options,
@@ -56,14 +70,21 @@ static struct capture_set *open_live(const struct options *options,
     return capture == NULL ? NULL : capture_set_of(capture, err);
 }
 
-/* From the first packet on, without the privileges that opening needed. */
-static bool begin_live(const struct options *options, const struct cli_signals *signals,
-                       struct err *err)
+/* From the first packet on, without privileges, and in the jail. */
+static bool begin(const struct job *job, struct jail_locks *locks, struct err *err)
 {
-    if (!privileges_drop(options->user, err))
+    const struct options *options = job->options;
+    const struct jail_options jail = { .user = options->user, .live = job->live != NULL, .unlocked = !job->locked };
+    *locks = (struct jail_locks){ { NULL } };
+    if ((job->live != NULL || job->locked) && !jail_enter(&jail, locks, err))
         return false;
-    signals->catch_interrupts();
-    fprintf(stderr, "hangup: listening on %s, Ctrl-C ends and reports\n", options->interface);
+    const char *lacks = job->locked ? jail_lacks(locks) : NULL;
+    if (lacks != NULL)
+        fprintf(stderr, "hangup: %s\n", lacks);
+    if (job->live != NULL) {
+        job->signals->catch_interrupts();
+        fprintf(stderr, "hangup: listening on %s, Ctrl-C ends and reports\n", options->interface);
+    }
     return true;
 }
 
@@ -99,25 +120,21 @@ static bool reads_pipes(const struct options *options)
     return false;
 }
 
-static int analyse(const struct options *options, const struct rules *rules, struct secrets *secrets,
-                   struct outputs *outputs, const struct cli_signals *signals,
-                   struct err *err)
+static int analyse(const struct job *job, const struct opener *opener, struct secrets *secrets, struct err *err)
 {
+    const struct options *options = job->options;
+    struct jail_locks locks;
     uint64_t bytes;
-    bool live = options->interface != NULL;
-    raise_open_files();
-    if (!secrets_open(secrets, options->key_log, live || reads_pipes(options), options->argument_count, privileges_forbid_dumps, err))
-        return EXIT_USAGE;
-    struct capture_set *captures = live ? open_live(options, signals, err)
-                                        : capture_set_open(options->arguments, options->argument_count, &secrets->captures, err);
-    if (captures == NULL)
-        return EXIT_USAGE;
-    /* Inputs first: a mistyped name must not empty an old report. */
-    if (!outputs_open(outputs, options, live, err) ||
-        (live && !begin_live(options, signals, err))) {
-        capture_set_close(captures);
+    bool live = job->live != NULL;
+    if (!begin(job, &locks, err) ||
+        !secrets_open(secrets, options->key_log, opener, live || reads_pipes(options), options->argument_count, privileges_forbid_dumps, err)) {
+        capture_set_close(job->live);
         return EXIT_USAGE;
     }
+    struct capture_set *captures = live ? job->live
+                                        : capture_set_open(options->arguments, options->argument_count, opener, &secrets->captures, err);
+    if (captures == NULL)
+        return EXIT_USAGE;
     const struct analysis_options how = {
         .tracker = {
             .talks = {
@@ -130,23 +147,23 @@ static int analyse(const struct options *options, const struct rules *rules, str
             .max_open = options->max_open,
             .most_listed = options->most_listed,
         },
-        .threads = options->threads > 0 ? options->threads : default_threads(),
+        .threads = job->threads,
         .threads_always = options->threads > 0,
         .secrets = secrets,
-        .stopped = !live ? signals->interrupted : NULL, /* live captures see to it themselves */
+        .stopped = !live ? job->signals->interrupted : NULL, /* live captures see to it themselves */
     };
     if (!live)
-        signals->catch_interrupts();
+        job->signals->catch_interrupts();
     bool progress = options->progress == WHEN_ALWAYS ||
                     (options->progress == WHEN_AUTO && isatty(STDERR_FILENO));
     const struct analysis_progress reporter = { show_progress, NULL };
     struct analysis *analysis =
-        analysis_run(captures, rules, &how, progress ? &reporter : NULL, err);
+        analysis_run(captures, job->rules, &how, progress ? &reporter : NULL, err);
     if (progress)
         fputs("\r\033[K", stderr);
     if (analysis == NULL)
         return EXIT_USAGE;
-    bool written = write_reports(options, outputs, analysis, err);
+    bool written = write_reports(job, analysis, &locks, err);
     size_t count;
     const struct finding *findings = engine_findings(analysis->run->engine, &count);
     /* Findings come worst first. */
@@ -157,6 +174,41 @@ static int analyse(const struct options *options, const struct rules *rules, str
     return !written ? EXIT_USAGE : found ? EXIT_FOUND : EXIT_ANALYSED;
 }
 
+/* In the process that looks at packets. */
+static int work(void *context, const struct opener *opener)
+{
+    const struct job *job = context;
+    struct err err = { "" };
+    struct secrets secrets = { .fd = -1 };
+    int status = analyse(job, opener, &secrets, &err);
+    secrets_close(&secrets);
+    return err.text[0] != '\0' ? complain(&err) : status;
+}
+
+/* A mistyped name is told before anything is opened for writing: who reads a pipe would wait for it. */
+static bool inputs_exist(const struct options *options, struct err *err)
+{
+    for (size_t i = 0; i < options->argument_count; i++)
+        if (strcmp(options->arguments[i], "-") != 0 && access(options->arguments[i], R_OK) != 0)
+            return err_set(err, "%s: cannot open: %s", options->arguments[i], strerror(errno));
+    return true;
+}
+
+static int run_job(struct job *job, const struct options *options, struct err *err)
+{
+    raise_open_files();
+    if (options->interface != NULL && (job->live = open_live(options, job->signals, err)) == NULL)
+        return EXIT_USAGE;
+    if (!inputs_exist(options, err) || !outputs_open(job->outputs, options, options->interface != NULL && !job->locked, err)) {
+        capture_set_close(job->live);
+        return EXIT_USAGE;
+    }
+    if (!job->locked)
+        return work(job, NULL);
+    const struct broker_options broker = { options->arguments, options->argument_count, options->key_log };
+    return broker_run(&broker, work, job, err);
+}
+
 int run_analysis(const struct options *given, const struct cli_signals *signals)
 {
     struct options options = *given;
@@ -164,14 +216,16 @@ int run_analysis(const struct options *given, const struct cli_signals *signals)
         options.outputs[options.output_count++] = (struct output){ report_formats(&(size_t){ 0 }), NULL };
     struct err err = { "" };
     struct rules rules;
-    struct secrets secrets = { .fd = -1 };
     struct outputs outputs = { .count = 0 };
+    struct job job = { .options = &options, .signals = signals, .rules = &rules, .outputs = &outputs,
+                       .threads = options.threads > 0 ? options.threads : default_threads(),
+                       .locked = !options.no_sandbox && jail_is_built() };
     int status = EXIT_USAGE;
     if (load_rules(&options, false, &rules, &err))
-        status = analyse(&options, &rules, &secrets, &outputs, signals, &err);
-    secrets_close(&secrets);
-    if (!outputs_close(&outputs, status != EXIT_USAGE, &err))
+        status = run_job(&job, &options, &err);
+    if (!outputs_close(&outputs, status == EXIT_ANALYSED || status == EXIT_FOUND, &err))
         status = EXIT_USAGE;
     rules_free(&rules);
+    broker_end_likewise(status);
     return err.text[0] != '\0' ? complain(&err) : status;
 }

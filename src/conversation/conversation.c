@@ -71,7 +71,7 @@ void conversation_memory_init(struct conversation_memory *memory, const struct c
     memory->inflaters_left = (uint32_t)(HTTP2_MOST_INFLATERS / parts);
     parse_memory_init(memory);
     text_pool_init(&memory->texts);
-    intern_init(&memory->names, INTERN_MAX_TEXTS / parts);
+    memory->failed |= !intern_init(&memory->names, INTERN_MAX_TEXTS / parts);
     memory->show_query = options->show_query;
     memory->key_log = options->key_log;
     memory->keys_may_come = options->keys_may_come;

@@ -9,11 +9,11 @@
 
 bool groups_init(struct groups *groups, const struct rules *rules)
 {
-    *groups = (struct groups){ .rules = rules, .key = siphash_random_key(), .bucket_count = FIRST_BUCKETS };
+    *groups = (struct groups){ .rules = rules, .bucket_count = FIRST_BUCKETS };
     slab_init(&groups->slab, sizeof(struct hit_group));
     slab_init(&groups->exchanges, sizeof(struct exchange_record));
     groups->buckets = calloc(groups->bucket_count, sizeof(struct hit_group *));
-    return groups->buckets != NULL;
+    return groups->buckets != NULL && siphash_draw_key(&groups->key);
 }
 
 void groups_free(struct groups *groups)

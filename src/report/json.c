@@ -303,10 +303,20 @@ static bool write_finding(const struct analysis *analysis, const struct finding 
     return whole;
 }
 
+static json_t *program_value(const struct report_options *options)
+{
+    json_t *value = json_object(), *locks = json_array();
+    for (size_t i = 0; options->locks != NULL && options->locks[i] != NULL; i++)
+        json_append(&locks, json_string(options->locks[i]));
+    json_put(&value, "version", json_string(PACKAGE_VERSION));
+    json_put(&value, "locks", locks);
+    return value;
+}
+
 bool report_json(const struct analysis *analysis, const struct report_options *options, FILE *out)
 {
     fputs("{\"schema\":\"hangup.report/2\",\n\"hangup\":", out);
-    bool whole = json_dump(out, json_pack("{s:s}", "version", PACKAGE_VERSION));
+    bool whole = json_dump(out, program_value(options));
     fputs(",\n\"captures\":[", out);
     for (size_t i = 0; i < capture_set_count(analysis->captures) && whole; i++) {
         fputs(i == 0 ? "\n " : ",\n ", out);

@@ -15,6 +15,7 @@ struct report_options {
     enum severity min_severity;
     long max_connections; /* listed per finding; 0: all; -1: the format's default */
     bool color;           /* text only */
+    const char *const *locks; /* of the process that made it, NULL at the end; NULL: not told */
 };
 
 /* A report is one file that writes it, and one row of formats.def. */

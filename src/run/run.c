@@ -12,7 +12,10 @@ struct run *run_new(const struct rules *rules, const struct tracker_options *opt
         return NULL;
     }
     run->rules = rules;
-    intake_init(&run->intake);
+    if (!intake_init(&run->intake, err)) {
+        run_free(run);
+        return NULL;
+    }
     if (threads > 1) {
         run->shards = shards_new(threads, rules, options, err);
     } else if ((run->engine = engine_new(rules, err)) != NULL) {

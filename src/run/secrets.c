@@ -55,7 +55,8 @@ static bool read_all(struct secrets *secrets, struct err *err)
                    secrets->path, file->lines);
 }
 
-bool secrets_open(struct secrets *secrets, const char *path, bool grows, size_t captures, void (*found)(void), struct err *err)
+bool secrets_open(struct secrets *secrets, const char *path, const struct opener *opener, bool grows, size_t captures, void (*found)(void),
+                  struct err *err)
 {
     *secrets = (struct secrets){ .fd = -1, .path = path, .text_count = captures, .found = found };
     secrets->captures = (struct capture_secrets){ take, secrets };
@@ -67,7 +68,7 @@ bool secrets_open(struct secrets *secrets, const char *path, bool grows, size_t 
         return true;
     struct stat st;
     found();
-    secrets->fd = open(path, O_RDONLY | O_CLOEXEC);
+    secrets->fd = opener_open(opener, path);
     if (secrets->fd < 0)
         return err_set(err, "%s: cannot read the key log: %s", path, strerror(errno));
     if (fstat(secrets->fd, &st) == 0 && S_ISDIR(st.st_mode))

@@ -25,7 +25,7 @@ struct secrets {
 /* path: a key log, read as far as it goes; NULL: none is given. captures: so many may carry secrets. grows: more may be written
  * to it, and it need not hold any yet. path must outlive it. found: called before the first is kept. On failure as well it is to be
  * closed. */
-bool secrets_open(struct secrets *secrets, const char *path, bool grows, size_t captures, void (*found)(void),
+bool secrets_open(struct secrets *secrets, const char *path, const struct opener *opener, bool grows, size_t captures, void (*found)(void),
                   struct err *err) WARN_UNUSED;
 
 /* Reads what was written to the file since. false: no memory. */

@@ -55,7 +55,7 @@ struct key_log *key_log_new(struct err *err)
     enum { FIRST_BUCKETS = 256 };
     struct key_log *log = calloc(1, sizeof *log);
     struct entry **buckets = calloc(FIRST_BUCKETS, sizeof *buckets);
-    if (log == NULL || buckets == NULL || pthread_rwlock_init(&log->lock, NULL) != 0) {
+    if (log == NULL || buckets == NULL || !siphash_draw_key(&log->key) || pthread_rwlock_init(&log->lock, NULL) != 0) {
         free(log);
         free(buckets);
         err_no_memory(err);
@@ -63,7 +63,6 @@ struct key_log *key_log_new(struct err *err)
     }
     log->buckets = buckets;
     log->bucket_count = FIRST_BUCKETS;
-    log->key = siphash_random_key();
     return log;
 }
 

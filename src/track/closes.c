@@ -12,7 +12,8 @@ const char *const close_since_names[] = {
 
 void closes_init(struct closes *closes, size_t most_listed)
 {
-    *closes = (struct closes){ .key = siphash_random_key(), .listed.most = most_listed };
+    *closes = (struct closes){ .listed.most = most_listed };
+    closes->failed = !siphash_draw_key(&closes->key);
     slab_init(&closes->servers, sizeof(struct server_closes));
     slab_init(&closes->kinds, sizeof(struct close_kind));
 }

@@ -1,9 +1,13 @@
 #include "track/intake.h"
 
-void intake_init(struct intake *intake)
+#include <errno.h>
+#include <string.h>
+
+bool intake_init(struct intake *intake, struct err *err)
 {
-    *intake = (struct intake){ .key = siphash_random_key(), .first_ns = INT64_MAX };
+    *intake = (struct intake){ .first_ns = INT64_MAX };
     decoder_init(&intake->decoder);
+    return siphash_draw_key(&intake->key) || err_set(err, "the system gives no random numbers: %s", strerror(errno));
 }
 
 size_t intake_packets(struct intake *intake, const struct packet *packets, size_t count,

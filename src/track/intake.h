@@ -25,7 +25,8 @@ struct intake_segment {
     bool unnamed;    /* quoted so briefly that Wireshark names no stream */
 };
 
-void intake_init(struct intake *intake);
+/* false: no random numbers (base/siphash.h), and err says so. */
+bool intake_init(struct intake *intake, struct err *err) WARN_UNUSED;
 
 /* Decodes the packets in order. Those that concern a connection are put in `segments`, which has
  * room for all; returns how many. They point into the packets' bytes. */

@@ -24,10 +24,10 @@ printf '%-10s %9s %9s %9s %7s\n' profile packets now before change
 for profile in web conns bodies opaque http2 giant pipelined; do
 
     "$build/gen" "$profile" --mb 20 -o "$build/insns.pcap" >/dev/null 2>&1
-    packets=$("$hangup" --threads 1 -o json "$build/insns.pcap" | sed -n 's/.*"summary":{"packets":\([0-9]*\).*/\1/p')
+    packets=$("$hangup" --no-sandbox --threads 1 -o json "$build/insns.pcap" | sed -n 's/.*"summary":{"packets":\([0-9]*\).*/\1/p')
     # What starting costs is taken off: it does not grow with the capture.
     count() {
-        valgrind --tool=callgrind --callgrind-out-file=/dev/null "$hangup" --threads 1 -o json:/dev/null "$1" 2>&1 |
+        valgrind --tool=callgrind --callgrind-out-file=/dev/null "$hangup" --no-sandbox --threads 1 -o json:/dev/null "$1" 2>&1 |
             sed -n 's/.*Collected : \([0-9]*\).*/\1/p'
     }
     head -c 24 "$build/insns.pcap" >"$build/empty.pcap"

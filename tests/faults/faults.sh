@@ -13,9 +13,9 @@ trap 'rm -rf "$scratch"' EXIT
 status=0
 for file in "$@"; do
     for format in text json; do
-        "$HANGUP" --threads 1 -o "$format" "$file" >"$scratch/report" 2>/dev/null
+        "$HANGUP" --no-sandbox --threads 1 -o "$format" "$file" >"$scratch/report" 2>/dev/null
         LD_PRELOAD=$library FAULTS_STEP=$step FAULTS_REPORT=$scratch/report FAULTS_LOG=$scratch/log FAULTS_KEEP=${KEEP:-} \
-            "$HANGUP" --threads 1 -o "$format" "$file" >"$scratch/out" 2>/dev/null
+            "$HANGUP" --no-sandbox --threads 1 -o "$format" "$file" >"$scratch/out" 2>/dev/null
         cmp -s "$scratch/out" "$scratch/report" || { echo "$file, $format: the run itself failed"; status=1; }
         tail -n 1 "$scratch/log" | grep -q " 0 faults$" && continue
         echo "$file, $format:"

@@ -23,11 +23,11 @@ static char *reports(const char *path, const struct rules *rules, size_t threads
     const struct report_options report = { .max_connections = -1 };
     struct err err = { "" };
     struct secrets secrets;
-    if (!secrets_open(&secrets, NULL, false, 1, no_matter, &err))
+    if (!secrets_open(&secrets, NULL, NULL, false, 1, no_matter, &err))
         abort();
     const struct analysis_options options = { .threads = threads, .threads_always = true, .secrets = &secrets,
                                               .tracker.talks.key_log = secrets.log };
-    struct capture_set *set = capture_set_open(&path, 1, &secrets.captures, &err);
+    struct capture_set *set = capture_set_open(&path, 1, NULL, &secrets.captures, &err);
     struct analysis *analysis = set != NULL ? analysis_run(set, rules, &options, NULL, &err) : NULL;
     secrets_close(&secrets);
     if (analysis == NULL)

@@ -126,7 +126,7 @@ static void intern_keeps_one(void **state)
 {
     (void)state;
     struct intern intern;
-    intern_init(&intern, INTERN_MAX_TEXTS);
+    assert_true(intern_init(&intern, INTERN_MAX_TEXTS));
     const char *nginx = intern_text(&intern, "nginx/1.22", 10);
     assert_string_equal(nginx, "nginx/1.22");
     assert_ptr_equal(intern_text(&intern, "nginx/1.22 and more", 10), nginx);

@@ -86,7 +86,7 @@ static void on_connection(void *context, struct record *record)
 static void follow(struct seen *seen)
 {
     struct err err = { "" };
-    struct capture *capture = capture_open(seen->path, &err);
+    struct capture *capture = capture_open(seen->path, NULL, &err);
     if (capture == NULL)
         fail_msg("%s", err.text);
     struct capture_set *set = capture_set_of(capture, &err);
@@ -97,7 +97,7 @@ static void follow(struct seen *seen)
     struct packet packets[64];
     struct capture_batch batch = { .packets = packets, .max = 64 };
     struct intake_segment segments[64];
-    intake_init(&intake);
+    assert_true(intake_init(&intake, NULL));
     while (capture_set_read(set, &batch, &err) == CAPTURE_PACKETS) {
         size_t n = intake_packets(&intake, packets, batch.count, segments);
         tracker_begin(tracker, intake.first_ns);

@@ -58,7 +58,7 @@ static void tell(struct engine *engine, struct strbuf *out)
 static void judge_capture(const char *path, const struct rules *rules, FILE *lines, struct strbuf *out)
 {
     struct err err = { "" };
-    struct capture *capture = capture_open(path, &err);
+    struct capture *capture = capture_open(path, NULL, &err);
     if (capture == NULL)
         fail_msg("%s", err.text);
     struct capture_set *set = capture_set_of(capture, &err);
@@ -70,7 +70,7 @@ static void judge_capture(const char *path, const struct rules *rules, FILE *lin
     struct capture_batch batch = { .packets = packets, .max = 64 };
     struct intake_segment segments[64];
     struct intake intake;
-    intake_init(&intake);
+    assert_true(intake_init(&intake, NULL));
     while (capture_set_read(set, &batch, &err) == CAPTURE_PACKETS) {
         size_t n = intake_packets(&intake, packets, batch.count, segments);
         tracker_begin(tracker, intake.first_ns);

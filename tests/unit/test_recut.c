@@ -78,7 +78,7 @@ static void add(struct memory *memory, const struct packet *packet, size_t from,
 static struct capture *recut(const char *path, size_t cut, const struct capture_secrets *secrets)
 {
     struct err err = { "" };
-    struct capture *original = capture_open(path, &err);
+    struct capture *original = capture_open(path, NULL, &err);
     if (original == NULL)
         fail_msg("%s", err.text);
     original->secrets = secrets;
@@ -111,7 +111,7 @@ static void findings(const char *path, size_t cut, const struct rules *rules, ch
 {
     struct err err = { "" };
     struct secrets secrets;
-    assert_true(secrets_open(&secrets, NULL, false, 1, no_matter, &err));
+    assert_true(secrets_open(&secrets, NULL, NULL, false, 1, no_matter, &err));
     const struct analysis_options options = { .tracker.talks.key_log = secrets.log, .secrets = &secrets };
     struct capture_set *set = capture_set_of(recut(path, cut, &secrets.captures), &err);
     struct analysis *analysis = analysis_run(set, rules, &options, NULL, &err);

@@ -1,0 +1,215 @@
+#include "cli/broker.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#if defined(HAVE_LIBSECCOMP) && defined(__linux__)
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+
+enum { FAILED = 2, BY_SIGNAL = 128 };
+
+/* ---- one message each way: a path; errno, and with 0 a descriptor ---------------------------------------- */
+
+union descriptor_room {
+    struct cmsghdr header;
+    char bytes[CMSG_SPACE(sizeof(int))];
+};
+
+static bool send_answer(int socket, int cause, int fd)
+{
+    union descriptor_room room = { .bytes = { 0 } };
+    struct iovec part = { &cause, sizeof cause };
+    struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1 };
+    if (fd >= 0) {
+        message.msg_control = room.bytes;
+        message.msg_controllen = sizeof room.bytes;
+        struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+        *header = (struct cmsghdr){ .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(sizeof fd) };
+        memcpy(CMSG_DATA(header), &fd, sizeof fd);
+    }
+    return sendmsg(socket, &message, MSG_NOSIGNAL) == (ssize_t)sizeof cause;
+}
+
+static int take_answer(int socket)
+{
+    int cause = EIO, fd = -1;
+    union descriptor_room room;
+    struct iovec part = { &cause, sizeof cause };
+    struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1, .msg_control = room.bytes, .msg_controllen = sizeof room.bytes };
+    ssize_t n;
+    do
+        n = recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
+    while (n < 0 && errno == EINTR);
+    const struct cmsghdr *header = n == (ssize_t)sizeof cause ? CMSG_FIRSTHDR(&message) : NULL;
+    if (header != NULL && header->cmsg_type == SCM_RIGHTS)
+        memcpy(&fd, CMSG_DATA(header), sizeof fd);
+    errno = cause;
+    return fd;
+}
+
+/* The opener of the process in the jail. */
+static int ask(void *context, const char *path)
+{
+    const int *socket = context;
+    char *text = (char *)path; /* an iovec has no const */
+    struct iovec part = { text, strlen(path) };
+    const struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1 };
+    if (part.iov_len >= PATH_MAX) {
+        errno = ENAMETOOLONG;
+        return -1;
+    }
+    if (sendmsg(*socket, &message, MSG_NOSIGNAL) < 0)
+        return -1;
+    return take_answer(*socket);
+}
+
+static bool may_be_opened(const struct broker_options *options, const char *path)
+{
+    for (size_t i = 0; i < options->path_count; i++)
+        if (strcmp(options->paths[i], path) == 0)
+            return true;
+    return options->other_path != NULL && strcmp(options->other_path, path) == 0;
+}
+
+/* false: the other end has gone. */
+static bool answer(const struct broker_options *options, int socket)
+{
+    char path[PATH_MAX + 1];
+    ssize_t n = recv(socket, path, sizeof path - 1, 0);
+    if (n <= 0)
+        return n < 0 && errno == EINTR;
+    path[n] = '\0';
+    int fd = -1, cause = EACCES;
+    if (strlen(path) == (size_t)n && may_be_opened(options, path)) {
+        fd = open(path, O_RDONLY | O_CLOEXEC);
+        cause = fd < 0 ? errno : 0;
+    }
+    bool sent = send_answer(socket, cause, fd);
+    if (fd >= 0)
+        close(fd);
+    return sent;
+}
+
+/* ---- this process while the other works ------------------------------------------------------------------- */
+
+/* A signal goes to the other one, in whose group the terminal does not put it. */
+static void hand_on(int signals, pid_t child)
+{
+    struct signalfd_siginfo info;
+    if (read(signals, &info, sizeof info) != (ssize_t)sizeof info)
+        return;
+    int number = (int)info.ssi_signo;
+    if (number == SIGTSTP) {
+        kill(child, SIGSTOP);
+        raise(SIGSTOP);
+        kill(child, SIGCONT);
+    } else if (number != SIGCHLD) {
+        kill(child, number);
+    }
+}
+
+static int serve(const struct broker_options *options, int socket, int signals, pid_t child)
+{
+    int status;
+    struct pollfd waits[] = { { signals, POLLIN, 0 }, { socket, POLLIN, 0 } };
+    for (;;) {
+        if (waitpid(child, &status, WNOHANG) == child)
+            return status;
+        if (poll(waits, 2, -1) <= 0)
+            continue;
+        if (waits[0].revents & POLLIN)
+            hand_on(signals, child);
+        if (waits[1].revents != 0 && !answer(options, socket))
+            waits[1].fd = -1;
+    }
+}
+
+static void fill_signals(sigset_t *set)
+{
+    static const int numbers[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP, SIGCHLD };
+    sigemptyset(set);
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        sigaddset(set, numbers[i]);
+}
+
+/* In the new process. */
+static int work_alone(pid_t parent, int socket, const sigset_t *mask, broker_work *work, void *context)
+{
+    const struct opener opener = { ask, &socket };
+    (void)setpgid(0, 0); /* a signal to the group of the terminal comes once, through the other process */
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+    sigprocmask(SIG_SETMASK, mask, NULL);
+    return getppid() == parent ? work(context, &opener) : -1;
+}
+
+int broker_run(const struct broker_options *options, broker_work *work, void *context, struct err *err)
+{
+    int sockets[2], status = 0;
+    sigset_t mine, before;
+    fill_signals(&mine);
+    fflush(NULL); /* so that nothing is written by both */
+    sigprocmask(SIG_BLOCK, &mine, &before);
+    int signals = signalfd(-1, &mine, SFD_CLOEXEC);
+    bool ok = signals >= 0 && socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) == 0;
+    pid_t parent = getpid(), child = ok ? fork() : -1;
+    if (child == 0) {
+        close(sockets[0]);
+        status = work_alone(parent, sockets[1], &before, work, context);
+        fflush(NULL);
+        _exit(status);
+    }
+    if (child < 0)
+        (void)err_set(err, "cannot make a second process: %s", strerror(errno));
+    if (ok)
+        close(sockets[1]);
+    if (child > 0)
+        status = serve(options, sockets[0], signals, child);
+    if (ok)
+        close(sockets[0]);
+    if (signals >= 0)
+        close(signals);
+    sigprocmask(SIG_SETMASK, &before, NULL);
+    if (child < 0)
+        return FAILED;
+    if (!WIFSIGNALED(status))
+        return WEXITSTATUS(status);
+    if (!sigismember(&mine, WTERMSIG(status)))
+        (void)err_set(err, "the analysis was ended by signal %d (%s)", WTERMSIG(status), strsignal(WTERMSIG(status)));
+    return BY_SIGNAL + WTERMSIG(status);
+}
+
+void broker_end_likewise(int status)
+{
+    sigset_t mine;
+    fill_signals(&mine);
+    if (status <= BY_SIGNAL || !sigismember(&mine, status - BY_SIGNAL))
+        return;
+    signal(status - BY_SIGNAL, SIG_DFL);
+    raise(status - BY_SIGNAL);
+}
+
+#else
+
+int broker_run(const struct broker_options *options, broker_work *work, void *context, struct err *err)
+{
+    (void)options, (void)err;
+    return work(context, NULL);
+}
+
+void broker_end_likewise(int status)
+{
+    (void)status;
+}
+
+#endif

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
+
 bool intern_init(struct intern *intern, size_t max_texts)
 {
     *intern = (struct intern){ .max_texts = max_texts };
@@ -46,8 +48,7 @@ static bool grow(struct intern *intern)
 
 const char *intern_text(struct intern *intern, const char *text, size_t length)
 {
-    if (length > INTERN_MAX_BYTES - 1)
-        length = INTERN_MAX_BYTES - 1;
+    length = text_whole(text, length, INTERN_MAX_BYTES - 1);
     length = strnlen(text, length);
     if (length == 0)
         return "";

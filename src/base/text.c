@@ -130,20 +130,71 @@ static size_t utf8_length(const unsigned char *p, size_t left)
     return n;
 }
 
+size_t text_whole(const char *bytes, size_t length, size_t room)
+{
+    if (length <= room)
+        return length;
+    size_t end = room;
+    while (end > 0 && room - end < 3 && ((unsigned char)bytes[end] & 0xc0) == 0x80)
+        end--;
+    return ((unsigned char)bytes[end] & 0xc0) == 0x80 ? room : end; /* that was no UTF-8 */
+}
+
+static uint32_t code_point(const unsigned char *p, size_t n)
+{
+    uint32_t code = n == 1 ? *p : *p & (0x7fu >> n);
+    for (size_t i = 1; i < n; i++)
+        code = code << 6 | (p[i] & 0x3f);
+    return code;
+}
+
+/* What nobody sees, or what changes the order of what is seen: Bidi_Control (UAX #9), Default_Ignorable_Code_Point (UAX #44), separators of
+ * lines and paragraphs, noncharacters; of Unicode 15, as ranges that hold some unassigned ones, too. */
+static bool is_invisible(uint32_t code)
+{
+    static const struct {
+        uint32_t first, last;
+    } ranges[] = {
+        { 0xad, 0xad },     { 0x34f, 0x34f },   { 0x61c, 0x61c },   { 0x115f, 0x1160 }, { 0x17b4, 0x17b5 }, { 0x180b, 0x180f },
+        { 0x200b, 0x200f }, { 0x2028, 0x202e }, { 0x2060, 0x206f }, { 0x3164, 0x3164 }, { 0xfe00, 0xfe0f }, { 0xfeff, 0xfeff },
+        { 0xffa0, 0xffa0 }, { 0xfdd0, 0xfdef }, { 0xfff0, 0xfffb }, { 0xfffe, 0xffff }, { 0x1bca0, 0x1bca3 },
+        { 0x1d173, 0x1d17a }, { 0xe0000, 0xe0fff },
+    };
+    for (size_t i = 0; code >= ranges[0].first && i < sizeof ranges / sizeof *ranges; i++)
+        if (code >= ranges[i].first && code <= ranges[i].last)
+            return true;
+    return false;
+}
+
 void text_untrusted(struct strbuf *out, const char *bytes, size_t length)
 {
     const unsigned char *p = (const unsigned char *)bytes;
-    while (length > 0) {
-        size_t n = utf8_length(p, length);
-        bool c1_control = n == 2 && p[0] == 0xc2 && p[1] < 0xa0;
-        if (n == 0 || (n == 1 && (p[0] < 0x20 || p[0] == 0x7f)) || c1_control) {
+    for (size_t n; length > 0; p += n, length -= n) {
+        n = utf8_length(p, length);
+        uint32_t code = n > 0 ? code_point(p, n) : *p;
+        if (n == 0 || code < 0x20 || (code >= 0x7f && code < 0xa0)) {
             strbuf_addf(out, "\\x%02x", *p);
             n = 1;
+        } else if (is_invisible(code)) {
+            strbuf_addf(out, "\\u{%x}", (unsigned)code);
+        } else if (code == '\\') {
+            strbuf_adds(out, "\\\\");
         } else {
             strbuf_add(out, (const char *)p, n);
         }
-        p += n;
-        length -= n;
+    }
+}
+
+void text_utf8(struct strbuf *out, const char *bytes, size_t length)
+{
+    const unsigned char *p = (const unsigned char *)bytes;
+    for (size_t n; length > 0; p += n, length -= n) {
+        n = utf8_length(p, length);
+        if (n > 0)
+            strbuf_add(out, (const char *)p, n);
+        else
+            strbuf_adds(out, "\xef\xbf\xbd"); /* U+FFFD */
+        n += n == 0;
     }
 }
 

@@ -26,9 +26,16 @@ void text_duration(struct strbuf *out, int64_t ns);
 /* Appends an integer with commas between groups of three digits: 12,845. */
 void text_count(struct strbuf *out, uint64_t n);
 
-/* Appends bytes that came from a packet: valid UTF-8 stays; control characters and bytes that
- * are no UTF-8 become \xNN, so that no terminal, log or browser acts on them. */
+/* How many of the `length` bytes may stay where there is room for so many: no character of UTF-8 is cut. */
+size_t text_whole(const char *bytes, size_t length, size_t room);
+
+/* Appends bytes that came from a packet, for people: UTF-8 that is seen as it is stays. Control characters and bytes that are no UTF-8
+ * become \xNN, invisible characters and those that turn the order of others \u{N}, and a backslash two, so that nothing acts on a
+ * terminal, deceives who reads it, or looks like an escape that is none. */
 void text_untrusted(struct strbuf *out, const char *bytes, size_t length);
+
+/* The same for programs, whose format escapes by itself: all UTF-8 stays, other bytes become U+FFFD. */
+void text_utf8(struct strbuf *out, const char *bytes, size_t length);
 
 /* "10.0.0.1:80", "[2001:db8::1]:80"; an IPv4 address is the first 4 of the 16 bytes. */
 void text_endpoint(struct strbuf *out, const uint8_t address[16], uint16_t port, bool ipv6);

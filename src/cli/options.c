@@ -205,7 +205,7 @@ static const struct option_row {
     { OPTION_MIN_SEVERITY, "min-severity", "SEVERITY", ANALYSIS, take_min_severity,
       "hide findings below info, warning, error" },
     { OPTION_FAIL_ON, "fail-on", "SEVERITY", ANALYSIS, take_fail_on, "exit with 1 if a finding is as severe or worse; undecided: if not all could be judged" },
-    { OPTION_SHOW_QUERY, "show-query", NULL, ANALYSIS, take_show_query, "do not shorten query strings to '?...'" },
+    { OPTION_SHOW_QUERY, "show-query", NULL, ANALYSIS, take_show_query, "show all of a target, and not only what stands before ?, ; or #" },
     { OPTION_KEY_LOG, "keylog", "FILE", ANALYSIS, take_key_log,
       "read TLS with the secrets of FILE, as SSLKEYLOGFILE has them" },
     { OPTION_SERVER, "server", "WHO", ANALYSIS, take_server,

@@ -88,52 +88,7 @@ void head_add_value(struct http_head *head, const char *at, size_t length)
     head->value_length = (uint8_t)(head->value_length + length);
 }
 
-void head_add_target(struct http_target *target, const char *at, size_t length, bool show_query)
-{
-    if (target->cut)
-        return;
-    const char *query = show_query ? NULL : memchr(at, '?', length);
-    size_t room = HTTP_TARGET_BYTES - 5u - target->length;
-    size_t taken = query != NULL ? (size_t)(query - at) : length;
-    if (taken > room)
-        taken = room;
-    memcpy(target->text + target->length, at, taken);
-    target->length = (uint8_t)(target->length + taken);
-    target->cut = taken < length;
-    if (target->cut) {
-        const char *ending = taken == room ? "..." : "?...";
-        memcpy(target->text + target->length, ending, strlen(ending));
-    }
-}
-
-/* Where the authority of a target begins (RFC 9112 section 3.2): behind ://, behind // at the start, at
- * once in the form of CONNECT; NULL: there is none. */
-static const char *find_authority(const char *target)
-{
-    if (target[0] == '/')
-        return target[1] == '/' ? target + 2 : NULL;
-    const char *scheme_end = strstr(target, "://");
-    if (scheme_end != NULL && scheme_end <= target + strcspn(target, "/?"))
-        return scheme_end + 3;
-    return target[0] == '*' ? NULL : target;
-}
-
-/* HOST, HOST:PORT, [HOST]:PORT, and nothing else. */
-static bool is_plain_authority(const char *authority, size_t length)
-{
-    const char *end = authority + length;
-    const char *host_end = authority[0] == '[' ? memchr(authority, ']', length) : NULL;
-    const char *from = host_end != NULL ? host_end : authority;
-    const char *colon = memchr(from, ':', (size_t)(end - from));
-    if (memchr(authority, '%', length) != NULL)
-        return false;
-    for (const char *p = colon; p != NULL && ++p < end;)
-        if (*p < '0' || *p > '9')
-            return false;
-    return true;
-}
-
-static void set_text(const char **text, const char *value, struct conversation_memory *memory)
+void head_set_text(const char **text, const char *value, struct conversation_memory *memory)
 {
     text_pool_give(&memory->texts, *text);
     *text = text_pool_take(&memory->texts, value);
@@ -141,30 +96,6 @@ static void set_text(const char **text, const char *value, struct conversation_m
         memory->failed = true;
         *text = "";
     }
-}
-
-/* Userinfo (RFC 9110 section 4.2.4) may be a password. It ends with the last @ of the authority; an
- * authority that is cut off or odd is not shown at all. */
-void head_take_target(const struct http_target *whole, struct exchange *exchange,
-                      struct conversation_memory *memory)
-{
-    const char *target = whole->text, *authority = find_authority(target);
-    char shown[HTTP_TARGET_BYTES];
-    if (authority != NULL) {
-        size_t before = (size_t)(authority - target), length = strcspn(authority, "/?");
-        bool ended = !whole->cut || authority[length] != '\0';
-        for (size_t i = length; i > 0; i--)
-            if (authority[i - 1] == '@') {
-                authority += i;
-                length -= i;
-                break;
-            }
-        memcpy(shown, target, before);
-        snprintf(shown + before, sizeof shown - before, "%s",
-                 ended && is_plain_authority(authority, length) ? authority : "...");
-        target = shown;
-    }
-    set_text(&exchange->target, target, memory);
 }
 
 /* Where a name would be among the recent ones. */

@@ -4,6 +4,7 @@
 #ifndef HANGUP_CONVERSATION_HEAD_H
 #define HANGUP_CONVERSATION_HEAD_H
 
+#include "conversation/target.h"
 #include "conversation/conversation.h"
 
 /* Parts beyond these sizes are dropped: no name of interest is longer, and of a value the start is enough; of
@@ -42,13 +43,6 @@ struct head_field {
     size_t length;
 };
 
-/* A request's target, kept here until it is whole: it may hold a password. All zero at its start. */
-struct http_target {
-    uint8_t length;
-    bool cut; /* the query has begun, or there is no more room */
-    char text[HTTP_TARGET_BYTES];
-};
-
 /* A head that comes in parts: its target, and the field being read. */
 struct http_head {
     char name[HEAD_NAME_BYTES];
@@ -60,6 +54,10 @@ struct http_head {
     struct http_target target;
 };
 
+/* Takes what is of interest into the exchange and the connection. Not for a field that is HEAD_OTHER. */
+void head_take_field(const struct head_field *field, bool is_request, struct exchange *exchange,
+                     struct conversation *talk, struct conversation_memory *memory);
+
 void head_add_name(struct http_head *head, const char *at, size_t length);
 void head_end_name(struct http_head *head);
 void head_add_value(struct http_head *head, const char *at, size_t length);
@@ -68,14 +66,7 @@ void head_add_value(struct http_head *head, const char *at, size_t length);
 void head_take_added(struct http_head *head, bool is_request, struct exchange *exchange,
                      struct conversation *talk, struct conversation_memory *memory);
 
-/* The same with a field that is not HEAD_OTHER. */
-void head_take_field(const struct head_field *field, bool is_request, struct exchange *exchange,
-                     struct conversation *talk, struct conversation_memory *memory);
-
-void head_add_target(struct http_target *target, const char *at, size_t length, bool show_query);
-
-/* The target is complete: takes it into the exchange, without userinfo. */
-void head_take_target(const struct http_target *target, struct exchange *exchange,
-                      struct conversation_memory *memory);
+/* Puts another value in the place of an old one; "" where memory fails, which the memory notes. */
+void head_set_text(const char **text, const char *value, struct conversation_memory *memory);
 
 #endif

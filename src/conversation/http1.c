@@ -77,8 +77,8 @@ static bool take_head(const struct feeding *f, const struct plain_head *head)
         return true;
     if (is_request) {
         struct http_target target = { 0 };
-        head_add_target(&target, head->target, head->target_length, f->memory->show_query);
-        head_take_target(&target, x, f->memory);
+        target_add(&target, head->target, head->target_length, f->memory->show_query);
+        target_take(&target, x, f->memory);
     }
     for (size_t i = 0; i < head->count; i++)
         head_take_field(&head->fields[i], is_request, x, f->talk, f->memory);

@@ -93,8 +93,8 @@ static void take_pseudo(const struct field_context *c, const char *name, size_t 
             take_method(x, value, length, memory);
         } else if (is_name(name, name_length, ":path")) {
             struct http_target target = { 0 };
-            head_add_target(&target, value, length, memory->show_query);
-            head_take_target(&target, x, memory);
+            target_add(&target, value, length, memory->show_query);
+            target_take(&target, x, memory);
         } else if (is_name(name, name_length, ":authority")) {
             const struct head_field host = { HEAD_HOST, value, length };
             head_take_field(&host, true, x, c->r->talk, memory);

@@ -10,7 +10,7 @@ static int on_target(llhttp_t *parser, const char *at, size_t length)
 {
     const struct feeding *f = parser->data;
     if (f->stream->parse->head != NULL)
-        head_add_target(&f->stream->parse->head->target, at, length, f->memory->show_query);
+        target_add(&f->stream->parse->head->target, at, length, f->memory->show_query);
     return 0;
 }
 
@@ -18,7 +18,7 @@ static int on_target_complete(llhttp_t *parser)
 {
     const struct feeding *f = parser->data;
     if (f->stream->parse->head != NULL && f->stream->exchange != NULL)
-        head_take_target(&f->stream->parse->head->target, f->stream->exchange, f->memory);
+        target_take(&f->stream->parse->head->target, f->stream->exchange, f->memory);
     return 0;
 }
 

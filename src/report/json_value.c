@@ -37,7 +37,7 @@ json_t *json_text(struct strbuf *text)
 json_t *json_untrusted_part(const char *text, size_t length)
 {
     struct strbuf safe = { 0 };
-    text_untrusted(&safe, text, length);
+    text_utf8(&safe, text, length);
     return json_text(&safe);
 }
 

@@ -20,7 +20,7 @@ void json_append(json_t **array, json_t *value);
 /* Frees the text. NULL: it failed. */
 json_t *json_text(struct strbuf *text);
 
-/* Text of strangers, its control characters escaped. */
+/* Text of strangers: what is no UTF-8 in it becomes U+FFFD, and nothing but ASCII is written (JSON_REPORT_FLAGS). */
 json_t *json_untrusted(const char *text);
 json_t *json_untrusted_part(const char *text, size_t length);
 /* NULL: null. */

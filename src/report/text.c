@@ -1,3 +1,4 @@
+#include <assert.h>
 #include <inttypes.h>
 #include <string.h>
 
@@ -137,24 +138,19 @@ static void more_connections(struct document *doc, const char *text)
 
 static void arrow(FILE *out, const char *text, bool to_right)
 {
-    char line[ARROW_WIDTH + 1];
-    size_t room = ARROW_WIDTH - 8, length = strlen(text);
-    memset(line, '-', ARROW_WIDTH);
-    line[0] = line[ARROW_WIDTH - 1] = '|';
-    line[ARROW_WIDTH] = '\0';
-    line[to_right ? ARROW_WIDTH - 2 : 1] = to_right ? '>' : '<';
-    char cut[ARROW_WIDTH];
-    if (length > room) {
-        memcpy(cut, text, room - 3);
-        memcpy(cut + room - 3, "...", 4);
-        text = cut;
-        length = room;
+    static const char dashes[] = "------------------------------------";
+    static_assert(sizeof dashes > ARROW_WIDTH, "as many as an arrow is wide");
+    const size_t room = ARROW_WIDTH - 8;
+    size_t length = strlen(text), width = columns(text, length);
+    const char *ending = width > room ? "..." : "";
+    if (width > room) {
+        for (length = 0, width = 3; width < room; width++) /* whole characters */
+            for (length++; ((unsigned char)text[length] & 0xc0) == 0x80;)
+                length++;
     }
-    size_t at = (ARROW_WIDTH - length) / 2;
-    line[at - 1] = ' ';
-    memcpy(line + at, text, length);
-    line[at + length] = ' ';
-    fputs(line, out);
+    int before = (int)(ARROW_WIDTH - width) / 2 - 1, behind = ARROW_WIDTH - 2 - (int)width - before;
+    fprintf(out, "|%s%.*s %.*s%s %.*s%s|", to_right ? "" : "<", before - 1 - !to_right, dashes, (int)length, text, ending,
+            behind - 1 - to_right, dashes, to_right ? ">" : "");
 }
 
 /* The client above the left bar, the server above the right one. */

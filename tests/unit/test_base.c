@@ -82,6 +82,32 @@ static void strangers_text(void **state)
     expect_untrusted("\xed\xa0\x80", 3, "\\xed\\xa0\\x80"); /* surrogate */
     expect_untrusted("\xc2\x9b", 2, "\\xc2\\x9b");  /* C1 control: CSI */
     expect_untrusted("\0x", 2, "\\x00x");
+    expect_untrusted("\\x1b", 4, "\\\\x1b");         /* looks like an escape, and is none */
+    expect_untrusted("a\xe2\x80\xae" "b", 5, "a\\u{202e}b");  /* right to left */
+    expect_untrusted("\xe2\x81\xa6\xe2\x80\x8b", 6, "\\u{2066}\\u{200b}");
+    expect_untrusted("\xef\xbb\xbf\xf3\xa0\x81\x81", 7, "\\u{feff}\\u{e0041}"); /* a tag */
+    expect_untrusted("\xe2\x80\xa8", 3, "\\u{2028}");  /* ends a line */
+    expect_untrusted("\xd7\xa9\xe2\x82\xac", 5, "\xd7\xa9\xe2\x82\xac"); /* letters of any script are seen */
+}
+
+static void programs_text(void **state)
+{
+    (void)state;
+    struct strbuf out = { 0 };
+    text_utf8(&out, "a\x1b\xff\xe2\x80\xae\xc3", 7);
+    assert_string_equal(strbuf_text(&out), "a\x1b\xef\xbf\xbd\xe2\x80\xae\xef\xbf\xbd");
+    strbuf_free(&out);
+}
+
+static void whole_characters(void **state)
+{
+    (void)state;
+    assert_int_equal(text_whole("abc", 3, 3), 3);
+    assert_int_equal(text_whole("abcd", 4, 3), 3);
+    assert_int_equal(text_whole("a\xe2\x82\xac", 4, 3), 1);
+    assert_int_equal(text_whole("a\xe2\x82\xac", 4, 2), 1);
+    assert_int_equal(text_whole("\xe2\x82\xac" "b", 4, 3), 3);
+    assert_int_equal(text_whole("\x80\x80\x80\x80\x80\x80", 6, 5), 5); /* no UTF-8 */
 }
 
 static void counts(void **state)
@@ -227,7 +253,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(least_keeps_the_smallest), cmocka_unit_test(tree_orders), cmocka_unit_test(seq_wraps),      cmocka_unit_test(times),
-        cmocka_unit_test(durations),      cmocka_unit_test(strangers_text),
+        cmocka_unit_test(durations),      cmocka_unit_test(strangers_text), cmocka_unit_test(programs_text), cmocka_unit_test(whole_characters),
         cmocka_unit_test(counts),         cmocka_unit_test(slab_reuses),
         cmocka_unit_test(arena_holds),    cmocka_unit_test(intern_keeps_one),
     };

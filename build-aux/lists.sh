@@ -22,4 +22,4 @@ list RULES rules/*.yaml
 list SCRIPTED_TESTS tests/*.test
 list UNIT_TESTS $(printf '%s\n' tests/unit/test_*.c | sed 's/\.c$//')
 list TEST_FILES tests/*.sh tests/*.py tests/*.tsv tests/accuracy/*.py tests/accuracy/*.md tests/bench/*.sh tests/bench/*.tsv \
-    tests/bench/measure.c tests/bench/pcaploop.c tests/fuzz/*.sh tests/fuzz/*.c tests/faults/*
+    tests/bench/measure.c tests/bench/pcaploop.c tests/fuzz/*.sh tests/fuzz/*.c tests/faults/* tests/hostile/*

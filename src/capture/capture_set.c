@@ -25,6 +25,9 @@ struct capture_set {
     size_t count;
     struct member *members;
     struct member *last; /* whose packets were handed out last; NULL: nobody's */
+    struct member **heap; /* those with packets left */
+    size_t heap_count;
+    bool in_order;        /* the heap is filled */
 };
 
 /* Makes sure that the member has a packet at `next`, or is finished: PACKETS. IDLE: it is a pipe that has none yet. */
@@ -103,7 +106,13 @@ static struct capture_set *new_set(size_t count, struct err *err)
     struct capture_set *set = calloc(1, sizeof *set);
     if (set != NULL)
         set->members = calloc(count, sizeof *set->members);
-    if (set == NULL || set->members == NULL) {
+    if (set != NULL)
+        set->heap = calloc(count, sizeof *set->heap);
+    if (set == NULL || set->members == NULL || set->heap == NULL) {
+        if (set != NULL) {
+            free(set->members);
+            free(set->heap);
+        }
         free(set);
         err_no_memory(err);
         return NULL;
@@ -146,6 +155,79 @@ struct capture_set *capture_set_of(struct capture *capture, struct err *err)
     return set;
 }
 
+/* ---- whose packet comes next: a heap, the earliest first; of equal times in the order of the command line ---- */
+
+static bool comes_first(const struct member *a, const struct member *b)
+{
+    return a->next_ts_ns != b->next_ts_ns ? a->next_ts_ns < b->next_ts_ns : a->number < b->number;
+}
+
+static void sink(struct capture_set *set, size_t i)
+{
+    struct member **heap = set->heap, *moved = heap[i];
+    for (size_t child; (child = 2 * i + 1) < set->heap_count; i = child) {
+        child += child + 1 < set->heap_count && comes_first(heap[child + 1], heap[child]);
+        if (comes_first(moved, heap[child]))
+            break;
+        heap[i] = heap[child];
+    }
+    heap[i] = moved;
+}
+
+static void drop_first(struct capture_set *set)
+{
+    set->heap[0] = set->heap[--set->heap_count];
+    if (set->heap_count > 0)
+        sink(set, 0);
+}
+
+/* Once every member has a packet, or none any more. */
+static enum capture_event fill_heap(struct capture_set *set, struct err *err)
+{
+    enum capture_event event;
+    for (size_t i = 0; i < set->count; i++)
+        if ((event = refill(&set->members[i], err)) != CAPTURE_PACKETS)
+            return event;
+    set->heap_count = 0;
+    for (size_t i = 0; i < set->count; i++)
+        if (!set->members[i].finished)
+            set->heap[set->heap_count++] = &set->members[i];
+    for (size_t i = set->heap_count / 2; i-- > 0;)
+        sink(set, i);
+    set->in_order = true;
+    return CAPTURE_PACKETS;
+}
+
+/* Brings the member with the earliest packet to the top, open and with that packet; CAPTURE_END: there is none. */
+static enum capture_event find_first(struct capture_set *set, struct err *err)
+{
+    enum capture_event event = set->in_order ? CAPTURE_PACKETS : fill_heap(set, err);
+    while (event == CAPTURE_PACKETS && set->heap_count > 0) {
+        struct member *first = set->heap[0];
+        event = refill(first, err); /* it alone may have handed out its last one */
+        if (event != CAPTURE_PACKETS)
+            break;
+        sink(set, 0);
+        if (set->heap[0] != first)
+            continue;
+        if (!first->finished && !unpark(first, err))
+            return CAPTURE_FAILED;
+        if (!first->finished)
+            return CAPTURE_PACKETS;
+        drop_first(set);
+    }
+    return event == CAPTURE_PACKETS ? CAPTURE_END : event;
+}
+
+/* The earliest packet of the members that are not at the top. */
+static int64_t next_of_others(const struct capture_set *set)
+{
+    int64_t next = INT64_MAX;
+    for (size_t i = 1; i < 3 && i < set->heap_count; i++)
+        next = set->heap[i]->next_ts_ns < next ? set->heap[i]->next_ts_ns : next;
+    return next;
+}
+
 enum capture_event capture_set_read(struct capture_set *set, struct capture_batch *batch, struct err *err)
 {
     batch->count = 0;
@@ -154,42 +236,21 @@ enum capture_event capture_set_read(struct capture_set *set, struct capture_batc
         set->last = &set->members[0];
         return capture_read(capture, batch, err);
     }
-    struct member *best = NULL;
-    int64_t limit = INT64_MAX; /* the earliest packet of the others */
-    size_t best_index = 0;
-    for (size_t i = 0; i < set->count; i++) {
-        struct member *member = &set->members[i];
-        enum capture_event event = refill(member, err);
-        if (event != CAPTURE_PACKETS) {
-            batch->now_ns = INT64_MIN; /* what the others hold is later, or not known to be earlier */
-            return event;
-        }
-        if (member->finished)
-            continue;
-        if (best == NULL || member->next_ts_ns < best->next_ts_ns) {
-            if (best != NULL)
-                limit = best->next_ts_ns;
-            best = member;
-            best_index = i;
-        } else if (member->next_ts_ns < limit) {
-            limit = member->next_ts_ns;
-        }
+    enum capture_event event = find_first(set, err);
+    if (event != CAPTURE_PACKETS) {
+        batch->now_ns = INT64_MIN; /* what the others hold is later, or not known to be earlier */
+        return event;
     }
-    if (best == NULL)
-        return CAPTURE_END;
-    if (!unpark(best, err))
-        return CAPTURE_FAILED;
-    if (best->finished) /* it has become empty meanwhile */
-        return capture_set_read(set, batch, err);
-    set->last = best;
-    while (batch->count < batch->max && best->next < best->count &&
-           (batch->count == 0 || best->batch[best->next].ts_ns < limit)) {
+    struct member *first = set->last = set->heap[0];
+    int64_t limit = next_of_others(set);
+    while (batch->count < batch->max && first->next < first->count &&
+           (batch->count == 0 || first->batch[first->next].ts_ns < limit)) {
         struct packet *packet = &batch->packets[batch->count++];
-        *packet = best->batch[best->next++];
-        packet->capture = (uint16_t)best_index;
+        *packet = first->batch[first->next++];
+        packet->capture = first->number;
     }
-    if (best->next < best->count)
-        best->next_ts_ns = best->batch[best->next].ts_ns;
+    if (first->next < first->count)
+        first->next_ts_ns = first->batch[first->next].ts_ns;
     return CAPTURE_PACKETS;
 }
 
@@ -221,6 +282,7 @@ bool capture_set_is_files(const struct capture_set *set, uint64_t *bytes)
 bool capture_set_rewind(struct capture_set *set, struct err *err)
 {
     set->last = NULL;
+    set->in_order = false;
     for (size_t i = 0; i < set->count; i++) {
         struct member *member = &set->members[i];
         capture_close(member->capture);
@@ -270,5 +332,6 @@ void capture_set_close(struct capture_set *set)
     for (size_t i = 0; i < set->count; i++)
         capture_close(set->members[i].capture);
     free(set->members);
+    free(set->heap);
     free(set);
 }

@@ -48,7 +48,6 @@ struct pcapng {
     } interfaces;    /* of the current section */
     uint32_t frame;  /* of the last packet */
     int64_t last_ts_ns;
-    int64_t dropped_before; /* in earlier sections, -1: not told */
     uint32_t secrets_left, secrets_behind; /* of a block that is being read: bytes of its text, and of the block behind that */
 };
 
@@ -132,10 +131,13 @@ static int64_t to_ns(const struct interface *interface, uint64_t units)
     return (int64_t)ns + offset * NS_PER_S; /* clamped by capture_read */
 }
 
+/* Of a section: 40 MB of them. Who captures in containers has thousands. */
+#define MOST_INTERFACES (1 << 20)
+
 static bool add_interface(struct capture *capture, const uint8_t *body, size_t length)
 {
     struct pcapng *file = capture->state;
-    if (length < 8 || !VEC_ROOM(&file->interfaces))
+    if (length < 8 || file->interfaces.count == MOST_INTERFACES || !VEC_ROOM(&file->interfaces))
         return false;
     struct interface *interface = &file->interfaces.items[file->interfaces.count++];
     *interface = (struct interface){
@@ -149,6 +151,9 @@ static bool add_interface(struct capture *capture, const uint8_t *body, size_t l
     return true;
 }
 
+/* More than a trillion drops are damage; so counted, sums do not overflow before a file has a quarter of a billion sections. */
+#define MOST_DROPPED (INT64_C(1) << 40)
+
 /* Statistics come at the end of a section, one block an interface; a later one replaces an
  * earlier one of the same interface. */
 static void read_statistics(struct capture *capture, const uint8_t *body, size_t length)
@@ -157,17 +162,18 @@ static void read_statistics(struct capture *capture, const uint8_t *body, size_t
     uint32_t id = length >= 12 ? bytes_u32(body, file->big_endian) : UINT32_MAX;
     if (id >= file->interfaces.count)
         return;
+    int64_t *dropped = &file->interfaces.items[id].dropped, *total = &capture->info.dropped_packets;
     struct option option;
     const uint8_t *p = body + 12, *end = body + length;
-    while ((p = next_option(p, end, file->big_endian, &option)) != NULL)
-        if (option.code == 5 && option.length >= 8) /* isb_ifdrop */
-            file->interfaces.items[id].dropped =
-                (int64_t)(bytes_u64(option.value, file->big_endian) & INT64_MAX);
-    int64_t total = file->dropped_before;
-    for (size_t i = 0; i < file->interfaces.count; i++)
-        if (file->interfaces.items[i].dropped >= 0)
-            total = (total < 0 ? 0 : total) + file->interfaces.items[i].dropped;
-    capture->info.dropped_packets = total;
+    while ((p = next_option(p, end, file->big_endian, &option)) != NULL) {
+        if (option.code != 5 || option.length < 8) /* isb_ifdrop */
+            continue;
+        uint64_t told = bytes_u64(option.value, file->big_endian);
+        int64_t now = told < (uint64_t)MOST_DROPPED ? (int64_t)told : MOST_DROPPED, before = *dropped < 0 ? 0 : *dropped;
+        if (*total < INT64_MAX / 2)
+            *total = (*total < 0 ? 0 : *total) + now - before;
+        *dropped = now;
+    }
 }
 
 /* A packet out of one of the three packet blocks; false: the block contradicts itself. */
@@ -263,7 +269,6 @@ static void start_section(struct capture *capture)
 {
     struct pcapng *file = capture->state;
     file->interfaces.count = 0;
-    file->dropped_before = capture->info.dropped_packets;
 }
 
 /* The next block's header: type and total length, with the byte order of a section header
@@ -445,7 +450,6 @@ bool pcapng_open(struct capture *capture, struct source *source, struct err *err
     file->source = *source;
     source_may_pause(&file->source);
     file->big_endian = big_endian;
-    file->dropped_before = -1;
     capture->state = file;
     capture->ops = &pcapng_ops;
     capture->info.format = "pcapng";

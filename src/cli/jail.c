@@ -226,6 +226,7 @@ bool jail_enter(const struct jail_options *options, struct jail_locks *locks, st
         return false;
     if (options->unlocked || SANITIZED)
         return true;
+    privileges_forbid_dumps(); /* there may be keys, and later it cannot be asked for */
     if (geteuid() != 0)
         add_lock(locks, "unprivileged");
 #if defined(HAVE_SYS_PRCTL_H) && defined(PR_SET_NO_NEW_PRIVS)

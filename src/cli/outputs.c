@@ -191,7 +191,7 @@ bool outputs_close(struct outputs *outputs, bool keep, struct err *err)
     for (size_t i = 0; i < outputs->count; i++) {
         struct output_file *output = &outputs->files[i];
         const char *path = outputs->given[i].path;
-        if (output->file != NULL && !close_output(output, keep))
+        if (output->file != NULL && !close_output(output, keep) && keep)
             ok = cannot_write(output, path, err);
         free(output->target);
         free(output->temporary);

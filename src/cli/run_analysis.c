@@ -120,14 +120,23 @@ static bool reads_pipes(const struct options *options)
     return false;
 }
 
+static bool open_secrets(const struct job *job, const struct opener *opener, struct secrets *secrets, struct err *err)
+{
+    const struct options *options = job->options;
+    bool grows = job->live != NULL || reads_pipes(options);
+    return secrets_open(secrets, options->key_log, opener, grows, options->argument_count, privileges_forbid_dumps, err);
+}
+
 static int analyse(const struct job *job, const struct opener *opener, struct secrets *secrets, struct err *err)
 {
     const struct options *options = job->options;
     struct jail_locks locks;
     uint64_t bytes;
     bool live = job->live != NULL;
-    if (!begin(job, &locks, err) ||
-        !secrets_open(secrets, options->key_log, opener, live || reads_pipes(options), options->argument_count, privileges_forbid_dumps, err)) {
+    /* The key log may be another's: it is opened while there are privileges, or by the process that keeps them. */
+    bool ready = job->locked ? begin(job, &locks, err) && open_secrets(job, opener, secrets, err)
+                             : open_secrets(job, opener, secrets, err) && begin(job, &locks, err);
+    if (!ready) {
         capture_set_close(job->live);
         return EXIT_USAGE;
     }

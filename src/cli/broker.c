@@ -17,7 +17,9 @@
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 
-enum { FAILED = 2, BY_SIGNAL = 128 };
+/* DONE and its status is how the work ends the other process. A library that gives up calls exit(3) with a status of its own, as
+ * libarchive does with 1 where memory runs out: that is no report. */
+enum { FAILED = 2, DONE = 64, BY_SIGNAL = 128 };
 
 /* ---- one message each way: a path; errno, and with 0 a descriptor ---------------------------------------- */
 
@@ -150,7 +152,7 @@ static int work_alone(pid_t parent, int socket, const sigset_t *mask, broker_wor
     (void)setpgid(0, 0); /* a signal to the group of the terminal comes once, through the other process */
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
     sigprocmask(SIG_SETMASK, mask, NULL);
-    return getppid() == parent ? work(context, &opener) : -1;
+    return getppid() == parent ? work(context, &opener) : FAILED;
 }
 
 int broker_run(const struct broker_options *options, broker_work *work, void *context, struct err *err)
@@ -167,7 +169,7 @@ int broker_run(const struct broker_options *options, broker_work *work, void *co
         close(sockets[0]);
         status = work_alone(parent, sockets[1], &before, work, context);
         fflush(NULL);
-        _exit(status);
+        _exit(DONE + status);
     }
     if (child < 0)
         (void)err_set(err, "cannot make a second process: %s", strerror(errno));
@@ -182,8 +184,12 @@ int broker_run(const struct broker_options *options, broker_work *work, void *co
     sigprocmask(SIG_SETMASK, &before, NULL);
     if (child < 0)
         return FAILED;
-    if (!WIFSIGNALED(status))
-        return WEXITSTATUS(status);
+    if (WIFEXITED(status) && WEXITSTATUS(status) >= DONE)
+        return WEXITSTATUS(status) - DONE;
+    if (!WIFSIGNALED(status)) {
+        (void)err_set(err, "the analysis gave up (a library ended it with status %d)", WEXITSTATUS(status));
+        return FAILED;
+    }
     if (!sigismember(&mine, WTERMSIG(status)))
         (void)err_set(err, "the analysis was ended by signal %d (%s)", WTERMSIG(status), strsignal(WTERMSIG(status)));
     return BY_SIGNAL + WTERMSIG(status);

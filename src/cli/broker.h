@@ -17,7 +17,7 @@ struct broker_options {
     const char *other_path;   /* one more; NULL: none */
 };
 
-/* What the other process does, with an opener that asks this one. Returns its exit status. */
+/* What the other process does, with an opener that asks this one. Returns its exit status, less than 64. */
 typedef int broker_work(void *context, const struct opener *opener);
 
 /* Runs the work in another process. Returns its exit status; 2: there is none, and err says why. A signal that ended it is returned as

@@ -163,6 +163,24 @@ static void only_named_files_are_opened(void **state)
     assert_string_equal(err.text, "");
 }
 
+/* As a library would. */
+static int leave(void *context, const struct opener *opener)
+{
+    (void)context, (void)opener;
+    _exit(1);
+}
+
+static void an_exit_is_no_report(void **state)
+{
+    (void)state;
+    if (!jail_is_built())
+        return;
+    struct err err = { "" };
+    const struct broker_options options = { NULL, 0, NULL };
+    assert_int_equal(broker_run(&options, leave, NULL, &err), 2);
+    assert_string_not_equal(err.text, "");
+}
+
 static int crash(void *context, const struct opener *opener)
 {
     (void)context, (void)opener;
@@ -186,6 +204,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(forbidden_calls_fail),
         cmocka_unit_test(only_named_files_are_opened),
+        cmocka_unit_test(an_exit_is_no_report),
         cmocka_unit_test(a_crash_is_told),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -53,9 +53,12 @@ static int take_answer(int socket)
     do
         n = recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
     while (n < 0 && errno == EINTR);
-    const struct cmsghdr *header = n == (ssize_t)sizeof cause ? CMSG_FIRSTHDR(&message) : NULL;
+    bool whole = n == (ssize_t)sizeof cause;
+    const struct cmsghdr *header = whole ? CMSG_FIRSTHDR(&message) : NULL;
     if (header != NULL && header->cmsg_type == SCM_RIGHTS)
         memcpy(&fd, CMSG_DATA(header), sizeof fd);
+    if (fd < 0 && (!whole || cause == 0)) /* it was sent, and there is no room for one more */
+        cause = whole && message.msg_flags & MSG_CTRUNC ? EMFILE : EIO;
     errno = cause;
     return fd;
 }
@@ -67,13 +70,19 @@ static int ask(void *context, const char *path)
     char *text = (char *)path; /* an iovec has no const */
     struct iovec part = { text, strlen(path) };
     const struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1 };
-    if (part.iov_len >= PATH_MAX) {
-        errno = ENAMETOOLONG;
+    if (part.iov_len == 0 || part.iov_len >= PATH_MAX) { /* an empty message would be the end */
+        errno = part.iov_len == 0 ? ENOENT : ENAMETOOLONG;
         return -1;
     }
     if (sendmsg(*socket, &message, MSG_NOSIGNAL) < 0)
         return -1;
     return take_answer(*socket);
+}
+
+bool broker_has_ended(const struct opener *opener)
+{
+    struct pollfd waits = { *(const int *)opener->context, POLLRDHUP, 0 };
+    return poll(&waits, 1, 0) > 0;
 }
 
 static bool may_be_opened(const struct broker_options *options, const char *path)
@@ -105,8 +114,9 @@ static bool answer(const struct broker_options *options, int socket)
 
 /* ---- this process while the other works ------------------------------------------------------------------- */
 
-/* A signal goes to the other one, in whose group the terminal does not put it. */
-static void hand_on(int signals, pid_t child)
+/* A signal goes to the other one, in whose group the terminal does not put it. Where root may not send it (no CAP_KILL), the end of the
+ * socket is told instead. */
+static void hand_on(int signals, int socket, pid_t child)
 {
     struct signalfd_siginfo info;
     if (read(signals, &info, sizeof info) != (ssize_t)sizeof info)
@@ -116,8 +126,8 @@ static void hand_on(int signals, pid_t child)
         kill(child, SIGSTOP);
         raise(SIGSTOP);
         kill(child, SIGCONT);
-    } else if (number != SIGCHLD) {
-        kill(child, number);
+    } else if (number != SIGCHLD && kill(child, number) != 0 && errno == EPERM) {
+        (void)shutdown(socket, SHUT_RDWR);
     }
 }
 
@@ -126,14 +136,19 @@ static int serve(const struct broker_options *options, int socket, int signals, 
     int status;
     struct pollfd waits[] = { { signals, POLLIN, 0 }, { socket, POLLIN, 0 } };
     for (;;) {
-        if (waitpid(child, &status, WNOHANG) == child)
+        pid_t gone = waitpid(child, &status, WNOHANG);
+        if (gone == child)
             return status;
+        if (gone < 0 && errno != EINTR)
+            return 0; /* somebody else has its status: that is no DONE */
         if (poll(waits, 2, -1) <= 0)
             continue;
         if (waits[0].revents & POLLIN)
-            hand_on(signals, child);
-        if (waits[1].revents != 0 && !answer(options, socket))
+            hand_on(signals, socket, child);
+        if (waits[1].revents != 0 && !answer(options, socket)) {
+            (void)shutdown(socket, SHUT_RDWR); /* who still asks gets an answer */
             waits[1].fd = -1;
+        }
     }
 }
 
@@ -150,6 +165,7 @@ static int work_alone(pid_t parent, int socket, const sigset_t *mask, broker_wor
 {
     const struct opener opener = { ask, &socket };
     (void)setpgid(0, 0); /* a signal to the group of the terminal comes once, through the other process */
+    signal(SIGTTOU, SIG_IGN); /* nor is what it writes held up for that */
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
     sigprocmask(SIG_SETMASK, mask, NULL);
     return getppid() == parent ? work(context, &opener) : FAILED;
@@ -162,6 +178,7 @@ int broker_run(const struct broker_options *options, broker_work *work, void *co
     fill_signals(&mine);
     fflush(NULL); /* so that nothing is written by both */
     sigprocmask(SIG_BLOCK, &mine, &before);
+    signal(SIGCHLD, SIG_DFL); /* ignored, as some supervisors leave it, children leave no status */
     int signals = signalfd(-1, &mine, SFD_CLOEXEC);
     bool ok = signals >= 0 && socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) == 0;
     pid_t parent = getpid(), child = ok ? fork() : -1;
@@ -216,6 +233,12 @@ int broker_run(const struct broker_options *options, broker_work *work, void *co
 void broker_end_likewise(int status)
 {
     (void)status;
+}
+
+bool broker_has_ended(const struct opener *opener)
+{
+    (void)opener;
+    return false;
 }
 
 #endif

@@ -24,6 +24,9 @@ typedef int broker_work(void *context, const struct opener *opener);
  * shells do, 128 and its number, for broker_end_likewise. */
 int broker_run(const struct broker_options *options, broker_work *work, void *context, struct err *err);
 
+/* Of the opener that broker_run gave: has the process that was started ended, or does it want an end and may not send a signal? */
+bool broker_has_ended(const struct opener *opener);
+
 /* Ends this process by the signal that ended the other, where somebody had sent that; else it returns. */
 void broker_end_likewise(int status);
 

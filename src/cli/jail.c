@@ -1,6 +1,7 @@
 #include "cli/jail.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -227,6 +228,11 @@ bool jail_enter(const struct jail_options *options, struct jail_locks *locks, st
     if (options->unlocked || SANITIZED)
         return true;
     privileges_forbid_dumps(); /* there may be keys, and later it cannot be asked for */
+#if defined(HAVE_SYS_PRCTL_H) && defined(PR_SET_PDEATHSIG)
+    /* Becoming another user has undone it (prctl(2)). */
+    if (options->parent > 0 && (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0 || getppid() != options->parent))
+        return err_set(err, "the process that was started has ended");
+#endif
     if (geteuid() != 0)
         add_lock(locks, "unprivileged");
 #if defined(HAVE_SYS_PRCTL_H) && defined(PR_SET_NO_NEW_PRIVS)

@@ -18,6 +18,7 @@ struct jail_options {
     const char *user; /* to become, as root; NULL: see privileges.h */
     bool live;        /* an open interface is read */
     bool unlocked;    /* only the privileges go (--no-sandbox) */
+    long parent;      /* the process that was started, with which this one ends */
 };
 
 /* For this process and all that it makes, for good. A lock that the kernel does not have is left out of `locks`; false: one that it has

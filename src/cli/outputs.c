@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -51,13 +52,13 @@ static int open_beside(struct output_file *output)
 #ifdef O_TMPFILE
     char *folder = length > 0 ? strndup(path, length) : strdup(".");
     bool can_be_named = access("/proc/self/fd", X_OK) == 0;
-    int fd = folder != NULL && can_be_named ? open(folder, O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600) : -1;
+    int fd = folder != NULL && can_be_named ? open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600) : -1;
     free(folder);
     if (fd >= 0)
         return fd;
 #endif
     struct strbuf name = { 0 };
-    strbuf_addf(&name, "%.*s.%s.XXXXXX", (int)length, path, path + length);
+    strbuf_addf(&name, "%.*s.hangup.XXXXXX", (int)length, path);
     int named = name.failed ? -1 : mkstemp(name.text);
     if (named < 0) {
         strbuf_free(&name);
@@ -74,6 +75,18 @@ static char *real_target(const char *path, bool exists)
     return exists ? realpath(path, NULL) : strdup(path);
 }
 
+/* Opened by its name, a file behind a descriptor would begin anew. -1: it is another name. */
+static int held_descriptor(const char *path)
+{
+    int fd, length = 0;
+    if (strcmp(path, "/dev/stdout") == 0)
+        return STDOUT_FILENO;
+    if (strcmp(path, "/dev/stderr") == 0)
+        return STDERR_FILENO;
+    bool named = sscanf(path, "/dev/fd/%d%n", &fd, &length) == 1 || sscanf(path, "/proc/self/fd/%d%n", &fd, &length) == 1;
+    return named && path[length] == '\0' ? fd : -1;
+}
+
 static bool open_output(struct output_file *output, const char *path, bool in_place, struct err *err)
 {
     struct stat old;
@@ -84,16 +97,19 @@ static bool open_output(struct output_file *output, const char *path, bool in_pl
     struct stat link;
     bool dangles = !exists && lstat(path, &link) == 0;
     bool can_replace = exists ? S_ISREG(old.st_mode) && old.st_nlink == 1 && access(path, W_OK) == 0 : !dangles;
-    if (can_replace && !in_place) {
+    bool is_descriptor = strncmp(path, "/dev/", 5) == 0 || strncmp(path, "/proc/", 6) == 0; /* somebody holds it */
+    if (can_replace && !in_place && !is_descriptor) {
         output->target = real_target(path, exists);
         fd = output->target != NULL ? open_beside(output) : -1;
     }
     if (fd >= 0) {
-        output->file = take_mode(fd, exists ? &old : NULL) ? fdopen(fd, "w") : NULL;
+        output->file = take_mode(fd, exists ? &old : NULL) ? fdopen(fd, "w+") : NULL;
     } else { /* no file; or in a folder where nothing can be made */
         free(output->target);
         output->target = NULL;
-        output->file = fopen(path, "we");
+        int held = held_descriptor(path);
+        fd = held >= 0 ? fcntl(held, F_DUPFD_CLOEXEC, 0) : -1;
+        output->file = held < 0 ? fopen(path, "we") : fd >= 0 ? fdopen(fd, "w") : NULL;
     }
     return output->file != NULL || err_set(err, "%s: cannot write: %s", path, strerror(errno));
 }
@@ -125,7 +141,7 @@ static bool name_it(struct output_file *output)
     for (unsigned i = 0; i < MOST_TRIES; i++) {
         struct strbuf name = { 0 };
         char self[32];
-        strbuf_addf(&name, "%.*s.%s.%ld-%u", (int)length, output->target, output->target + length, (long)getpid(), i);
+        strbuf_addf(&name, "%.*s.hangup.%ld-%u", (int)length, output->target, (long)getpid(), i);
         snprintf(self, sizeof self, "/proc/self/fd/%d", fileno(output->file));
         if (!name.failed && linkat(AT_FDCWD, self, AT_FDCWD, name.text, AT_SYMLINK_FOLLOW) == 0) {
             output->temporary = name.text;
@@ -138,9 +154,40 @@ static bool name_it(struct output_file *output)
     return false;
 }
 
+/* Where a name cannot take another's place (a file that is mounted, a folder of others), what is finished is copied. */
+static bool copy_over(struct output_file *output)
+{
+    char bytes[65536];
+    off_t at = 0;
+    ssize_t n = 0, written = 0;
+    int from = fileno(output->file), to = open(output->target, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    while (to >= 0 && (n = pread(from, bytes, sizeof bytes, at)) > 0) {
+        for (ssize_t done = 0; done < n; done += written)
+            if ((written = write(to, bytes + done, (size_t)(n - done))) <= 0)
+                break;
+        if (written <= 0)
+            break;
+        at += n;
+    }
+    bool whole = to >= 0 && n == 0;
+    if (to >= 0 && close(to) != 0)
+        whole = false;
+    if (output->temporary != NULL && whole)
+        unlink(output->temporary);
+    return whole;
+}
+
 static bool take_place(struct output_file *output)
 {
-    return (output->temporary != NULL || name_it(output)) && rename(output->temporary, output->target) == 0;
+    sigset_t all, before;
+    sigfillset(&all);
+    sigprocmask(SIG_BLOCK, &all, &before); /* so that only SIGKILL can leave the other name behind */
+    bool named = output->temporary != NULL || name_it(output);
+    bool placed = (named && rename(output->temporary, output->target) == 0) || copy_over(output);
+    int cause = errno;
+    sigprocmask(SIG_SETMASK, &before, NULL);
+    errno = cause;
+    return placed;
 }
 
 /* false: errno, or output->cause, says why; 0: nobody knows. */

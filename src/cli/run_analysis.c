@@ -31,6 +31,8 @@ struct job {
     struct capture_set *live; /* NULL: files are analysed */
     size_t threads;           /* 0 was asked for: the default */
     bool locked;              /* the jail is wanted, and built */
+    pid_t started;            /* this process, before there were two */
+    const struct opener *opener; /* once there are: of the one in the jail */
 };
 
 static bool write_reports(const struct job *job, const struct analysis *analysis, const struct jail_locks *locks, struct err *err)
@@ -53,9 +55,16 @@ static bool write_reports(const struct job *job, const struct analysis *analysis
     return outputs_flush(job->outputs, err);
 }
 
-static struct capture_set *open_live(const struct options *options,
-                                     const struct cli_signals *signals, struct err *err)
+/* Asked now and then: is it to end and to report? */
+static bool is_stopped(void *context)
 {
+    const struct job *job = context;
+    return job->signals->interrupted(NULL) || (job->opener != NULL && broker_has_ended(job->opener));
+}
+
+static struct capture_set *open_live(struct job *job, struct err *err)
+{
+    const struct options *options = job->options;
     const struct live_options live = {
         .interface = options->interface,
         .filter = options->filter,
@@ -64,7 +73,8 @@ static struct capture_set *open_live(const struct options *options,
         .promiscuous = options->promiscuous,
         .max_packets = options->max_packets,
         .max_duration_ns = options->duration_ns,
-        .stopped = signals->interrupted,
+        .stopped = is_stopped,
+        .context = job,
     };
     struct capture *capture = live_open(&live, err);
     return capture == NULL ? NULL : capture_set_of(capture, err);
@@ -74,7 +84,8 @@ static struct capture_set *open_live(const struct options *options,
 static bool begin(const struct job *job, struct jail_locks *locks, struct err *err)
 {
     const struct options *options = job->options;
-    const struct jail_options jail = { .user = options->user, .live = job->live != NULL, .unlocked = !job->locked };
+    const struct jail_options jail = { .user = options->user, .live = job->live != NULL, .unlocked = !job->locked,
+                                       .parent = job->locked ? (long)job->started : 0 };
     *locks = (struct jail_locks){ { NULL } };
     if ((job->live != NULL || job->locked) && !jail_enter(&jail, locks, err))
         return false;
@@ -127,7 +138,7 @@ static bool open_secrets(const struct job *job, const struct opener *opener, str
     return secrets_open(secrets, options->key_log, opener, grows, options->argument_count, privileges_forbid_dumps, err);
 }
 
-static int analyse(const struct job *job, const struct opener *opener, struct secrets *secrets, struct err *err)
+static int analyse(struct job *job, const struct opener *opener, struct secrets *secrets, struct err *err)
 {
     const struct options *options = job->options;
     struct jail_locks locks;
@@ -159,7 +170,8 @@ static int analyse(const struct job *job, const struct opener *opener, struct se
         .threads = job->threads,
         .threads_always = options->threads > 0,
         .secrets = secrets,
-        .stopped = !live ? job->signals->interrupted : NULL, /* live captures see to it themselves */
+        .stopped = !live ? is_stopped : NULL, /* live captures see to it themselves */
+        .context = job,
     };
     if (!live)
         job->signals->catch_interrupts();
@@ -186,8 +198,9 @@ static int analyse(const struct job *job, const struct opener *opener, struct se
 /* In the process that looks at packets. */
 static int work(void *context, const struct opener *opener)
 {
-    const struct job *job = context;
+    struct job *job = context;
     struct err err = { "" };
+    job->opener = opener;
     struct secrets secrets = { .fd = -1 };
     int status = analyse(job, opener, &secrets, &err);
     secrets_close(&secrets);
@@ -206,7 +219,7 @@ static bool inputs_exist(const struct options *options, struct err *err)
 static int run_job(struct job *job, const struct options *options, struct err *err)
 {
     raise_open_files();
-    if (options->interface != NULL && (job->live = open_live(options, job->signals, err)) == NULL)
+    if (options->interface != NULL && (job->live = open_live(job, err)) == NULL)
         return EXIT_USAGE;
     if (!inputs_exist(options, err) || !outputs_open(job->outputs, options, options->interface != NULL && !job->locked, err)) {
         capture_set_close(job->live);
@@ -228,7 +241,7 @@ int run_analysis(const struct options *given, const struct cli_signals *signals)
     struct outputs outputs = { .count = 0 };
     struct job job = { .options = &options, .signals = signals, .rules = &rules, .outputs = &outputs,
                        .threads = options.threads > 0 ? options.threads : default_threads(),
-                       .locked = !options.no_sandbox && jail_is_built() };
+                       .locked = !options.no_sandbox && jail_is_built(), .started = getpid() };
     int status = EXIT_USAGE;
     if (load_rules(&options, false, &rules, &err))
         status = run_job(&job, &options, &err);

@@ -46,19 +46,21 @@ static const char *find_authority(const char *target)
     return target[0] == '*' ? NULL : target;
 }
 
-/* HOST, HOST:PORT, [HOST]:PORT, and nothing else. */
+/* HOST, HOST:PORT, [ADDRESS]:PORT, and nothing else. (USER:12?3@HOST looks like a port before a query.) */
 static bool is_plain_authority(const char *authority, size_t length)
 {
-    const char *end = authority + length;
-    const char *host_end = authority[0] == '[' ? memchr(authority, ']', length) : NULL;
-    const char *from = host_end != NULL ? host_end : authority;
-    const char *colon = memchr(from, ':', (size_t)(end - from));
-    if (memchr(authority, '%', length) != NULL)
-        return false;
-    for (const char *p = colon; p != NULL && ++p < end;)
-        if (*p < '0' || *p > '9')
+    size_t at = 0;
+    if (authority[0] == '[') {
+        at = 1 + strspn(authority + 1, "0123456789abcdefABCDEF:.");
+        if (authority[at++] != ']')
             return false;
-    return true;
+    } else {
+        while (at < length && authority[at] != ':' && authority[at] != '%')
+            at++;
+    }
+    if (at >= length)
+        return at == length;
+    return authority[at] == ':' && at + 1 + strspn(authority + at + 1, "0123456789") == length && authority[length] != '?';
 }
 
 /* Is this character, or its percent-encoding, that of a percent sign encoded again, and so on? Returns the bytes; 0: it is not. */
@@ -85,16 +87,17 @@ static size_t behind_mark(const char *path)
     return at;
 }
 
-/* Where the first part of a path begins that may be USER:PASSWORD@HOST; its end if there is none. cut: what is not here may hold an @. */
+/* Where the first part of a path begins that may be USER:PASSWORD@HOST, or behind // USER@HOST, where the user may be a token; its end if
+ * there is none. A slash that is encoded may be one of the password. cut: what is not here may hold an @. */
 static size_t before_userinfo(const char *path, size_t length, bool cut)
 {
     size_t part = 0, bytes;
-    bool colon = false;
+    bool colon = false; /* or two slashes */
     for (size_t at = 0; at < length; at += bytes) {
         bytes = 1;
-        if ((bytes = is_mark(path + at, '/', "2f")) > 0) {
-            part = at + bytes;
-            colon = false;
+        if (path[at] == '/') {
+            colon = at > 0 && part == at;
+            part = at + 1;
         } else if ((bytes = is_mark(path + at, ':', "3a")) > 0) {
             colon = true;
         } else if ((bytes = is_mark(path + at, '@', "40")) > 0 && colon) {
@@ -110,7 +113,7 @@ static size_t before_userinfo(const char *path, size_t length, bool cut)
 static void hide(char *path, size_t room, bool cut, bool show_query)
 {
     size_t length = strlen(path), shown = show_query ? length : behind_mark(path);
-    size_t open = before_userinfo(path, shown, cut && shown == length);
+    size_t open = before_userinfo(path, shown, cut || shown < length);
     if (open < length)
         snprintf(path + open, room - open, "...");
 }

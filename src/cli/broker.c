@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -93,6 +94,31 @@ static bool may_be_opened(const struct broker_options *options, const char *path
     return options->other_path != NULL && strcmp(options->other_path, path) == 0;
 }
 
+/* Those that this process hands on. */
+static void fill_signals(sigset_t *set)
+{
+    static const int numbers[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP, SIGCHLD };
+    sigemptyset(set);
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        sigaddset(set, numbers[i]);
+}
+
+/* Who opens a named pipe waits for a writer; meanwhile a signal ends both processes, as it would have ended one. */
+static int open_named(const char *path)
+{
+    struct stat st;
+    sigset_t mine;
+    fill_signals(&mine);
+    bool waits = stat(path, &st) == 0 && S_ISFIFO(st.st_mode);
+    if (waits)
+        sigprocmask(SIG_UNBLOCK, &mine, NULL);
+    int fd = open(path, O_RDONLY | O_CLOEXEC), cause = errno;
+    if (waits)
+        sigprocmask(SIG_BLOCK, &mine, NULL);
+    errno = cause;
+    return fd;
+}
+
 /* false: the other end has gone. */
 static bool answer(const struct broker_options *options, int socket)
 {
@@ -103,7 +129,7 @@ static bool answer(const struct broker_options *options, int socket)
     path[n] = '\0';
     int fd = -1, cause = EACCES;
     if (strlen(path) == (size_t)n && may_be_opened(options, path)) {
-        fd = open(path, O_RDONLY | O_CLOEXEC);
+        fd = open_named(path);
         cause = fd < 0 ? errno : 0;
     }
     bool sent = send_answer(socket, cause, fd);
@@ -150,14 +176,6 @@ static int serve(const struct broker_options *options, int socket, int signals, 
             waits[1].fd = -1;
         }
     }
-}
-
-static void fill_signals(sigset_t *set)
-{
-    static const int numbers[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP, SIGCHLD };
-    sigemptyset(set);
-    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
-        sigaddset(set, numbers[i]);
 }
 
 /* In the new process. */

@@ -31,6 +31,7 @@ struct job {
     struct capture_set *live; /* NULL: files are analysed */
     size_t threads;           /* 0 was asked for: the default */
     bool locked;              /* the jail is wanted, and built */
+    bool keys_may_come;       /* packets come while the key log grows */
     pid_t started;            /* this process, before there were two */
     const struct opener *opener; /* once there are: of the one in the jail */
 };
@@ -134,8 +135,7 @@ static bool reads_pipes(const struct options *options)
 static bool open_secrets(const struct job *job, const struct opener *opener, struct secrets *secrets, struct err *err)
 {
     const struct options *options = job->options;
-    bool grows = job->live != NULL || reads_pipes(options);
-    return secrets_open(secrets, options->key_log, opener, grows, options->argument_count, privileges_forbid_dumps, err);
+    return secrets_open(secrets, options->key_log, opener, job->keys_may_come, options->argument_count, privileges_forbid_dumps, err);
 }
 
 static int analyse(struct job *job, const struct opener *opener, struct secrets *secrets, struct err *err)
@@ -219,6 +219,7 @@ static bool inputs_exist(const struct options *options, struct err *err)
 static int run_job(struct job *job, const struct options *options, struct err *err)
 {
     raise_open_files();
+    job->keys_may_come = options->interface != NULL || reads_pipes(options);
     if (options->interface != NULL && (job->live = open_live(job, err)) == NULL)
         return EXIT_USAGE;
     if (!inputs_exist(options, err) || !outputs_open(job->outputs, options, options->interface != NULL && !job->locked, err)) {

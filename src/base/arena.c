@@ -7,7 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ARENA_BLOCK_BYTES (64 * 1024)
+#ifdef HANGUP_SMALL_BLOCKS /* make faults: each piece is an allocation, which may fail */
+#define ARENA_BLOCK_BYTES ((size_t)1)
+#else
+#define ARENA_BLOCK_BYTES ((size_t)64 * 1024)
+#endif
 
 struct arena_block {
     struct arena_block *next;

@@ -10,7 +10,11 @@
 /* Small captures take little, large ones few and large pieces. */
 #define SLAB_FIRST_OBJECTS 64
 #define SLAB_LINE PAGES_LINE_BYTES
+#ifdef HANGUP_SMALL_BLOCKS /* make faults: each object is an allocation, which may fail */
+#define SLAB_CHUNK_BYTES sizeof(struct slab_chunk)
+#else
 #define SLAB_CHUNK_BYTES (4 * PAGES_HUGE_BYTES)
+#endif
 
 struct slab_chunk {
     struct slab_chunk *next;

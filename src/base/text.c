@@ -157,13 +157,13 @@ static bool is_invisible(uint32_t code)
     } ranges[] = {
         { 0xad, 0xad },     { 0x34f, 0x34f },   { 0x61c, 0x61c },   { 0x115f, 0x1160 }, { 0x17b4, 0x17b5 }, { 0x180b, 0x180f },
         { 0x200b, 0x200f }, { 0x2028, 0x202e }, { 0x2060, 0x206f }, { 0x3164, 0x3164 }, { 0xfe00, 0xfe0f }, { 0xfeff, 0xfeff },
-        { 0xffa0, 0xffa0 }, { 0xfdd0, 0xfdef }, { 0xfff0, 0xfffb }, { 0xfffe, 0xffff }, { 0x1bca0, 0x1bca3 },
+        { 0xffa0, 0xffa0 }, { 0xfdd0, 0xfdef }, { 0xfff0, 0xfffb }, { 0x1bca0, 0x1bca3 },
         { 0x1d173, 0x1d17a }, { 0xe0000, 0xe0fff },
     };
     for (size_t i = 0; code >= ranges[0].first && i < sizeof ranges / sizeof *ranges; i++)
         if (code >= ranges[i].first && code <= ranges[i].last)
             return true;
-    return false;
+    return (code & 0xfffe) == 0xfffe; /* the last two of each plane are noncharacters */
 }
 
 void text_untrusted(struct strbuf *out, const char *bytes, size_t length)

@@ -5,6 +5,7 @@
 #ifndef HANGUP_BASE_TREE_H
 #define HANGUP_BASE_TREE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct tree_node {
@@ -13,7 +14,7 @@ struct tree_node {
 };
 
 /* Does a come before b? Of equal ones, the newer comes later. */
-typedef int tree_before(const struct tree_node *a, const struct tree_node *b);
+typedef bool tree_before(const struct tree_node *a, const struct tree_node *b);
 
 /* The node that is `node` or comes directly before it would, in order; NULL: none does. */
 struct tree_node *tree_at_most(struct tree_node *root, const struct tree_node *node, tree_before *before);

@@ -104,16 +104,12 @@ static bool unpark(struct member *member, struct err *err)
 static struct capture_set *new_set(size_t count, struct err *err)
 {
     struct capture_set *set = calloc(1, sizeof *set);
-    if (set != NULL)
+    if (set != NULL) {
         set->members = calloc(count, sizeof *set->members);
-    if (set != NULL)
         set->heap = calloc(count, sizeof *set->heap);
+    }
     if (set == NULL || set->members == NULL || set->heap == NULL) {
-        if (set != NULL) {
-            free(set->members);
-            free(set->heap);
-        }
-        free(set);
+        capture_set_close(set); /* of no member yet */
         err_no_memory(err);
         return NULL;
     }

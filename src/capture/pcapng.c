@@ -48,6 +48,7 @@ struct pcapng {
     } interfaces;    /* of the current section */
     uint32_t frame;  /* of the last packet */
     int64_t last_ts_ns;
+    bool failed;             /* memory */
     uint32_t secrets_left, secrets_behind; /* of a block that is being read: bytes of its text, and of the block behind that */
 };
 
@@ -134,11 +135,17 @@ static int64_t to_ns(const struct interface *interface, uint64_t units)
 /* Of a section: 40 MB of them. Who captures in containers has thousands. */
 #define MOST_INTERFACES (1 << 20)
 
-static bool add_interface(struct capture *capture, const uint8_t *body, size_t length)
+/* What is wrong with the block; NULL: nothing. */
+static const char *add_interface(struct capture *capture, const uint8_t *body, size_t length)
 {
     struct pcapng *file = capture->state;
-    if (length < 8 || file->interfaces.count == MOST_INTERFACES || !VEC_ROOM(&file->interfaces))
-        return false;
+    if (length < 8)
+        return "is too short";
+    if (file->interfaces.count == MOST_INTERFACES)
+        return "is one of more than a million";
+    file->failed = !VEC_ROOM(&file->interfaces);
+    if (file->failed)
+        return "has no room in memory";
     struct interface *interface = &file->interfaces.items[file->interfaces.count++];
     *interface = (struct interface){
         .link_type = bytes_u16(body, file->big_endian),
@@ -148,7 +155,7 @@ static bool add_interface(struct capture *capture, const uint8_t *body, size_t l
     };
     read_interface_options(file, interface, body + 8, body + length);
     capture_note_link_type(capture, interface->link_type);
-    return true;
+    return NULL;
 }
 
 /* More than a trillion drops are damage; so counted, sums do not overflow before a file has a quarter of a billion sections. */
@@ -374,37 +381,39 @@ static bool read_block(struct capture *capture, bool may_read, struct packet *pa
     const uint8_t *body = p + BLOCK_HEADER_BYTES;
     size_t length = total - BLOCK_HEADER_BYTES - BLOCK_TRAILER_BYTES;
     bool sane = true;
+    const char *wrong = NULL;
     if (type == BLOCK_SECTION_HEADER)
         start_section(capture);
     else if (type == BLOCK_INTERFACE)
-        sane = add_interface(capture, body, length);
+        wrong = add_interface(capture, body, length);
     else if (type == BLOCK_INTERFACE_STATISTICS)
         read_statistics(capture, body, length);
     else
         sane = *got = read_packet(capture, (enum block_type)type, body, length, packet);
-    if (!sane) {
-        if (type == BLOCK_INTERFACE)
-            capture_break(capture, "damaged: interface block at offset %" PRIu64
-                          " is too short", offset);
-        else
-            capture_break(capture, "damaged: packet block at offset %" PRIu64
-                          ", after packet %" PRIu32 ", has impossible lengths or names an "
-                          "interface that is not described", offset, file->frame);
+    if (wrong != NULL)
+        capture_break(capture, "damaged: interface block at offset %" PRIu64 " %s", offset, wrong);
+    else if (!sane)
+        capture_break(capture, "damaged: packet block at offset %" PRIu64
+                      ", after packet %" PRIu32 ", has impossible lengths or names an "
+                      "interface that is not described", offset, file->frame);
+    if (wrong != NULL || !sane)
         return false;
-    }
     source_step(source, total);
     return true;
 }
 
 static enum capture_event pcapng_read(struct capture *capture, struct capture_batch *batch, struct err *err)
 {
-    (void)err;
     struct pcapng *file = capture->state;
     size_t n = 0;
     bool got = false;
     /* Only before the first packet of a batch may the buffer be refilled. */
     while (n < batch->max && read_block(capture, n == 0, &batch->packets[n], &got))
         n += got;
+    if (file->failed) {
+        err_no_memory(err);
+        return CAPTURE_FAILED;
+    }
     if (n == 0 && file->source.paused) { /* nothing is cut short */
         capture->info.error[0] = '\0';
         batch->now_ns = INT64_MIN; /* what the capture's clock shows is not known */

@@ -171,10 +171,15 @@ static bool fill(scmp_filter_ctx filter, bool live)
     return ok && (clone3 == __NR_SCMP_ERROR || seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), clone3, 0) == 0);
 }
 
+static bool has_seccomp(void)
+{
+    return seccomp_api_get() >= 1;
+}
+
 /* What is not allowed fails with EPERM: libraries ask for this and that and do without. */
 static bool lock_calls(bool live, struct jail_locks *locks, struct err *err)
 {
-    if (seccomp_api_get() < 1)
+    if (!has_seccomp())
         return true;
     scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
     if (filter == NULL)
@@ -189,6 +194,11 @@ static bool lock_calls(bool live, struct jail_locks *locks, struct err *err)
     return true;
 }
 #else
+static bool has_seccomp(void)
+{
+    return false;
+}
+
 static bool lock_calls(bool live, struct jail_locks *locks, struct err *err)
 {
     (void)live, (void)locks, (void)err;
@@ -212,7 +222,8 @@ void jail_available(struct jail_locks *locks)
         return;
     if (landlock_version() >= 1)
         add_lock(locks, "landlock");
-    add_lock(locks, "seccomp");
+    if (has_seccomp())
+        add_lock(locks, "seccomp");
 }
 
 const char *jail_lacks(const struct jail_locks *locks)

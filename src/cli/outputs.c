@@ -34,14 +34,15 @@ static size_t folder_length(const char *path)
 }
 
 /* Where a new file would have had them from the umask, or as the file had them that is there. */
-static bool take_mode(int fd, const struct stat *old)
+static void take_mode(int fd, const struct stat *old)
 {
     mode_t mask = umask(0);
     umask(mask);
     bool others = old != NULL && (old->st_uid != geteuid() || old->st_gid != getegid());
-    if (others && fchown(fd, old->st_uid, old->st_gid) != 0 && errno != EPERM) /* who is not root makes it his own */
-        return false;
-    return fchmod(fd, old != NULL ? old->st_mode & 07777 : 0666 & ~mask) == 0;
+    if (others && fchown(fd, old->st_uid, old->st_gid) != 0) {
+        /* who is not root makes it his own */
+    }
+    (void)fchmod(fd, old != NULL ? old->st_mode & 07777 : 0666 & ~mask); /* where there are none (FAT), it stays as it was made */
 }
 
 /* A file in the folder that is not seen until it is whole; -1: none can be made. */
@@ -103,7 +104,8 @@ static bool open_output(struct output_file *output, const char *path, bool in_pl
         fd = output->target != NULL ? open_beside(output) : -1;
     }
     if (fd >= 0) {
-        output->file = take_mode(fd, exists ? &old : NULL) ? fdopen(fd, "w+") : NULL;
+        take_mode(fd, exists ? &old : NULL);
+        output->file = fdopen(fd, "w+");
     } else { /* no file; or in a folder where nothing can be made */
         free(output->target);
         output->target = NULL;

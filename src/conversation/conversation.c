@@ -125,16 +125,16 @@ void conversation_become(struct conversation *talk, struct conversation_memory *
             stream->start = NULL; /* nothing is kept of it yet (opaque.c) */
         stream->mode = MODE_OPAQUE;
     }
-    for (unsigned i = 0; i < 2; i++)
-        if (kept[i] != NULL && talk->inferred)
-            turns_input(talk, memory, i, &kept[i]->chunk, false);
     talk->protocol = (uint8_t)protocol;
-    for (unsigned i = 0; i < 2; i++)
-        if (kept[i] != NULL) {
-            if (!talk->inferred)
-                protocols[protocol]->input(talk, memory, i, &kept[i]->chunk);
-            slab_give(&memory->starts, kept[i]);
-        }
+    for (unsigned i = 0; i < 2; i++) {
+        if (kept[i] == NULL)
+            continue;
+        if (talk->inferred)
+            turns_input(talk, memory, i, &kept[i]->chunk, false);
+        else
+            protocols[protocol]->input(talk, memory, i, &kept[i]->chunk);
+        slab_give(&memory->starts, kept[i]);
+    }
 }
 
 /* The question that every chunk asks, without a call where there are no keys. */
@@ -210,6 +210,7 @@ static bool keep_proxy_start(struct conversation_stream *stream, struct conversa
 
 static void note_proxied_client(struct conversation *talk, struct conversation_memory *memory, struct strbuf *client)
 {
+    memory->failed |= client->failed;
     if (client->length > 0 && talk->proxied_client[0] == '\0') {
         const char *text = text_pool_take(&memory->texts, strbuf_text(client));
         memory->failed |= text == NULL;

@@ -354,6 +354,7 @@ static size_t fold_timers(struct engine *engine, struct finding *of_server, size
                 f = kept;
         }
         struct finding *copy = f < kept ? arena_alloc(&engine->arena, sizeof *copy) : NULL;
+        engine->failed |= f < kept && copy == NULL;
         if (copy != NULL) {
             *copy = of_server[i];
             of_server[f].behind = copy;

@@ -357,7 +357,7 @@ static void note_strays(struct engine *engine, struct record *record)
     struct strbuf from = { 0 };
     text_endpoint(&from, first->from.bytes, first->from_port, first->ipv6);
     record->misaddressed_from = arena_strdup(&engine->arena, strbuf_text(&from));
-    engine->failed |= record->misaddressed_from == NULL;
+    engine->failed |= from.failed || record->misaddressed_from == NULL;
     strbuf_free(&from);
     record->stray = first->mark;
 }

@@ -200,8 +200,11 @@ static const struct expr *parse_string(struct parser *p)
     if (p->source[p->at + length] != '"')
         return fail(p, offset, "the text has no closing quote");
     struct expr *node = new_node(p, EXPR_LITERAL, TYPE_STRING, offset);
+    const char *text = arena_strndup(p->arena, p->source + p->at, length);
+    if (text == NULL)
+        return fail(p, offset, "out of memory");
     if (node != NULL)
-        node->literal = value_text(arena_strndup(p->arena, p->source + p->at, length));
+        node->literal = value_text(text);
     p->at += length + 1;
     return node;
 }

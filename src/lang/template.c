@@ -42,8 +42,12 @@ static bool compile_range(struct arena *arena, const char *expression, const str
                           struct expr_error *error)
 {
     const char *low = bound_of(arena, expression, "min"), *high = bound_of(arena, expression, "max");
-    piece->expr = low != NULL ? expr_compile(arena, low, context, error) : NULL;
-    piece->high = piece->expr != NULL && high != NULL ? expr_compile(arena, high, context, error) : NULL;
+    if (low == NULL || high == NULL) {
+        snprintf(error->text, sizeof error->text, "out of memory");
+        return false;
+    }
+    piece->expr = expr_compile(arena, low, context, error);
+    piece->high = piece->expr != NULL ? expr_compile(arena, high, context, error) : NULL;
     return piece->high != NULL;
 }
 
@@ -68,7 +72,8 @@ const struct template *template_compile(struct arena *arena, const char *source,
         struct template *piece = add(arena, &end);
         if (piece == NULL)
             goto no_memory;
-        piece->literal = arena_strndup(arena, source + at, plain);
+        if ((piece->literal = arena_strndup(arena, source + at, plain)) == NULL)
+            goto no_memory;
         at += plain;
         if (source[at] == '\0')
             break;
@@ -93,7 +98,8 @@ const struct template *template_compile(struct arena *arena, const char *source,
         at += length;
         if (source[at] == '|') {
             size_t noun = strcspn(source + at + 1, "}");
-            piece->noun = arena_strndup(arena, source + at + 1, noun);
+            if ((piece->noun = arena_strndup(arena, source + at + 1, noun)) == NULL)
+                goto no_memory;
             at += 1 + noun;
         }
         at += source[at] == '}';

@@ -90,13 +90,6 @@ bool rules_add_path(struct rules *rules, const char *path, struct err *err)
     return ok;
 }
 
-/* In shipped rules, cases come last and make up two thirds of the text. */
-static size_t length_without_cases(const char *text)
-{
-    const char *cases = strstr(text, "\ncases:\n");
-    return cases != NULL ? (size_t)(cases + 1 - text) : strlen(text);
-}
-
 bool rules_add_builtin(struct rules *rules, bool with_cases, struct err *err)
 {
     for (const struct builtin_file *file = builtin_rules; file->name != NULL; file++) {
@@ -105,8 +98,8 @@ bool rules_add_builtin(struct rules *rules, bool with_cases, struct err *err)
         char origin[128];
         snprintf(origin, sizeof origin, "built-in %s", file->name);
         bool packed = !with_cases && file->nodes != NULL;
-        size_t length = with_cases ? strlen(file->text) : length_without_cases(file->text);
-        if (packed ? !rules_add_packed(rules, origin, file->text, file->nodes, err) : !rules_add(rules, origin, file->text, length, err))
+        if (packed ? !rules_add_packed(rules, origin, file->text, file->nodes, err)
+                   : !rules_add(rules, origin, file->text, strlen(file->text), err))
             return false;
     }
     return true;

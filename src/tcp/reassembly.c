@@ -57,7 +57,7 @@ static struct tcp_pending *pending_of(struct tree_node *node)
     return (struct tcp_pending *)node; /* its first member */
 }
 
-static int comes_before(const struct tree_node *a, const struct tree_node *b)
+static bool comes_before(const struct tree_node *a, const struct tree_node *b)
 {
     const struct tcp_pending *x = (const struct tcp_pending *)a, *y = (const struct tcp_pending *)b;
     return seq_lt(x->chunk.seq, y->chunk.seq);

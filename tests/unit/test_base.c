@@ -87,6 +87,7 @@ static void strangers_text(void **state)
     expect_untrusted("\xe2\x81\xa6\xe2\x80\x8b", 6, "\\u{2066}\\u{200b}");
     expect_untrusted("\xef\xbb\xbf\xf3\xa0\x81\x81", 7, "\\u{feff}\\u{e0041}"); /* a tag */
     expect_untrusted("\xe2\x80\xa8", 3, "\\u{2028}");  /* ends a line */
+    expect_untrusted("\xf0\x9f\xbf\xbe", 4, "\\u{1fffe}"); /* a noncharacter */
     expect_untrusted("\xd7\xa9\xe2\x82\xac", 5, "\xd7\xa9\xe2\x82\xac"); /* letters of any script are seen */
 }
 
@@ -199,7 +200,7 @@ struct numbered {
     uint32_t number, arrival;
 };
 
-static int comes_before(const struct tree_node *a, const struct tree_node *b)
+static bool comes_before(const struct tree_node *a, const struct tree_node *b)
 {
     return ((const struct numbered *)a)->number < ((const struct numbered *)b)->number;
 }
